@@ -1,0 +1,248 @@
+//! Exact amounts: money and quantities as integer micro-units, and the wider form in which
+//! rows are added before they are rounded once.
+
+use std::fmt;
+
+use serde::{Serialize, Serializer};
+use thiserror::Error;
+
+/// Micro-units in one unit of money or quantity.
+pub const MICROS_PER_UNIT: i64 = 1_000_000;
+
+/// Atto-units (1e-18) in one micro-unit (1e-6).
+const ATTOS_PER_MICRO: i128 = 1_000_000_000_000;
+
+/// Fraction digits that [`Exact`] keeps.
+const EXACT_DIGITS: i32 = 18;
+
+/// Largest amount of one row, in units: a millionth of it is the step of an `i64` of
+/// micro-units, and ten million such rows still add up inside 38 decimal digits.
+const MAX_UNITS: i128 = 9_000_000_000_000;
+
+/// Why a text is no amount.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum AmountError {
+    #[error("`{0}` is no decimal number like 12.5")]
+    Malformed(String),
+    #[error("`{0}` is not a finite number")]
+    NotFinite(String),
+    #[error("{0} is beyond 9,000,000,000,000")]
+    OutOfRange(String),
+}
+
+/// A decimal number in units of 1e-18, the form in which rows are summed.
+///
+/// Digits past the 18th of one row are rounded half-even as the row is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Exact(i128);
+
+impl Exact {
+    /// Reads plain decimals (`12.5`, `-3`, `.5`) and exponents (`1.2E-05`).
+    ///
+    /// # Errors
+    /// Anything else, `NaN` and infinities, and amounts beyond 9e12.
+    pub fn parse(text: &str) -> Result<Self, AmountError> {
+        match parse_short(text.as_bytes()) {
+            Some(attos) => Ok(Self(attos)),
+            None => parse_any(text).map(Self),
+        }
+    }
+
+    /// The amount of a whole number of micro-units.
+    #[must_use]
+    pub fn from_micros(micros: Micros) -> Self {
+        Self(i128::from(micros.0) * ATTOS_PER_MICRO)
+    }
+
+    /// The number of 1e-18.
+    #[must_use]
+    pub const fn attos(self) -> i128 {
+        self.0
+    }
+
+    #[must_use]
+    pub const fn from_attos(attos: i128) -> Self {
+        Self(attos)
+    }
+
+    /// Rounded half-even to micro-units; none where that passes `i64`.
+    #[must_use]
+    pub fn round(self) -> Option<Micros> {
+        let (quotient, rest) = (self.0.div_euclid(ATTOS_PER_MICRO), self.0.rem_euclid(ATTOS_PER_MICRO));
+        let half = ATTOS_PER_MICRO / 2;
+        let up = rest > half || (rest == half && quotient % 2 != 0);
+        i64::try_from(quotient + i128::from(up)).ok().map(Micros)
+    }
+
+    /// As [`Exact::round`], except that a positive amount never becomes 0: it is 1 micro-unit
+    /// at least. The rule is for quantities, where "used a little" is not "not used".
+    #[must_use]
+    pub fn round_quantity(self) -> Option<Micros> {
+        match self.round() {
+            Some(Micros(0)) if self.0 > 0 => Some(Micros(1)),
+            rounded => rounded,
+        }
+    }
+}
+
+/// The common case, without allocation: an optional minus, up to 12 digits, up to 18 more
+/// after a point. None for everything else, right or wrong.
+fn parse_short(bytes: &[u8]) -> Option<i128> {
+    let (negative, digits) = match bytes.split_first()? {
+        (b'-', rest) => (true, rest),
+        _ => (false, bytes),
+    };
+    let mut whole: u64 = 0;
+    let mut at = 0;
+    while at < digits.len() && digits[at].is_ascii_digit() {
+        whole = whole.checked_mul(10)?.checked_add(u64::from(digits[at] - b'0'))?;
+        at += 1;
+    }
+    if at == 0 || at > 12 {
+        return None;
+    }
+    let mut attos = i128::from(whole) * 1_000_000_000_000_000_000;
+    if at < digits.len() {
+        let fraction = digits[at..].strip_prefix(b".")?;
+        if fraction.is_empty() || fraction.len() > 18 {
+            return None;
+        }
+        let mut value: u64 = 0;
+        for byte in fraction {
+            if !byte.is_ascii_digit() {
+                return None;
+            }
+            value = value * 10 + u64::from(byte - b'0');
+        }
+        let missing = u32::try_from(18 - fraction.len()).ok()?;
+        attos += i128::from(value) * i128::from(10_u64.pow(missing));
+    }
+    Some(if negative { -attos } else { attos })
+}
+
+/// Every form that is accepted, digit by digit.
+fn parse_any(text: &str) -> Result<i128, AmountError> {
+    let malformed = || AmountError::Malformed(text.to_owned());
+    let out_of_range = || AmountError::OutOfRange(text.to_owned());
+    let body = text.trim();
+    let (negative, body) = match body.strip_prefix('-') {
+        Some(rest) => (true, rest),
+        None => (false, body.strip_prefix('+').unwrap_or(body)),
+    };
+    if ["nan", "inf", "infinity"].contains(&body.to_ascii_lowercase().as_str()) {
+        return Err(AmountError::NotFinite(text.to_owned()));
+    }
+    let (mantissa, exponent) = match body.split_once(['e', 'E']) {
+        Some((mantissa, exponent)) => {
+            let unsigned = exponent.strip_prefix(['+', '-']).unwrap_or(exponent);
+            if unsigned.is_empty() || !unsigned.bytes().all(|byte| byte.is_ascii_digit()) {
+                return Err(malformed());
+            }
+            // An exponent past i32 is beyond every bound below; its sign still matters.
+            let clamped = if exponent.starts_with('-') { -100_000 } else { 100_000 };
+            (mantissa, exponent.parse::<i32>().unwrap_or(clamped).clamp(-100_000, 100_000))
+        }
+        None => (body, 0),
+    };
+    let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
+    if whole.is_empty() && fraction.is_empty() || !whole.bytes().chain(fraction.bytes()).all(|byte| byte.is_ascii_digit()) {
+        return Err(malformed());
+    }
+    // `digits` x 10^scale is the number; digits that fall below 1e-18 are rounded half-even.
+    let digits: Vec<u8> = whole.bytes().chain(fraction.bytes()).map(|byte| byte - b'0').skip_while(|digit| *digit == 0).collect();
+    let fraction_len = i32::try_from(fraction.len()).map_err(|_| out_of_range())?;
+    let shift = exponent - fraction_len + EXACT_DIGITS;
+    let kept = i64::from(shift) + i64::try_from(digits.len()).map_err(|_| out_of_range())?;
+    if digits.is_empty() || kept < 0 {
+        return Ok(0);
+    }
+    if kept > 32 {
+        return Err(out_of_range());
+    }
+    let kept = usize::try_from(kept).unwrap_or(0);
+    let mut attos = (0..kept).fold(0_i128, |number, at| number * 10 + i128::from(digits.get(at).copied().unwrap_or(0)));
+    if let Some((first, rest)) = digits.get(kept..).and_then(<[u8]>::split_first) {
+        let above_half = *first > 5 || (*first == 5 && rest.iter().any(|digit| *digit != 0));
+        let tie = *first == 5 && !above_half;
+        attos += i128::from(above_half || (tie && attos % 2 != 0));
+    }
+    if attos > MAX_UNITS * 1_000_000_000_000_000_000 {
+        return Err(out_of_range());
+    }
+    Ok(if negative { -attos } else { attos })
+}
+
+/// An exact amount of money or of a quantity: a whole number of millionths.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Micros(pub i64);
+
+impl Micros {
+    /// The amount as a float, for features and ratios; never for sums.
+    #[must_use]
+    pub fn as_f64(self) -> f64 {
+        self.0 as f64 / MICROS_PER_UNIT as f64
+    }
+}
+
+/// `12.5`, `-0.000001`, `3`: exact, at most 6 digits after the point, no trailing zeros.
+impl fmt::Display for Micros {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write_micros(i128::from(self.0), f)
+    }
+}
+
+fn write_micros(micros: i128, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    let unit = i128::from(MICROS_PER_UNIT).unsigned_abs();
+    let (whole, rest) = (micros.unsigned_abs() / unit, micros.unsigned_abs() % unit);
+    let sign = if micros < 0 { "-" } else { "" };
+    if rest == 0 {
+        return write!(f, "{sign}{whole}");
+    }
+    let digits = format!("{rest:06}");
+    write!(f, "{sign}{whole}.{}", digits.trim_end_matches('0'))
+}
+
+/// A decimal string, so that no reader's float rounds it (METRICS.md, Settled).
+impl Serialize for Micros {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(text: &str, micros: Option<&str>) {
+        let seen = Exact::parse(text).ok().and_then(Exact::round).map(|amount| amount.to_string());
+        assert_eq!(seen.as_deref(), micros, "{text}");
+    }
+
+    #[test]
+    fn decimals_are_read_exactly_and_rounded_half_even() {
+        check("253.7956", Some("253.7956"));
+        check("-0.0000015", Some("-0.000002"));
+        check("0.0000005", Some("0"));
+        check("0.0000025", Some("0.000002"));
+        // Past the 18th digit a row is rounded as it is read, so this is a tie again.
+        check("0.0000025000000000000000001", Some("0.000002"));
+        check(".5", Some("0.5"));
+        check("5.", Some("5"));
+        check("1.2E-05", Some("0.000012"));
+        check("1e3", Some("1000"));
+        check("9000000000000", Some("9000000000000"));
+        for wrong in ["", "-", ".", "1,5", "1e999", "nan", "inf", "0x10", "1e", "1 2", "9000000000001", "--1", "1e+", "٣"] {
+            check(wrong, None);
+        }
+        check("1e-999", Some("0"));
+    }
+
+    #[test]
+    fn a_trace_of_use_is_never_rounded_to_none() {
+        let trace = Exact::parse("0.0000001").expect("a decimal");
+        assert_eq!(trace.round(), Some(Micros(0)));
+        assert_eq!(trace.round_quantity(), Some(Micros(1)));
+        assert_eq!(Exact::from_attos(0).round_quantity(), Some(Micros(0)));
+    }
+}

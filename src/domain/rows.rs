@@ -1,0 +1,44 @@
+//! Rows of the canonical tables (FORMATS.md), as they stand after import.
+
+use super::{CustomerId, Day, Exact, SubscriptionId};
+
+/// One row of `customers`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CustomerRow {
+    pub customer_id: CustomerId,
+    pub name: Option<String>,
+    /// ISO 3166 code, as the source gives it.
+    pub country: Option<String>,
+    pub segment: Option<String>,
+    pub reseller_id: Option<String>,
+    pub reseller_name: Option<String>,
+}
+
+/// One row of `subscriptions`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SubscriptionRow {
+    pub subscription_id: SubscriptionId,
+    pub customer_id: CustomerId,
+    pub name: Option<String>,
+    pub product: Option<String>,
+    pub created_on: Option<Day>,
+    pub auto_renew: Option<bool>,
+    pub term_end_on: Option<Day>,
+    pub is_trial: Option<bool>,
+    /// The state as the source last reported it, in its own words.
+    pub status: Option<String>,
+    pub status_on: Option<Day>,
+}
+
+/// One row of `usage_daily` before roll-up.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UsageRow {
+    pub subscription_id: SubscriptionId,
+    pub on: Day,
+    pub category: String,
+    pub unit: String,
+    /// Never negative.
+    pub quantity: Exact,
+    /// None where the source has no cost.
+    pub cost: Option<Exact>,
+}

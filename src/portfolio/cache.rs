@@ -1,0 +1,7 @@
+//! The cache file.
+
+use thiserror::Error;
+
+/// x
+#[derive(Debug, Error)]
+pub enum CacheError {}

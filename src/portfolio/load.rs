@@ -1,0 +1,10 @@
+//! Loading.
+
+use thiserror::Error;
+
+/// x
+#[derive(Debug, Error)]
+pub enum LoadError {}
+
+/// x
+pub fn load() {}
