@@ -3,4 +3,6 @@
 //! The modules stand in the order in which data takes through them; each uses only those above.
 
 pub mod domain;
+pub mod lake;
 pub mod portfolio;
+pub mod progress;
