@@ -3,4 +3,5 @@
 //! The modules stand in the order in which data takes through them; each uses only those above.
 
 pub mod domain;
+pub mod metrics;
 pub mod portfolio;
