@@ -4,3 +4,5 @@
 
 pub mod domain;
 pub mod portfolio;
+pub mod features;
+pub mod model;
