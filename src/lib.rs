@@ -5,3 +5,5 @@
 pub mod domain;
 pub mod metrics;
 pub mod portfolio;
+pub mod features;
+pub mod model;
