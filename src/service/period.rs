@@ -35,7 +35,10 @@ impl AskedPeriod {
                 let names: Vec<&str> = PRESETS.iter().map(|(name, _)| *name).collect();
                 parameters.fault("period", format!("`{}` is none of {}", preset.unwrap_or_default(), names.join(", ")));
             }
-            Some(Some(_)) if has_from || has_to => parameters.fault("period", "is given beside from or to: give either"),
+            Some(Some(_)) if has_from || has_to => {
+                parameters.fault("period", "is given beside from or to: give either");
+                return Self::LastDays(30);
+            }
             Some(Some((_, asked))) => return asked,
             None => {}
         }

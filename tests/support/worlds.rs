@@ -5,9 +5,8 @@
 //! without subscriptions and subscriptions without customers, rows of quantity 0, gaps, trials.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
-use churn_risk::domain::{CustomerId, CustomerRow, Day, Event, EventKind, Exact, Micros, SubscriptionId, SubscriptionRow};
+use churn_risk::domain::{CustomerId, CustomerRow, Day, Event, EventKind, Micros, SubscriptionId, SubscriptionRow};
 use churn_risk::metrics::{Filter, RawFilter};
 use churn_risk::portfolio::{Portfolio, PortfolioBuilder, SmallTables};
 use proptest::prelude::*;
@@ -89,10 +88,6 @@ impl World {
             filler.fill(id, std::iter::once(row)).expect("counted in the first pass");
         }
         filler.finish()
-    }
-
-    pub(crate) fn shared(&self) -> Arc<Portfolio> {
-        Arc::new(self.portfolio())
     }
 }
 
@@ -218,9 +213,4 @@ pub(crate) fn any_filter() -> impl Strategy<Value = RawFilter> {
 
 pub(crate) fn filter(raw: &RawFilter) -> Filter {
     Filter::parse(raw).expect("well-formed values")
-}
-
-/// A decimal in micro-units, as the tables hold it.
-pub(crate) fn micros(text: &str) -> Micros {
-    Exact::parse(text).ok().and_then(Exact::round).expect("a test's own amount")
 }
