@@ -3,8 +3,10 @@
 //! The modules stand in the order in which data takes through them; each uses only those above.
 
 pub mod domain;
+pub mod lake;
 pub mod portfolio;
 pub mod metrics;
 pub mod features;
 pub mod model;
 pub mod service;
+pub mod progress;
