@@ -6,3 +6,6 @@ pub mod domain;
 pub mod portfolio;
 pub mod features;
 pub mod model;
+#[cfg(feature = "training")]
+#[path = "../training/mod.rs"]
+pub mod training;
