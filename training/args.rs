@@ -19,6 +19,9 @@ pub struct Args {
     /// Folder of the lake that `churn-risk import` wrote
     #[arg(long, value_name = "DIR")]
     pub lake: PathBuf,
+    /// Days that the as-of day stands back from the last usage day, where the feed restates them
+    #[arg(long, value_name = "DAYS", default_value_t = 0, value_parser = clap::value_parser!(u32).range(0..=365))]
+    pub settle_days: u32,
     /// What counts as leaving: a recorded deprovisioning, or falling silent
     #[arg(long, value_enum)]
     pub label: LabelArg,

@@ -10,7 +10,7 @@ use crate::portfolio::Portfolio;
 
 /// What a card tells.
 #[derive(Debug)]
-pub struct Facts<'a> {
+pub(super) struct Facts<'a> {
     pub portfolio: &'a Portfolio,
     pub request: &'a TrainRequest,
     pub training: &'a Counts,
@@ -25,7 +25,7 @@ pub struct Facts<'a> {
 
 /// Writes the card.
 #[must_use]
-pub fn write(facts: &Facts<'_>) -> Card {
+pub(super) fn write(facts: &Facts<'_>) -> Card {
     let evaluation = facts.evaluation;
     let [roc_auc, pr_auc, log_loss] = evaluation.gain;
     Card {

@@ -31,7 +31,7 @@ pub struct Scored {
 
 /// The model beside its baselines.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Evaluation {
+pub(super) struct Evaluation {
     pub base_rate: f64,
     pub model: Measured,
     pub base_rate_rule: Measured,
@@ -42,7 +42,7 @@ pub struct Evaluation {
 
 /// Measures model, base rate and recency rule on the same rows and the same draws.
 #[must_use]
-pub fn compare(scored: &[Scored], train_base_rate: f64, recency: &[f64]) -> Evaluation {
+pub(super) fn compare(scored: &[Scored], train_base_rate: f64, recency: &[f64]) -> Evaluation {
     let churned: Vec<bool> = scored.iter().map(|scored| scored.row.churned).collect();
     let groups = customers(scored);
     let model: Vec<f64> = scored.iter().map(|scored| scored.risk).collect();
@@ -82,7 +82,7 @@ pub fn compare(scored: &[Scored], train_base_rate: f64, recency: &[f64]) -> Eval
 
 /// Share of churners among the rows from a risk on (0 of none), and their part of all churners.
 #[must_use]
-pub fn precision_and_recall(scored: &[Scored], from: f64) -> (f64, f64) {
+pub(super) fn precision_and_recall(scored: &[Scored], from: f64) -> (f64, f64) {
     let churners = |least: f64| scored.iter().filter(|scored| scored.risk >= least && scored.row.churned).count() as f64;
     let rows = scored.iter().filter(|scored| scored.risk >= from).count();
     (churners(from) / rows.max(1) as f64, churners(0.0).max(1.0).recip() * churners(from))

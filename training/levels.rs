@@ -14,7 +14,7 @@ const ROWS_MIN: usize = 30;
 
 /// The cut-offs, and what `high` holds on the training rows.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Levels {
+pub(super) struct Levels {
     pub cutoffs: Cutoffs,
     /// The precision asked for.
     pub stated_precision: f64,
@@ -27,7 +27,7 @@ pub struct Levels {
 /// churners reaches the stated precision; `medium` begins at the base rate. Where no group
 /// reaches it, `high` begins at the risk of the riskiest hundredth.
 #[must_use]
-pub fn choose(risks: &[f64], churned: &[bool]) -> Levels {
+pub(super) fn choose(risks: &[f64], churned: &[bool]) -> Levels {
     let churners = churned.iter().filter(|churned| **churned).count();
     let base_rate = churners as f64 / churned.len().max(1) as f64;
     let mut order: Vec<(f64, bool)> = risks.iter().copied().zip(churned.iter().copied()).collect();

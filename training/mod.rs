@@ -14,6 +14,7 @@ mod matrix;
 mod newton;
 mod outcome;
 mod predictions;
+mod report;
 mod snapshots;
 mod split;
 mod transform;
@@ -21,46 +22,46 @@ mod transform;
 pub use evaluate::Scored;
 pub use labels::{Censored, Labelled, Labeller};
 pub use matrix::Matrix;
-pub use outcome::{Minimum, Stage, TooLittle, TrainError, TrainRequest, Trained};
-pub use predictions::{matrix_csv, predictions_csv};
+pub use outcome::{Minimum, TooLittle, TrainError, TrainRequest, Trained};
+pub use predictions::{ExportError, check_name, write_matrix, write_predictions};
+pub use report::summary;
 pub use snapshots::{Row, Snapshots};
 pub use split::{DayRange, Days, DaysError};
 
 use crate::features::{Kernel, VolumeScale};
 use crate::model::{self, ModelParts};
 use crate::portfolio::Portfolio;
+use crate::progress::{Progress, Unit};
 
 /// Trains one model. `progress` is told of each step; it changes nothing.
 ///
 /// # Errors
 /// Where there is too little to train on, the days do not fit the data or each other, or the
 /// fit does not confirm itself.
-pub fn train<'a>(portfolio: &'a Portfolio, request: &TrainRequest, progress: &dyn Fn(Stage)) -> Result<Trained<'a>, TrainError> {
+pub fn train<'a>(portfolio: &'a Portfolio, request: &TrainRequest, progress: Progress) -> Result<Trained<'a>, TrainError> {
     let days = split::days(portfolio, request)?;
     let last_training_day = days.train.last().copied().ok_or(DaysError::NoUsage)?;
 
-    progress(Stage::Scale);
     let volume = VolumeScale::fit(portfolio, last_training_day);
     let kernel = Kernel::new(portfolio, &volume);
     let labeller = Labeller::new(portfolio, &kernel, &request.question);
 
-    let training = snapshots::take(&labeller, &days.train, &|done, total| progress(Stage::TrainingRows { done, total }));
-    let test = snapshots::take(&labeller, &days.test, &|done, total| progress(Stage::TestRows { done, total }));
+    let training = snapshots::take(&labeller, &days.train, &progress.stage("training rows", days.train.len() as u64, Unit::Items));
+    let test = snapshots::take(&labeller, &days.test, &progress.stage("test rows", days.test.len() as u64, Unit::Items));
     Minimum::default().check(&training.counts, &test.counts)?;
 
-    progress(Stage::Features);
     let mut matrix = training.matrix(&kernel);
     let mut columns = transform::fit(&matrix);
     transform::apply(&columns, &mut matrix);
 
-    progress(Stage::Fit { rows: matrix.rows(), columns: matrix.columns() });
+    progress.line(&format!("fitting {} rows of {} features", matrix.rows(), matrix.columns()));
     let labels = training.labels();
     let fitted = fit::logistic(&matrix, &labels, request.alpha)?;
     for (column, coefficient) in columns.iter_mut().zip(&fitted.coefficients) {
         column.coefficient = *coefficient;
     }
 
-    progress(Stage::Evaluate);
+    progress.line(&format!("measuring on {} test rows", test.rows.len()));
     let training_risks = matrix.risks(&fitted.coefficients, fitted.intercept);
     let levels = levels::choose(&training_risks, &labels);
     let recency = fit::recency_rule(&matrix, &labels, &columns)?;

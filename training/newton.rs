@@ -48,7 +48,7 @@ pub enum NewtonError {
 
 /// The optimum, and what it took.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Solution {
+pub(super) struct Solution {
     pub coefficients: Vec<f64>,
     pub intercept: f64,
     /// Newton steps over all rows.
@@ -59,7 +59,7 @@ pub struct Solution {
 ///
 /// # Errors
 /// Where the data are so degenerate that no optimum is found.
-pub fn solve(x: &Matrix, churned: &[bool], alpha: f64) -> Result<Solution, NewtonError> {
+pub(super) fn solve(x: &Matrix, churned: &[bool], alpha: f64) -> Result<Solution, NewtonError> {
     let start = if x.rows() >= HEAD_START_FROM_ROWS {
         let step = x.rows() / HEAD_START_ROWS;
         let some: Vec<bool> = churned.iter().step_by(step).copied().collect();

@@ -33,17 +33,6 @@ pub struct Trained<'a> {
     pub matrix: Matrix,
 }
 
-/// A step of the flow, as it begins or goes on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Stage {
-    Scale,
-    TrainingRows { done: u64, total: u64 },
-    TestRows { done: u64, total: u64 },
-    Features,
-    Fit { rows: usize, columns: usize },
-    Evaluate,
-}
-
 /// Least data to train on. Below it coefficients and figures are chance: a rule of thumb asks
 /// for some ten churners for each few features that carry, and no interval on fewer than ten
 /// test churners tells a model from a coin.

@@ -7,6 +7,7 @@ use crate::domain::{ChurnRisk, Day};
 use crate::features::{FEATURE_COUNT, FeatureVector, History, Kernel, catalogue};
 use crate::model::{ChurnModel, Counts, PROBES_MAX};
 use crate::portfolio::{CustomerIx, Portfolio, SubscriptionIx};
+use crate::progress::Stage;
 
 use super::evaluate::Scored;
 
@@ -27,15 +28,14 @@ pub struct Snapshots<'a> {
     pub counts: Counts,
 }
 
-/// Takes the rows of `days`. `progress` is told how many days are done, and of how many.
+/// Takes the rows of `days`; each day advances `stage` by one.
 #[must_use]
-pub fn take<'p>(labeller: &Labeller<'p, '_>, days: &[Day], progress: &dyn Fn(u64, u64)) -> Snapshots<'p> {
+pub(super) fn take<'p>(labeller: &Labeller<'p, '_>, days: &[Day], stage: &Stage) -> Snapshots<'p> {
     let mut counts =
         Counts { as_of_days: days.len() as u64, first_as_of: days.first().copied(), last_as_of: days.last().copied(), ..Counts::default() };
     let mut rows = Vec::new();
     let mut seen = vec![false; labeller.portfolio.subscriptions().len()];
-    for (done, as_of) in (0_u64..).zip(days.iter().copied()) {
-        progress(done, counts.as_of_days);
+    for as_of in days.iter().copied() {
         for subscription in labeller.portfolio.subscription_indices().filter(|each| labeller.has_row(*each, as_of)) {
             let churned = match labeller.label(subscription, as_of) {
                 Labelled::Stays => false,
@@ -59,8 +59,8 @@ pub fn take<'p>(labeller: &Labeller<'p, '_>, days: &[Day], progress: &dyn Fn(u64
             let customer = labeller.portfolio.subscription(subscription).customer;
             rows.push(Row { subscription, customer, as_of, churned });
         }
+        stage.advance(1);
     }
-    progress(counts.as_of_days, counts.as_of_days);
     counts.rows = rows.len() as u64;
     counts.subscriptions = seen.iter().filter(|seen| **seen).count() as u64;
     Snapshots { portfolio: labeller.portfolio, rows, counts }

@@ -83,7 +83,7 @@ pub struct Days {
 
 /// Days from an as-of day until its label is known.
 #[must_use]
-pub fn label_days(question: &Question) -> i32 {
+pub(super) fn label_days(question: &Question) -> i32 {
     let grace = if question.label == Label::Status { question.grace_days } else { 0 };
     i32::try_from(question.lead_days + question.horizon_days.get() + grace).unwrap_or(i32::MAX)
 }
@@ -95,7 +95,7 @@ pub fn label_days(question: &Question) -> i32 {
 /// # Errors
 /// Where the data are too short, or days that were asked for overlap: a label of the training
 /// part would be read from days that the test part's features read.
-pub fn days(portfolio: &Portfolio, request: &TrainRequest) -> Result<Days, DaysError> {
+pub(super) fn days(portfolio: &Portfolio, request: &TrainRequest) -> Result<Days, DaysError> {
     let label_days = label_days(&request.question);
     let (Some(first), Some(last)) = (portfolio.first_day(), portfolio.as_of()) else { return Err(DaysError::NoUsage) };
     let days = match request.days {

@@ -22,7 +22,7 @@ const CONSTANT_BELOW: f64 = 1e-9;
 /// coincide (a rare event) is clipped to its least and largest value instead, or the event would
 /// vanish. A constant column gets deviation 1.
 #[must_use]
-pub fn fit(matrix: &Matrix) -> Vec<Column> {
+pub(super) fn fit(matrix: &Matrix) -> Vec<Column> {
     let threads = std::thread::available_parallelism().map_or(1, NonZero::get).min(matrix.columns().max(1));
     let share = matrix.columns().div_ceil(threads);
     let part = |from: usize| -> Vec<Column> {
@@ -68,7 +68,7 @@ fn quantile(values: &mut [f64], q: f64) -> f64 {
 }
 
 /// Puts every value of the matrix through its column's transform.
-pub fn apply(columns: &[Column], matrix: &mut Matrix) {
+pub(super) fn apply(columns: &[Column], matrix: &mut Matrix) {
     for (column, values) in columns.iter().zip(matrix.columns_mut()) {
         for value in values {
             *value = column.transform(*value);
