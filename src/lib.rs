@@ -3,10 +3,13 @@
 //! The modules stand in the order in which data takes through them; each uses only those above.
 
 pub mod domain;
+pub mod progress;
 pub mod lake;
 pub mod portfolio;
 pub mod metrics;
 pub mod features;
 pub mod model;
 pub mod service;
-pub mod progress;
+#[cfg(feature = "training")]
+#[path = "../training/mod.rs"]
+pub mod training;

@@ -2,7 +2,7 @@
 //! volume by category. Filled row by row without allocating.
 
 use crate::domain::Day;
-use crate::portfolio::{Portfolio, UsageRows};
+use crate::portfolio::{Portfolio, UsagePoint, UsageRows};
 
 use super::catalogue::REACH_DAYS;
 use super::scale::VolumeScale;
@@ -38,6 +38,15 @@ impl Volumes {
         }
         let categories = if category.is_empty() { 0 } else { usize::from(number) + 1 };
         Self { use_cost: *scale == VolumeScale::Cost, weight: scale.weights(portfolio.series()), category, categories }
+    }
+
+    /// The volume of one row.
+    pub(super) fn of(&self, row: &UsagePoint) -> f64 {
+        if self.use_cost {
+            return row.cost.as_f64();
+        }
+        let used = f64::from(u8::from(row.quantity.0 > 0));
+        self.weight[usize::from(row.series.0)].map_or(used, |weight| row.quantity.0 as f64 * weight)
     }
 }
 
@@ -93,11 +102,7 @@ impl Aggregate {
             let Some(age) = usize::try_from(as_of - row.on).ok().filter(|age| *age < REACH) else { continue };
             let series = usize::from(row.series.0);
             let used = row.quantity.0 > 0;
-            let volume = if volumes.use_cost {
-                row.cost.as_f64()
-            } else {
-                volumes.weight[series].map_or(f64::from(u8::from(used)), |weight| row.quantity.0 as f64 * weight)
-            };
+            let volume = volumes.of(&row);
             self.volume[age] += volume;
             self.touched |= 1 << age;
             self.active |= u128::from(used) << age;

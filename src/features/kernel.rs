@@ -9,7 +9,7 @@ use super::catalogue::{FEATURE_COUNT, REACH_DAYS, WINDOWS, index};
 use super::history::{FeedDays, History};
 use super::scale::VolumeScale;
 use crate::domain::{Day, State};
-use crate::portfolio::Portfolio;
+use crate::portfolio::{Portfolio, UsageRows};
 
 const VOLUME: [usize; 5] = [index("volume_7"), index("volume_14"), index("volume_28"), index("volume_56"), index("volume_84")];
 const ACTIVE_SHARE: [usize; 5] =
@@ -53,6 +53,12 @@ impl Kernel {
     #[must_use]
     pub const fn feed(&self) -> &FeedDays {
         &self.feed
+    }
+
+    /// The volume of the rows of `from..=to`.
+    #[must_use]
+    pub fn volume(&self, usage: UsageRows<'_>, from: Day, to: Day) -> f64 {
+        usage.within(from, to).iter().map(|row| self.volumes.of(&row)).sum()
     }
 
     /// The kernel at one as-of day.

@@ -65,16 +65,34 @@ pub struct Counts {
     pub censored_reason: u64,
     /// Rows left out because more than a quarter of the label window is feed gaps.
     pub censored_gaps: u64,
+    /// Rows left out because the subscription left in the lead days, before the label window.
+    pub censored_lead: u64,
     /// Rows labelled as staying because another subscription of the customer took over.
     pub migrations: u64,
+}
+
+impl Counts {
+    /// Share of churners; 0 of no rows.
+    #[must_use]
+    pub fn base_rate(&self) -> f64 {
+        self.churners as f64 / self.rows.max(1) as f64
+    }
+}
+
+/// A difference of figures. Log loss is better below 0, the others above.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Gain {
+    pub roc_auc: Interval,
+    pub pr_auc: Interval,
+    pub log_loss: Interval,
 }
 
 /// What the model was trained and tested on.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Population {
     pub table_version: u64,
-    pub data_first_day: Day,
-    pub data_as_of: Day,
+    pub data_first_day: Option<Day>,
+    pub data_as_of: Option<Day>,
     pub train: Counts,
     pub test: Counts,
 }
@@ -88,8 +106,8 @@ pub struct LevelCard {
     pub stated_precision: f64,
     pub train_precision: f64,
     pub train_recall: f64,
-    pub test_precision: Option<f64>,
-    pub test_recall: Option<f64>,
+    pub test_precision: f64,
+    pub test_recall: f64,
 }
 
 /// The card of one model.
@@ -103,11 +121,16 @@ pub struct Card {
     pub population: Population,
     /// L2 penalty: `alpha/2 |w|^2` beside the sum of the loss over rows.
     pub alpha: f64,
+    /// Newton steps over all training rows.
+    pub newton_steps: u32,
     pub levels: LevelCard,
+    /// Share of churners among the test rows.
     pub base_rate: f64,
     pub model: Measured,
     /// Every row gets the training rows' share of churners.
     pub base_rate_rule: Measured,
     /// A logistic curve over the days since the last usage, fitted on the training rows.
     pub recency_rule: Measured,
+    /// The model's figures less the recency rule's, on the same rows and draws.
+    pub gain_over_recency: Gain,
 }
