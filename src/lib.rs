@@ -3,6 +3,13 @@
 //! The modules stand in the order in which data takes through them; each uses only those above.
 
 pub mod domain;
+pub mod progress;
 pub mod lake;
 pub mod portfolio;
-pub mod progress;
+pub mod metrics;
+pub mod features;
+pub mod model;
+pub mod service;
+#[cfg(feature = "training")]
+#[path = "../training/mod.rs"]
+pub mod training;
