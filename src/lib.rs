@@ -4,3 +4,4 @@
 
 pub mod domain;
 pub mod portfolio;
+pub mod simulate;
