@@ -3,5 +3,8 @@
 //! The modules stand in the order in which data takes through them; each uses only those above.
 
 pub mod domain;
+pub mod progress;
+
+pub mod lake;
 pub mod portfolio;
 pub mod simulate;

@@ -1,10 +1,77 @@
-//! Loading.
+//! The portfolio of a lake: from the cache when it is of the wanted version, from the tables
+//! otherwise.
+
+use std::path::Path;
 
 use thiserror::Error;
 
-/// x
-#[derive(Debug, Error)]
-pub enum LoadError {}
+use super::cache::{self, CacheError};
+use super::{BuildError, Portfolio, PortfolioBuilder, SmallTables};
+use crate::domain::{Day, Micros};
+use crate::lake::{Lake, LakeError, Snapshot, UsageColumns};
 
-/// x
-pub fn load() {}
+/// Why a lake gives no portfolio.
+#[derive(Debug, Error)]
+pub enum LoadError {
+    #[error(transparent)]
+    Lake(#[from] LakeError),
+    #[error(transparent)]
+    Build(#[from] BuildError),
+}
+
+/// Loads the newest version of the tables in `lake`; an empty portfolio of version 0 where
+/// nothing was imported yet. A cache that cannot be read or written only costs time, and is
+/// told to the log.
+///
+/// # Errors
+/// Where the tables cannot be read, or do not fit a portfolio.
+pub fn load(lake: &Path, settle_days: u32) -> Result<Portfolio, LoadError> {
+    let tables = Lake::open(lake)?;
+    let Some(snapshot) = tables.snapshot(None)? else {
+        return Ok(PortfolioBuilder::new(0, settle_days, SmallTables::default()).seal()?.finish());
+    };
+    let cache = cache::path(lake);
+    match cache::read(&cache, snapshot.version(), settle_days) {
+        Ok(portfolio) => return Ok(portfolio),
+        Err(CacheError::Io { source, .. }) if source.kind() == std::io::ErrorKind::NotFound => {}
+        Err(error) => tracing::info!(%error, "the portfolio cache is built anew"),
+    }
+    let portfolio = from_tables(&snapshot, settle_days)?;
+    if let Err(error) = cache::write(&cache, &portfolio) {
+        tracing::warn!(%error, "the portfolio cache is not kept");
+    }
+    Ok(portfolio)
+}
+
+/// Builds the portfolio in two passes over the usage.
+fn from_tables(snapshot: &Snapshot, settle_days: u32) -> Result<Portfolio, LoadError> {
+    let small =
+        SmallTables { customers: snapshot.customers()?, subscriptions: snapshot.subscriptions()?, lifecycle: snapshot.lifecycle()? };
+    let mut builder = PortfolioBuilder::new(snapshot.version(), settle_days, small);
+    for (category, unit) in snapshot.series()? {
+        builder.series(&category, &unit);
+    }
+    snapshot.scan_usage(UsageColumns::Days, |chunk| {
+        for run in &chunk.runs {
+            let quantities = chunk.quantity[run.from..run.to].iter().map(|quantity| Micros(*quantity));
+            builder.count(run.subscription, chunk.days(*run).zip(quantities));
+        }
+        Ok::<(), LoadError>(())
+    })?;
+    let mut filler = builder.seal()?;
+    let mut numbers: Vec<u16> = Vec::new();
+    snapshot.scan_usage(UsageColumns::All, |chunk| {
+        for (category, unit) in &chunk.series_names[numbers.len()..] {
+            numbers.push(filler.series_number(category, unit).unwrap_or(0));
+        }
+        for run in &chunk.runs {
+            let rows = (run.from..run.to).map(|row| {
+                let number = numbers[chunk.series[row] as usize];
+                (Day::from_epoch_days(chunk.day[row]), number, Micros(chunk.quantity[row]), chunk.cost[row].map(Micros))
+            });
+            filler.fill(run.subscription, rows)?;
+        }
+        Ok::<(), LoadError>(())
+    })?;
+    Ok(filler.finish())
+}

@@ -33,7 +33,7 @@ pub enum WriteError {
 
 /// How far the writing is, told after each day.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Progress {
+pub struct DayDone {
     /// The last day written.
     pub day: Day,
     pub days_done: u32,
@@ -116,7 +116,7 @@ impl Table {
 ///
 /// # Errors
 /// Where a file cannot be written.
-pub fn write_csv(plan: Plan, dir: &Path, mut progress: impl FnMut(Progress)) -> Result<Written, WriteError> {
+pub fn write_csv(plan: Plan, dir: &Path, mut progress: impl FnMut(DayDone)) -> Result<Written, WriteError> {
     fs::create_dir_all(dir).map_err(|source| WriteError::Io { path: dir.to_owned(), source })?;
     let partner = Partner::new(plan);
     let ids: Vec<String> = (0..plan.subscriptions()).map(|number| guid(plan, Topic::SubscriptionId, number)).collect();
@@ -181,7 +181,7 @@ fn write_events(partner: &Partner, ids: &[String], dir: &Path) -> Result<u64, Wr
 
 /// The one file that matters for speed: a row is put together from ready-made pieces, without
 /// an allocation.
-fn write_usage(partner: &Partner, ids: &[String], dir: &Path, progress: &mut impl FnMut(Progress)) -> Result<u64, WriteError> {
+fn write_usage(partner: &Partner, ids: &[String], dir: &Path, progress: &mut impl FnMut(DayDone)) -> Result<u64, WriteError> {
     let mut table = Table::create(dir, "usage_daily.csv", "subscription_id,on,category,unit,quantity,cost")?;
     let plan = partner.plan();
     for (days_done, day) in (1..).zip(plan.each_day()) {
@@ -195,7 +195,7 @@ fn write_usage(partner: &Partner, ids: &[String], dir: &Path, progress: &mut imp
             push_decimal(&mut table.buffer, row.cost);
             table.end_row()?;
         }
-        progress(Progress { day, days_done, days: plan.days(), usage_rows: table.rows });
+        progress(DayDone { day, days_done, days: plan.days(), usage_rows: table.rows });
     }
     table.finish()
 }

@@ -16,7 +16,7 @@ mod random;
 #[cfg(test)]
 mod tests;
 
-pub use csv::{Progress, WriteError, Written, write_csv};
+pub use csv::{DayDone, WriteError, Written, write_csv};
 pub use habit::{SERIES, Series};
 pub use hazards::{HAZARDS, Hazards, Known};
 pub use life::LeaveKind;

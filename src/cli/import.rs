@@ -1,0 +1,103 @@
+//! `churn-risk import`.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use churn_risk::lake::{FileReport, ImportReport, ImportRequest, Outcome, import};
+use churn_risk::progress::Progress;
+use clap::Args;
+use comfy_table::{CellAlignment, Table, presets};
+
+#[derive(Debug, Args)]
+pub(crate) struct ImportArguments {
+    /// Files, folders or globs: CSV, TSV (also .gz, .zst) or Parquet, one canonical table each
+    #[arg(required = true)]
+    paths: Vec<PathBuf>,
+    /// Folder of the tables; made where it is absent
+    #[arg(long, env = "CHURN_RISK_LAKE")]
+    lake: PathBuf,
+    /// Share of the rows that may be refused before the whole import is; ten always may
+    #[arg(long, default_value_t = 0.001, value_parser = share)]
+    max_rejects: f64,
+    /// Memory of the engine before it spills to disk: 512MiB, 2GiB
+    #[arg(long, default_value = "384MiB", value_parser = bytes)]
+    memory: usize,
+}
+
+fn share(text: &str) -> Result<f64, String> {
+    text.parse().ok().filter(|share| (0.0..=1.0).contains(share)).ok_or_else(|| "a share lies between 0 and 1".to_owned())
+}
+
+fn bytes(text: &str) -> Result<usize, String> {
+    let digits = text.trim_end_matches(|letter: char| letter.is_ascii_alphabetic());
+    let shift = match &text[digits.len()..] {
+        "" | "B" => 0,
+        "KiB" | "K" => 10,
+        "MiB" | "M" => 20,
+        "GiB" | "G" => 30,
+        _ => return Err("write 512MiB or 2GiB".to_owned()),
+    };
+    let number: usize = digits.parse().map_err(|_| "write 512MiB or 2GiB".to_owned())?;
+    number.checked_mul(1 << shift).filter(|bytes| *bytes >= 32 << 20).ok_or_else(|| "the engine needs 32MiB at least".to_owned())
+}
+
+pub(crate) fn run(arguments: &ImportArguments) -> anyhow::Result<ExitCode> {
+    let report = import(&ImportRequest {
+        paths: arguments.paths.clone(),
+        lake: arguments.lake.clone(),
+        today: super::today(),
+        max_rejects: arguments.max_rejects,
+        memory_bytes: arguments.memory,
+        progress: Progress::Shown,
+    })?;
+    print(&report);
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The summary: a table of files, then what a person should know. The acknowledgement comes
+/// last, when everything is on disk.
+#[expect(clippy::print_stdout, reason = "the summary is the command's output")]
+pub(crate) fn print(report: &ImportReport) {
+    println!("{}", table(&report.files));
+    for (reason, rows) in &report.refused {
+        println!("refused: {rows} rows, {reason}");
+    }
+    for reject in &report.first_rejects {
+        println!("  {reject}");
+    }
+    if let Some(path) = &report.rejects_file {
+        println!("all refused rows: {}", path.display());
+    }
+    if let (Some(first), Some(last)) = (report.gaps.first(), report.gaps.last()) {
+        println!("gaps: {} days without any usage row, from {first} to {last}", report.gaps.len());
+    }
+    for warning in &report.warnings {
+        println!("note: {warning}");
+    }
+    match &report.outcome {
+        Outcome::Committed(record) => {
+            println!("acked {}: {} rows are in the tables, version {}", record.import_id, record.rows_kept, record.import_id)
+        }
+        Outcome::Unchanged { version } => println!("nothing to do: every file was imported before; the tables stay at version {version}"),
+    }
+}
+
+fn table(files: &[FileReport]) -> Table {
+    let mut table = Table::new();
+    table.load_style(presets::UTF8_FULL_CONDENSED);
+    table.set_header(["file", "table", "rows read", "kept", "refused", "first day", "last day"]);
+    for file in files {
+        let day = |day: Option<churn_risk::domain::Day>| day.map_or_else(String::new, |day| day.to_string());
+        let (read, kept, refused) = match file.known_since {
+            Some(since) => (format!("as import {since}"), String::new(), String::new()),
+            None => (file.rows_read.to_string(), (file.rows_read - file.rows_refused).to_string(), file.rows_refused.to_string()),
+        };
+        table.add_row([file.name.clone(), file.table.to_owned(), read, kept, refused, day(file.first_day), day(file.last_day)]);
+    }
+    for column in 2..5 {
+        if let Some(column) = table.column_mut(column) {
+            column.set_cell_alignment(CellAlignment::Right);
+        }
+    }
+    table
+}

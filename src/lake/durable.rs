@@ -1,0 +1,164 @@
+//! Files that are still there after the power fails: every write is followed by fsync of the
+//! file and of each directory that gained a name.
+//!
+//! `object_store`'s local store never syncs, and Delta's log goes through it; so the log gets
+//! this store instead, and data files are written through the functions here.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Write};
+use std::path::{Path as FsPath, PathBuf};
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use deltalake::logstore::object_store;
+use futures::stream::BoxStream;
+use object_store::local::LocalFileSystem;
+use object_store::path::Path;
+use object_store::{
+    CopyOptions, GetOptions, GetResult, ListResult, MultipartUpload, ObjectMeta, ObjectStore, PutMode, PutMultipartOptions, PutOptions,
+    PutPayload, PutResult, RenameOptions,
+};
+
+/// Makes the names in a directory durable.
+///
+/// # Errors
+/// Where the directory cannot be opened or synced.
+pub(crate) fn sync_dir(dir: &FsPath) -> io::Result<()> {
+    File::open(dir)?.sync_all()
+}
+
+/// Creates `dir` and what it needs above it, each new name durable in its parent.
+///
+/// # Errors
+/// Where a directory cannot be created or synced.
+pub(crate) fn create_dirs(dir: &FsPath) -> io::Result<()> {
+    if dir.as_os_str().is_empty() || dir.is_dir() {
+        return Ok(());
+    }
+    let parent = dir.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(FsPath::new("."));
+    create_dirs(parent)?;
+    match fs::create_dir(dir) {
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
+        _ => {}
+    }
+    sync_dir(parent)
+}
+
+/// Replaces `path` by `bytes`: readers see the old file or the new one, never a part.
+///
+/// # Errors
+/// Where a step fails; the old file is then still in place.
+pub(crate) fn replace_file(path: &FsPath, bytes: &[u8]) -> io::Result<()> {
+    let staged = staging_path(path);
+    let written = write_synced(&staged, |file| file.write_all(bytes)).and_then(|()| fs::rename(&staged, path));
+    if written.is_err() {
+        let _ = fs::remove_file(&staged);
+    }
+    written?;
+    sync_dir(parent_of(path))
+}
+
+fn parent_of(path: &FsPath) -> &FsPath {
+    path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(FsPath::new("."))
+}
+
+/// A name beside `path` that no reader takes for a file of the table.
+fn staging_path(path: &FsPath) -> PathBuf {
+    let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    path.with_file_name(format!(".{name}.{}.tmp", std::process::id()))
+}
+
+fn write_synced(path: &FsPath, write: impl FnOnce(&mut File) -> io::Result<()>) -> io::Result<()> {
+    let mut file = OpenOptions::new().write(true).create(true).truncate(true).open(path)?;
+    write(&mut file)?;
+    file.sync_all()
+}
+
+/// The local file system as an object store whose `put` returns after fsync.
+#[derive(Debug)]
+pub(crate) struct DurableLocal {
+    inner: Arc<LocalFileSystem>,
+}
+
+impl DurableLocal {
+    pub(crate) fn new() -> Self {
+        Self { inner: Arc::new(LocalFileSystem::new()) }
+    }
+}
+
+impl std::fmt::Display for DurableLocal {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "durable {}", self.inner)
+    }
+}
+
+/// Writes aside, syncs, then gives the file its name in one step. With `create` the name must
+/// be free: that is what makes a log entry a commit that only one writer can win.
+fn put_file(path: &FsPath, payload: &PutPayload, create: bool) -> io::Result<()> {
+    create_dirs(parent_of(path))?;
+    let staged = staging_path(path);
+    let named = write_synced(&staged, |file| payload.iter().try_for_each(|part| file.write_all(part)))
+        .and_then(|()| if create { fs::hard_link(&staged, path) } else { fs::rename(&staged, path) });
+    if create || named.is_err() {
+        // A leftover here is a hidden file that nobody reads.
+        let _ = fs::remove_file(&staged);
+    }
+    named?;
+    let synced = sync_dir(parent_of(path));
+    if create && synced.is_err() {
+        // Unsynced, the entry might vanish later although a reader has seen it: take it back,
+        // so that "refused" stays true.
+        let _ = fs::remove_file(path);
+    }
+    synced
+}
+
+#[async_trait]
+impl ObjectStore for DurableLocal {
+    async fn put_opts(&self, location: &Path, payload: PutPayload, options: PutOptions) -> object_store::Result<PutResult> {
+        let create = match options.mode {
+            PutMode::Create => true,
+            PutMode::Overwrite => false,
+            PutMode::Update(_) => return self.inner.put_opts(location, payload, options).await,
+        };
+        let path = self.inner.path_to_filesystem(location)?;
+        let written = tokio::task::spawn_blocking(move || put_file(&path, &payload, create)).await;
+        let generic = |source: Box<dyn std::error::Error + Send + Sync>| object_store::Error::Generic { store: "durable local", source };
+        match written {
+            Ok(Ok(())) => Ok(PutResult { e_tag: None, version: None }),
+            Ok(Err(source)) if source.kind() == io::ErrorKind::AlreadyExists => {
+                Err(object_store::Error::AlreadyExists { path: location.to_string(), source: source.into() })
+            }
+            Ok(Err(source)) => Err(generic(source.into())),
+            Err(stopped) => Err(generic(stopped.into())),
+        }
+    }
+
+    async fn put_multipart_opts(&self, location: &Path, options: PutMultipartOptions) -> object_store::Result<Box<dyn MultipartUpload>> {
+        self.inner.put_multipart_opts(location, options).await
+    }
+
+    async fn get_opts(&self, location: &Path, options: GetOptions) -> object_store::Result<GetResult> {
+        self.inner.get_opts(location, options).await
+    }
+
+    fn delete_stream(&self, locations: BoxStream<'static, object_store::Result<Path>>) -> BoxStream<'static, object_store::Result<Path>> {
+        self.inner.delete_stream(locations)
+    }
+
+    fn list(&self, prefix: Option<&Path>) -> BoxStream<'static, object_store::Result<ObjectMeta>> {
+        self.inner.list(prefix)
+    }
+
+    async fn list_with_delimiter(&self, prefix: Option<&Path>) -> object_store::Result<ListResult> {
+        self.inner.list_with_delimiter(prefix).await
+    }
+
+    async fn copy_opts(&self, from: &Path, to: &Path, options: CopyOptions) -> object_store::Result<()> {
+        self.inner.copy_opts(from, to, options).await
+    }
+
+    async fn rename_opts(&self, from: &Path, to: &Path, options: RenameOptions) -> object_store::Result<()> {
+        self.inner.rename_opts(from, to, options).await
+    }
+}

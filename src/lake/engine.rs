@@ -1,0 +1,286 @@
+//! The roll-up of one month of usage, in SQL on the embedded DataFusion.
+//!
+//! Within a month, a row's subscription, day, category and unit are packed into one `Int64`:
+//! place of the subscription among all ids ascending (32 bits), day of the month (5), place of
+//! the (category, unit) among all ascending (16). One partition and one order of rows: the
+//! same input gives the same file on any machine.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use datafusion::arrow::array::{ArrayRef, AsArray, Date32Array, DictionaryArray, Int32Array, Int64Array, RecordBatch, StringArray};
+use datafusion::arrow::datatypes::{DataType, Date32Type, Decimal128Type, Field, Int32Type, Int64Type, Schema, SchemaRef, UInt32Type};
+use datafusion::catalog::streaming::StreamingTable;
+use datafusion::common::cast::as_decimal128_array;
+use datafusion::error::DataFusionError;
+use datafusion::execution::disk_manager::{DiskManagerBuilder, DiskManagerMode};
+use datafusion::execution::memory_pool::FairSpillPool;
+use datafusion::execution::runtime_env::RuntimeEnvBuilder;
+use datafusion::execution::{SendableRecordBatchStream, TaskContext};
+use datafusion::logical_expr::{ColumnarValue, Volatility, create_udf};
+use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
+use datafusion::physical_plan::streaming::PartitionStream;
+use datafusion::prelude::{SessionConfig, SessionContext};
+use futures::StreamExt;
+
+use super::import::{AMOUNT_TYPE, Ids, SeriesNumbers, StagedMonth, read_staged};
+use super::parquet::{FileWriter, WrittenFile, read_file};
+use super::schema::Table;
+use super::tables::LakeError;
+use crate::domain::{Day, Exact, Micros};
+
+const ROLLUP: &str = include_str!("rollup.sql");
+const RESTATE: &str = include_str!("restate.sql");
+
+const SERIES_BITS: u32 = 16;
+const DAY_BITS: u32 = 5;
+
+/// (category, unit) pairs that fit in a key.
+pub(crate) const SERIES_MAX: usize = 1 << SERIES_BITS;
+
+/// Every id and (category, unit) of an import, in the order in which rows are stored.
+#[derive(Debug)]
+pub(crate) struct Numbering {
+    ids: ArrayRef,
+    id_texts: Vec<String>,
+    id_places: Vec<u32>,
+    categories: ArrayRef,
+    units: ArrayRef,
+    series: Vec<(String, String)>,
+    series_places: Vec<u32>,
+}
+
+impl Numbering {
+    pub(crate) fn new(ids: &Ids, series: &SeriesNumbers) -> Self {
+        let (id_texts, id_places) = ids.ranked();
+        let (series, series_places) = series.ranked();
+        Self {
+            ids: Arc::new(StringArray::from_iter_values(&id_texts)),
+            id_texts,
+            id_places,
+            categories: Arc::new(StringArray::from_iter_values(series.iter().map(|(category, _)| category))),
+            units: Arc::new(StringArray::from_iter_values(series.iter().map(|(_, unit)| unit))),
+            series,
+            series_places,
+        }
+    }
+
+    pub(crate) fn series_count(&self) -> usize {
+        self.series.len()
+    }
+}
+
+const fn pack(subscription: u32, day_of_month: i32, series: u32) -> i64 {
+    ((subscription as i64) << (DAY_BITS + SERIES_BITS)) | ((day_of_month as i64) << SERIES_BITS) | series as i64
+}
+
+/// (place of the subscription, day of the month from 0, place of the series).
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "the masks leave 32, 5 and 16 bits")]
+const fn unpack(key: i64) -> (i32, i32, i32) {
+    let day = (key >> SERIES_BITS) & ((1 << DAY_BITS) - 1);
+    ((key >> (DAY_BITS + SERIES_BITS)) as u32 as i32, day as i32, (key & ((1 << SERIES_BITS) - 1)) as i32)
+}
+
+/// What came of one month.
+#[derive(Debug)]
+pub(crate) struct RolledMonth {
+    pub(crate) month: String,
+    pub(crate) file: WrittenFile,
+    /// Days that have a row, as days of the month from 0.
+    pub(crate) days: u32,
+}
+
+/// A month to roll up.
+#[derive(Debug)]
+pub(crate) struct MonthJob<'a> {
+    pub(crate) staged: &'a StagedMonth,
+    /// Files of the month that the lake holds.
+    pub(crate) stored: Vec<PathBuf>,
+    pub(crate) table_dir: &'a Path,
+    pub(crate) import_id: u64,
+}
+
+/// DataFusion with a bound on its memory, beyond which it spills to `spill_dir`.
+pub(crate) fn session(memory_bytes: usize, spill_dir: &Path) -> Result<SessionContext, LakeError> {
+    let disk = DiskManagerBuilder::default().with_mode(DiskManagerMode::Directories(vec![spill_dir.to_path_buf()]));
+    let environment = RuntimeEnvBuilder::new()
+        .with_memory_pool(Arc::new(FairSpillPool::new(memory_bytes)))
+        .with_disk_manager_builder(disk)
+        .build_arc()?;
+    let context = SessionContext::new_with_config_rt(SessionConfig::new().with_target_partitions(1), environment);
+    for (name, round) in [("quantity_micros", Exact::round_quantity as fn(Exact) -> Option<Micros>), ("cost_micros", Exact::round)] {
+        let fun = Arc::new(move |arguments: &[ColumnarValue]| rounded(name, arguments, round));
+        context.register_udf(create_udf(name, vec![AMOUNT_TYPE], DataType::Int64, Volatility::Immutable, fun));
+    }
+    Ok(context)
+}
+
+fn rounded(name: &str, arguments: &[ColumnarValue], round: fn(Exact) -> Option<Micros>) -> Result<ColumnarValue, DataFusionError> {
+    let arrays = ColumnarValue::values_to_arrays(arguments)?;
+    let sums = arrays.first().ok_or_else(|| DataFusionError::Execution(format!("{name} takes one argument")))?;
+    let micros = as_decimal128_array(sums)?
+        .iter()
+        .map(|sum| {
+            let Some(sum) = sum else { return Ok(None) };
+            let beyond =
+                || DataFusionError::Execution(format!("{name}: the sum of one subscription, day, category and unit passes 9.2e12"));
+            round(Exact::from_attos(sum)).map(|micros| Some(micros.0)).ok_or_else(beyond)
+        })
+        .collect::<Result<Int64Array, DataFusionError>>()?;
+    Ok(ColumnarValue::Array(Arc::new(micros)))
+}
+
+/// Rolls one month up into one file.
+pub(crate) async fn roll_up(context: &SessionContext, numbering: &Arc<Numbering>, job: MonthJob<'_>) -> Result<RolledMonth, LakeError> {
+    let sql = if job.stored.is_empty() { ROLLUP } else { RESTATE };
+    let source = |rows: Rows| -> Result<Arc<StreamingTable>, LakeError> {
+        let schema = rows.schema();
+        let partition = MonthRows { schema: Arc::clone(&schema), numbering: Arc::clone(numbering), month: job.staged.month, rows };
+        Ok(Arc::new(StreamingTable::try_new(schema, vec![Arc::new(partition)])?))
+    };
+    for name in ["staged", "stored"] {
+        context.deregister_table(name)?;
+    }
+    context.register_table("staged", source(Rows::Staged(job.staged.path.clone()))?)?;
+    context.register_table("stored", source(Rows::Stored(job.stored.clone()))?)?;
+    let month = job.staged.month.to_string()[..7].to_owned();
+    let folder = format!("month={month}");
+    let stem = format!("usage-{:08}", job.import_id);
+    let mut writer = FileWriter::create(job.table_dir, Some(&folder), &stem, Table::UsageDaily.arrow_schema())?;
+    let mut stream = context.sql(sql).await?.execute_stream().await?;
+    let mut days = 0_u32;
+    while let Some(batch) = stream.next().await {
+        let batch = usage_batch(&batch?, numbering, job.staged.month, &mut days)?;
+        writer.write(&batch)?;
+    }
+    Ok(RolledMonth { month, file: writer.finish()?, days })
+}
+
+/// Keys back to columns.
+fn usage_batch(rolled: &RecordBatch, numbering: &Numbering, month: Day, days: &mut u32) -> Result<RecordBatch, LakeError> {
+    let keys = rolled.column(0).as_primitive::<Int64Type>().values();
+    let mut subscription = Vec::with_capacity(keys.len());
+    let mut on = Vec::with_capacity(keys.len());
+    let mut series = Vec::with_capacity(keys.len());
+    for key in keys {
+        let (id, day, pair) = unpack(*key);
+        *days |= 1 << day;
+        subscription.push(id);
+        on.push(month.epoch_days() + day);
+        series.push(pair);
+    }
+    let named = |keys: Vec<i32>, values: &ArrayRef| -> Result<ArrayRef, LakeError> {
+        Ok(Arc::new(DictionaryArray::<Int32Type>::try_new(Int32Array::from(keys), Arc::clone(values))?))
+    };
+    let columns: Vec<ArrayRef> = vec![
+        named(subscription, &numbering.ids)?,
+        Arc::new(Date32Array::from(on)),
+        named(series.clone(), &numbering.categories)?,
+        named(series, &numbering.units)?,
+        Arc::clone(rolled.column(1)),
+        Arc::clone(rolled.column(2)),
+    ];
+    Ok(RecordBatch::try_new(Table::UsageDaily.arrow_schema(), columns)?)
+}
+
+/// Where the rows of a month come from.
+#[derive(Debug, Clone)]
+enum Rows {
+    Staged(PathBuf),
+    Stored(Vec<PathBuf>),
+}
+
+impl Rows {
+    fn schema(&self) -> SchemaRef {
+        let amount = if matches!(self, Self::Staged(_)) { AMOUNT_TYPE } else { DataType::Int64 };
+        Arc::new(Schema::new(vec![
+            Field::new("key", DataType::Int64, false),
+            Field::new("quantity", amount.clone(), false),
+            Field::new("cost", amount, true),
+        ]))
+    }
+}
+
+/// The rows of a month as the engine sees them.
+#[derive(Debug)]
+struct MonthRows {
+    schema: SchemaRef,
+    numbering: Arc<Numbering>,
+    month: Day,
+    rows: Rows,
+}
+
+type Batches = Box<dyn Iterator<Item = Result<RecordBatch, LakeError>> + Send>;
+
+impl PartitionStream for MonthRows {
+    fn schema(&self) -> &SchemaRef {
+        &self.schema
+    }
+
+    fn execute(&self, _context: Arc<TaskContext>) -> SendableRecordBatchStream {
+        let batches = self.batches().unwrap_or_else(|error| Box::new(std::iter::once(Err(error))));
+        let stream = futures::stream::iter(batches.map(|batch| batch.map_err(|error| DataFusionError::External(Box::new(error)))));
+        Box::pin(RecordBatchStreamAdapter::new(Arc::clone(&self.schema), stream))
+    }
+}
+
+impl MonthRows {
+    fn batches(&self) -> Result<Batches, LakeError> {
+        let (numbering, schema, month) = (Arc::clone(&self.numbering), Arc::clone(&self.schema), self.month);
+        Ok(match self.rows.clone() {
+            Rows::Staged(path) => {
+                let reader = read_staged(&path)?;
+                Box::new(reader.map(move |batch| staged_batch(&batch?, &numbering, month, &schema)))
+            }
+            Rows::Stored(paths) => Box::new(paths.into_iter().flat_map(move |path| -> Batches {
+                let (numbering, schema) = (Arc::clone(&numbering), Arc::clone(&schema));
+                match read_file(&path, None) {
+                    Ok(reader) => Box::new(reader.map(move |batch| stored_batch(&batch?, &numbering, month, &schema))),
+                    Err(error) => Box::new(std::iter::once(Err(error))),
+                }
+            })),
+        })
+    }
+}
+
+fn staged_batch(batch: &RecordBatch, numbering: &Numbering, month: Day, schema: &SchemaRef) -> Result<RecordBatch, LakeError> {
+    let ids = batch.column(0).as_primitive::<UInt32Type>().values();
+    let days = batch.column(1).as_primitive::<Int32Type>().values();
+    let series = batch.column(2).as_primitive::<UInt32Type>().values();
+    let keys = ids.iter().zip(days).zip(series).map(|((id, day), series)| {
+        pack(numbering.id_places[*id as usize], day - month.epoch_days(), numbering.series_places[*series as usize])
+    });
+    let keys = Arc::new(Int64Array::from_iter_values(keys));
+    debug_assert!(batch.column(3).as_primitive_opt::<Decimal128Type>().is_some());
+    Ok(RecordBatch::try_new(Arc::clone(schema), vec![keys, Arc::clone(batch.column(3)), Arc::clone(batch.column(4))])?)
+}
+
+/// Stored rows get the keys that this import's numbering gives them: every stored id and
+/// (category, unit) is part of it.
+fn stored_batch(batch: &RecordBatch, numbering: &Numbering, month: Day, schema: &SchemaRef) -> Result<RecordBatch, LakeError> {
+    let unknown = |what: &str| LakeError::from(DataFusionError::Internal(format!("a stored row has {what} that no table knows")));
+    let dictionary = |at: usize| batch.column(at).as_dictionary_opt::<Int32Type>().ok_or_else(|| unknown("a column type"));
+    let (ids, categories, units) = (dictionary(0)?, dictionary(2)?, dictionary(3)?);
+    let text = |array: &DictionaryArray<Int32Type>, row: usize| -> String {
+        array.values().as_string::<i32>().value(usize::try_from(array.keys().value(row)).unwrap_or(0)).to_owned()
+    };
+    let days = batch.column(1).as_primitive::<Date32Type>().values();
+    let mut keys = Vec::with_capacity(batch.num_rows());
+    let mut last: Option<(i32, u32)> = None;
+    for (row, day) in days.iter().enumerate() {
+        let id_key = ids.keys().value(row);
+        let id = match last {
+            Some((key, place)) if key == id_key => place,
+            _ => {
+                let place = numbering.id_texts.binary_search(&text(ids, row)).map_err(|_| unknown("an id"))?;
+                u32::try_from(place).unwrap_or(u32::MAX)
+            }
+        };
+        last = Some((id_key, id));
+        let pair = (text(categories, row), text(units, row));
+        let series = numbering.series.binary_search(&pair).map_err(|_| unknown("a category"))?;
+        keys.push(pack(id, day - month.epoch_days(), u32::try_from(series).unwrap_or(u32::MAX)));
+    }
+    let columns: Vec<ArrayRef> = vec![Arc::new(Int64Array::from(keys)), Arc::clone(batch.column(4)), Arc::clone(batch.column(5))];
+    Ok(RecordBatch::try_new(Arc::clone(schema), columns)?)
+}

@@ -1,0 +1,112 @@
+//! Which files an import reads: paths, folders and globs expanded, each file hashed and its
+//! source recognised by its header.
+
+use std::collections::HashMap;
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+
+use sha2::{Digest, Sha256};
+
+use super::generic::{self, ColumnMap};
+use super::source::{self, Container};
+use super::{ImportError, io_error};
+use crate::lake::schema::Table;
+use crate::progress::Stage;
+
+/// A file that an import is going to read.
+#[derive(Debug, Clone)]
+pub(super) struct InputFile {
+    pub(super) path: PathBuf,
+    pub(super) name: String,
+    pub(super) container: Container,
+    pub(super) table: Table,
+    pub(super) columns: ColumnMap,
+    pub(super) bytes: u64,
+    pub(super) sha256: String,
+}
+
+/// Endings that are tables, longest first.
+const ENDINGS: [&str; 7] = [".csv.gz", ".csv.zst", ".tsv.gz", ".tsv.zst", ".csv", ".tsv", ".parquet"];
+
+/// The files that `paths` name, in a fixed order, and the files of named folders that are no
+/// tables and are passed over.
+pub(super) fn expand(paths: &[PathBuf]) -> Result<(Vec<PathBuf>, Vec<PathBuf>), ImportError> {
+    let (mut files, mut passed_over) = (Vec::new(), Vec::new());
+    for path in paths {
+        if path.is_dir() {
+            let mut entries: Vec<PathBuf> = std::fs::read_dir(path)
+                .and_then(|entries| entries.map(|entry| entry.map(|entry| entry.path())).collect::<io::Result<_>>())
+                .map_err(|source| io_error(path, source))?;
+            entries.sort();
+            for entry in entries.into_iter().filter(|entry| entry.is_file()) {
+                let name = file_name(&entry);
+                let is_table = !name.starts_with(['.', '_']) && ENDINGS.iter().any(|ending| name.to_lowercase().ends_with(ending));
+                if is_table { files.push(entry) } else { passed_over.push(entry) }
+            }
+        } else if path.exists() {
+            files.push(path.clone());
+        } else {
+            let pattern = path.to_string_lossy();
+            let found = glob::glob(&pattern).map_err(|error| ImportError::Pattern { pattern: pattern.to_string(), reason: error.msg })?;
+            let before = files.len();
+            for entry in found {
+                files.push(entry.map_err(|error| io_error(&error.path().to_path_buf(), error.into()))?);
+            }
+            files[before..].sort();
+            if files.len() == before {
+                return Err(ImportError::NoSuchFile { path: path.clone() });
+            }
+        }
+    }
+    let mut seen = std::collections::HashSet::new();
+    files.retain(|path| seen.insert(path.clone()));
+    refuse_twins(&files)?;
+    Ok((files, passed_over))
+}
+
+/// `usage_daily.csv` beside `usage_daily.parquet` is one table twice, and would be added up.
+fn refuse_twins(files: &[PathBuf]) -> Result<(), ImportError> {
+    let mut stems: HashMap<(PathBuf, String), &PathBuf> = HashMap::new();
+    for path in files {
+        let name = file_name(path).to_lowercase();
+        let ending = ENDINGS.iter().find(|ending| name.ends_with(*ending)).copied().unwrap_or("");
+        let stem = name.strip_suffix(ending).unwrap_or(&name).to_owned();
+        let folder = path.parent().map(Path::to_path_buf).unwrap_or_default();
+        if let Some(other) = stems.insert((folder, stem), path) {
+            return Err(ImportError::Twins { one: other.clone(), other: path.clone() });
+        }
+    }
+    Ok(())
+}
+
+pub(super) fn file_name(path: &Path) -> String {
+    path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default()
+}
+
+/// Hashes a file and recognises its source.
+pub(super) fn recognise(path: &Path, stage: &Stage) -> Result<InputFile, ImportError> {
+    let (sha256, bytes) = hash(path, stage).map_err(|source| io_error(path, source))?;
+    let container = source::container(path).map_err(|source| io_error(path, source))?;
+    let header = source::header(path, container)?;
+    let (table, columns) = generic::recognise(&header).map_err(|reason| ImportError::Header { path: path.to_path_buf(), reason })?;
+    Ok(InputFile { path: path.to_path_buf(), name: file_name(path), container, table, columns, bytes, sha256 })
+}
+
+fn hash(path: &Path, stage: &Stage) -> io::Result<(String, u64)> {
+    let mut file = File::open(path)?;
+    let mut hasher = Sha256::new();
+    let mut buffer = vec![0; 1 << 20];
+    let mut bytes = 0;
+    loop {
+        let read = file.read(&mut buffer)?;
+        if read == 0 {
+            break;
+        }
+        hasher.update(&buffer[..read]);
+        bytes += read as u64;
+        stage.advance(read as u64);
+    }
+    let hex = hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
+    Ok((hex, bytes))
+}

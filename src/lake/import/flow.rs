@@ -1,0 +1,359 @@
+//! The import itself, as a list of steps. Everything before the first commit can fail without
+//! a trace; everything before the last one can fail without a reader seeing it.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use super::discover::{self, InputFile};
+use super::intake::{Counts, Intake};
+use super::rejects;
+use super::report::{FileReport, ImportReport, Outcome};
+use super::staging::{StagedMonth, Staging};
+use super::{ImportError, ImportRequest, REJECTS_ALWAYS_BORNE, generic, io_error};
+use crate::domain::{CustomerId, Day, SubscriptionRow, UNKNOWN_CUSTOMER};
+use crate::lake::LakeError;
+use crate::lake::durable::create_dirs;
+use crate::lake::engine::{self, MonthJob, Numbering, RolledMonth, SERIES_MAX};
+use crate::lake::parquet::{WrittenFile, read_file};
+use crate::lake::schema::Table;
+use crate::lake::tables::{DataFile, ImportRecord, ImportedFile, Lake, Snapshot};
+use crate::lake::{small, usage};
+use crate::progress::Unit;
+
+/// Refused rows that are quoted in messages; all of them are in the rejects file.
+const REJECTS_QUOTED: usize = 5;
+
+/// Imports files into a lake, as one atomic step: afterwards readers see all of it, or none.
+///
+/// # Errors
+/// Files that are missing or of no known source, more refused rows than allowed, and whatever
+/// keeps the tables from being read or written. Nothing is in the tables then.
+pub fn import(request: &ImportRequest) -> Result<ImportReport, ImportError> {
+    let lake = Lake::open(&request.lake)?;
+    let (paths, passed_over) = discover::expand(&request.paths)?;
+    if paths.is_empty() {
+        return Err(ImportError::NoTables { passed_over: passed_over.len() });
+    }
+    let _lease = lake.lease(|| request.progress.line("another import writes to this lake; waiting for it to end"))?;
+    let snapshot = lake.snapshot(None)?;
+    let mut warnings: Vec<String> =
+        passed_over.iter().map(|path| format!("{} is no table and was passed over", discover::file_name(path))).collect();
+    let (files, known) = recognise(request, &lake, &paths, &mut warnings)?;
+    if let (true, Some(snapshot)) = (files.is_empty(), &snapshot) {
+        return Ok(unchanged(snapshot.version(), known, warnings));
+    }
+    let import_id = snapshot.as_ref().map_or(0, Snapshot::version) + 1;
+    let (intake, counts) = read(request, &lake, &files)?;
+    let mut import =
+        Import { request, lake: &lake, snapshot, import_id, files: &files, warnings, first_rejects: Vec::new(), rejects_file: None };
+    import.judge(&intake, &counts)?;
+    import.write(intake, counts, known)
+}
+
+fn unchanged(version: u64, files: Vec<FileReport>, warnings: Vec<String>) -> ImportReport {
+    ImportReport {
+        outcome: Outcome::Unchanged { version },
+        files,
+        refused: BTreeMap::new(),
+        first_rejects: Vec::new(),
+        rejects_file: None,
+        gaps: Vec::new(),
+        warnings,
+    }
+}
+
+/// The files to read, and those whose bytes an earlier import has read.
+fn recognise(
+    request: &ImportRequest,
+    lake: &Lake,
+    paths: &[PathBuf],
+    warnings: &mut Vec<String>,
+) -> Result<(Vec<InputFile>, Vec<FileReport>), ImportError> {
+    let mut known_hashes: HashMap<String, u64> = HashMap::new();
+    for record in lake.imports()? {
+        known_hashes.extend(record.files.into_iter().map(|file| (file.sha256, record.import_id)));
+    }
+    let total = paths.iter().filter_map(|path| path.metadata().ok()).map(|metadata| metadata.len()).sum();
+    let stage = request.progress.stage("looking at files", total, Unit::Bytes);
+    let (mut files, mut known) = (Vec::<InputFile>::new(), Vec::new());
+    for path in paths {
+        let file = discover::recognise(path, &stage)?;
+        let since = known_hashes.get(&file.sha256).copied();
+        let twin = files.iter().find(|other| other.sha256 == file.sha256).map(|other| other.name.clone());
+        if let Some(twin) = &twin {
+            warnings.push(format!("{} holds the same bytes as {twin} and was read once", file.name));
+        }
+        if since.is_none() && twin.is_none() {
+            files.push(file);
+        } else {
+            known.push(FileReport {
+                name: file.name,
+                table: file.table.name(),
+                rows_read: 0,
+                rows_refused: 0,
+                first_day: None,
+                last_day: None,
+                known_since: since,
+            });
+        }
+    }
+    stage.finish();
+    Ok((files, known))
+}
+
+fn read(request: &ImportRequest, lake: &Lake, files: &[InputFile]) -> Result<(Intake, Vec<Counts>), ImportError> {
+    let mut intake = Intake::new(request.today, Staging::create(&lake.dir().join("_staging"))?);
+    let stage = request.progress.stage("reading rows", files.iter().map(|file| file.bytes).sum(), Unit::Bytes);
+    let counts = files.iter().enumerate().map(|(number, file)| intake.read(number, file, &stage)).collect::<Result<Vec<_>, _>>()?;
+    stage.finish();
+    Ok((intake, counts))
+}
+
+/// An import whose files have been read.
+struct Import<'a> {
+    request: &'a ImportRequest,
+    lake: &'a Lake,
+    snapshot: Option<Snapshot>,
+    import_id: u64,
+    files: &'a [InputFile],
+    warnings: Vec<String>,
+    first_rejects: Vec<rejects::Reject>,
+    rejects_file: Option<PathBuf>,
+}
+
+impl Import<'_> {
+    /// Writes the refused rows down; refuses the whole import where they are too many.
+    fn judge(&mut self, intake: &Intake, counts: &[Counts]) -> Result<(), ImportError> {
+        let (refused, read) = (intake.rejects.len() as u64, counts.iter().map(|count| count.read).sum::<u64>());
+        if refused == 0 {
+            return Ok(());
+        }
+        let rejects = intake.rejects.resolve(self.files)?;
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a share of a row count is a row count")]
+        let allowed = ((read as f64 * self.request.max_rejects) as u64).max(REJECTS_ALWAYS_BORNE);
+        let borne = refused <= allowed;
+        let stem = if borne { "import" } else { "refused-import" };
+        let path = self.lake.dir().join("rejects").join(format!("{stem}-{:08}.csv", self.import_id));
+        rejects::write(&path, &rejects)?;
+        self.first_rejects = rejects.into_iter().take(REJECTS_QUOTED).collect();
+        if !borne {
+            let first = self.first_rejects.iter().map(|reject| format!("  {reject}")).collect::<Vec<_>>().join("\n");
+            return Err(ImportError::TooManyRejects { refused, read, allowed, rejects: path, first });
+        }
+        self.rejects_file = Some(path);
+        Ok(())
+    }
+
+    /// Writes the files of every table, then commits the tables, then the import.
+    fn write(mut self, mut intake: Intake, counts: Vec<Counts>, known: Vec<FileReport>) -> Result<ImportReport, ImportError> {
+        let refused = intake.rejects.by_reason();
+        let reports = self.file_reports(&intake, &counts).into_iter().chain(known).collect();
+        let days = std::mem::take(&mut intake.days);
+        let mut commits = self.small_tables(&mut intake)?;
+        let rolled = self.usage(&mut intake)?;
+        let gaps = self.gaps(&days, &rolled)?;
+        if !rolled.is_empty() {
+            let touched: BTreeSet<&str> = rolled.iter().map(|month| month.month.as_str()).collect();
+            let kept = self.stored(Table::UsageDaily, |file| !file.month.as_deref().is_some_and(|month| touched.contains(month)));
+            let new = rolled.iter().map(|month| (Some(month.month.clone()), month.file.clone())).collect();
+            commits.push((Table::UsageDaily, kept, new));
+        }
+        let mut table_versions = self.snapshot.as_ref().map(|snapshot| snapshot.record().table_versions.clone()).unwrap_or_default();
+        for (table, kept, new) in commits {
+            let version = self.lake.commit(table, &kept, &new)?;
+            table_versions.insert(table.name().to_owned(), version);
+        }
+        let rows_read = counts.iter().map(|count| count.read).sum();
+        let rows_refused = intake.rejects.len() as u64;
+        let record = ImportRecord {
+            import_id: self.import_id,
+            source: generic::SOURCE.to_owned(),
+            imported_on: self.request.today,
+            files: self.imported_files(),
+            rows_read,
+            rows_kept: rows_read - rows_refused,
+            rows_refused,
+            first_day: days.first().copied(),
+            last_day: days.last().copied(),
+            warnings: self.warnings.clone(),
+            table_versions,
+        };
+        self.lake.commit_import(&record)?;
+        Ok(ImportReport {
+            outcome: Outcome::Committed(record),
+            files: reports,
+            refused,
+            first_rejects: self.first_rejects,
+            rejects_file: self.rejects_file,
+            gaps,
+            warnings: self.warnings,
+        })
+    }
+
+    fn file_reports(&self, intake: &Intake, counts: &[Counts]) -> Vec<FileReport> {
+        let report = |(number, (file, count)): (usize, (&InputFile, &Counts))| FileReport {
+            name: file.name.clone(),
+            table: file.table.name(),
+            rows_read: count.read,
+            rows_refused: intake.rejects.of_file(number),
+            first_day: count.first,
+            last_day: count.last,
+            known_since: None,
+        };
+        self.files.iter().zip(counts).enumerate().map(report).collect()
+    }
+
+    fn imported_files(&self) -> Vec<ImportedFile> {
+        let imported =
+            |file: &InputFile| ImportedFile { name: file.name.clone(), sha256: file.sha256.clone(), table: file.table.name().to_owned() };
+        self.files.iter().map(imported).collect()
+    }
+
+    /// Files of a table in the version that the import began from.
+    fn stored(&self, table: Table, wanted: impl Fn(&DataFile) -> bool) -> Vec<DataFile> {
+        self.snapshot.iter().flat_map(|snapshot| snapshot.files(table)).filter(|file| wanted(file)).cloned().collect()
+    }
+
+    /// Merges the small tables into what the lake holds; new files for those that differ.
+    fn small_tables(&mut self, intake: &mut Intake) -> Result<Vec<Commit>, ImportError> {
+        let stored = small::read(self.snapshot.as_ref())?;
+        let mut merged = stored.clone();
+        merged.customers.extend(std::mem::take(&mut intake.customers).into_iter().map(|(id, (row, _))| (id, row)));
+        let mut moved = 0_u64;
+        for (id, (row, _)) in std::mem::take(&mut intake.subscriptions) {
+            let before = merged.subscriptions.get(&id).map(|known| known.customer_id.clone());
+            moved += u64::from(before.is_some_and(|owner| owner != row.customer_id && owner.as_str() != UNKNOWN_CUSTOMER));
+            merged.subscriptions.insert(id, row);
+        }
+        if moved > 0 {
+            self.warnings.push(format!("{moved} subscriptions now belong to another customer than before this import"));
+        }
+        for (id, events) in std::mem::take(&mut intake.lifecycle) {
+            let known = merged.lifecycle.entry(id).or_default();
+            for (key, reason) in events {
+                let kept = known.entry(key).or_default();
+                if reason.is_some() {
+                    *kept = reason;
+                }
+            }
+        }
+        self.adopt_unknown(&mut merged, intake)?;
+        // Every stored id takes part in the numbering, so that stored rows can be merged.
+        for id in merged.subscriptions.keys() {
+            intake.staging.ids.number(id.as_str().as_bytes(), id.clone());
+        }
+        let mut commits = Vec::new();
+        for (table, batch) in small::changed(&stored, &merged)? {
+            let stem = format!("{}-{:08}", table.name(), self.import_id);
+            let file = crate::lake::parquet::write_file(&self.lake.table_dir(table), &stem, &batch)?;
+            commits.push((table, Vec::new(), vec![(None, file)]));
+        }
+        Ok(commits)
+    }
+
+    /// Gives subscriptions that only usage or an event names a row with the customer `unknown`.
+    fn adopt_unknown(&mut self, merged: &mut small::SmallRows, intake: &Intake) -> Result<(), ImportError> {
+        let unknown = CustomerId::parse(UNKNOWN_CUSTOMER).map_err(|error| io_error(self.lake.dir(), std::io::Error::other(error)))?;
+        let named: BTreeSet<_> = intake.staging.ids.iter().chain(merged.lifecycle.keys()).cloned().collect();
+        let (mut adopted, mut rows) = (0_u64, 0_u64);
+        for id in named {
+            if merged.subscriptions.contains_key(&id) {
+                continue;
+            }
+            adopted += 1;
+            rows += intake.staging.rows_of(&id);
+            let row = SubscriptionRow {
+                subscription_id: id.clone(),
+                customer_id: unknown.clone(),
+                name: None,
+                product: None,
+                created_on: None,
+                auto_renew: None,
+                term_end_on: None,
+                is_trial: None,
+                status: None,
+                status_on: None,
+            };
+            merged.subscriptions.insert(id, row);
+        }
+        if adopted > 0 {
+            self.warnings.push(format!(
+                "{adopted} subscriptions ({rows} usage rows) are in no subscriptions file; they are kept under the customer `{UNKNOWN_CUSTOMER}`"
+            ));
+        }
+        Ok(())
+    }
+
+    /// Rolls up every month that the import touches.
+    fn usage(&self, intake: &mut Intake) -> Result<Vec<RolledMonth>, ImportError> {
+        let months = intake.staging.seal()?;
+        if months.is_empty() {
+            return Ok(Vec::new());
+        }
+        let stored_of = |month: &StagedMonth| {
+            let name = month.month.to_string()[..7].to_owned();
+            self.stored(Table::UsageDaily, |file| file.month.as_deref() == Some(&name))
+        };
+        for file in months.iter().flat_map(stored_of) {
+            for (category, unit) in usage::series_of(&file)? {
+                intake.staging.series.number(&category, &unit);
+            }
+        }
+        let numbering = Arc::new(Numbering::new(&intake.staging.ids, &intake.staging.series));
+        if numbering.series_count() > SERIES_MAX {
+            return Err(ImportError::TooManySeries(numbering.series_count()));
+        }
+        let spill = self.lake.dir().join("_staging").join("spill");
+        create_dirs(&spill).map_err(|source| io_error(&spill, source))?;
+        let context = engine::session(self.request.memory_bytes, &spill)?;
+        let stage = self.request.progress.stage("rolling up months", months.len() as u64, Unit::Items);
+        let table_dir = self.lake.table_dir(Table::UsageDaily);
+        let mut rolled = Vec::with_capacity(months.len());
+        for staged in &months {
+            let stored = stored_of(staged).into_iter().map(|file| file.path).collect();
+            let job = MonthJob { staged, stored, table_dir: &table_dir, import_id: self.import_id };
+            rolled.push(self.lake.runtime().block_on(engine::roll_up(&context, &numbering, job))?);
+            stage.advance(1);
+        }
+        stage.finish();
+        Ok(rolled)
+    }
+
+    /// Days from the first to the last usage day of the import on which the lake has no row.
+    fn gaps(&self, days: &BTreeSet<Day>, rolled: &[RolledMonth]) -> Result<Vec<Day>, ImportError> {
+        let (Some(first), Some(last)) = (days.first().copied(), days.last().copied()) else { return Ok(Vec::new()) };
+        let touched: HashMap<&str, u32> = rolled.iter().map(|month| (month.month.as_str(), month.days)).collect();
+        let mut gaps = Vec::new();
+        let mut month = first.month_start();
+        while month <= last {
+            let name = &month.to_string()[..7];
+            let mut mask = touched.get(name).copied().unwrap_or(0);
+            if !touched.contains_key(name) {
+                for file in self.stored(Table::UsageDaily, |file| file.month.as_deref() == Some(name)) {
+                    mask |= days_of(&file, month)?;
+                }
+            }
+            let next = month.plus_months(1);
+            gaps.extend(
+                (0..next - month).filter(|day| mask & (1 << day) == 0).map(|day| month + day).filter(|day| first < *day && *day < last),
+            );
+            month = next;
+        }
+        Ok(gaps)
+    }
+}
+
+/// A table, the files it keeps, and the files it gains with their months.
+type Commit = (Table, Vec<DataFile>, Vec<(Option<String>, WrittenFile)>);
+
+/// Days of the month on which a stored file has a row, a bit each.
+fn days_of(file: &DataFile, month: Day) -> Result<u32, LakeError> {
+    let mut mask = 0;
+    for batch in read_file(&file.path, Some(&["on"]))? {
+        for day in usage::days(&batch?)? {
+            mask |= 1_u32.checked_shl(u32::try_from(day - month).unwrap_or(u32::MAX)).unwrap_or(0);
+        }
+    }
+    Ok(mask)
+}

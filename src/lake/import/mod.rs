@@ -1,0 +1,74 @@
+//! From files to tables: files -> source recognised by header -> typed rows, rejects aside ->
+//! daily roll-up -> each table's commit, the `imports` row last -> acknowledged.
+//!
+//! Absent on purpose: a clock. Today is an argument, and so is the memory that may be used.
+
+mod dates;
+mod discover;
+mod flow;
+mod generic;
+mod intake;
+mod rejects;
+mod report;
+mod source;
+mod staging;
+
+use std::path::{Path, PathBuf};
+
+use thiserror::Error;
+
+pub use flow::import;
+pub use rejects::Reject;
+pub use report::{FileReport, ImportReport, Outcome};
+pub(crate) use staging::{AMOUNT_TYPE, Ids, SeriesNumbers, StagedMonth, read_staged};
+
+use super::LakeError;
+use crate::domain::Day;
+use crate::progress::Progress;
+
+/// What to import, where to, and within which bounds.
+#[derive(Debug, Clone)]
+pub struct ImportRequest {
+    /// Files, folders and globs.
+    pub paths: Vec<PathBuf>,
+    pub lake: PathBuf,
+    /// The operator's day; usage dated after tomorrow is refused.
+    pub today: Day,
+    /// Refused rows that are borne, as a share of the rows read. Ten rows are always borne.
+    pub max_rejects: f64,
+    /// What the engine may use before it spills to disk, in bytes.
+    pub memory_bytes: usize,
+    pub progress: Progress,
+}
+
+/// Refused rows that every import may have, however small.
+pub(crate) const REJECTS_ALWAYS_BORNE: u64 = 10;
+
+/// Why an import did not happen. Nothing of it is in the tables then.
+#[derive(Debug, Error)]
+pub enum ImportError {
+    #[error("{path} cannot be read or written")]
+    Io { path: PathBuf, source: std::io::Error },
+    #[error("there is no file {path}, and nothing that it matches as a pattern")]
+    NoSuchFile { path: PathBuf },
+    #[error("`{pattern}` is no pattern: {reason}")]
+    Pattern { pattern: String, reason: &'static str },
+    #[error("nothing to import: none of {passed_over} files there is CSV, TSV (also .gz, .zst) or Parquet")]
+    NoTables { passed_over: usize },
+    #[error("{one} and {other} are the same table in two forms; name the one to read")]
+    Twins { one: PathBuf, other: PathBuf },
+    #[error("{path}: {reason}")]
+    Header { path: PathBuf, reason: String },
+    #[error("more than {kept} rows refused: these are other files than they seem")]
+    TooManyToList { kept: usize },
+    #[error("{refused} of {read} rows refused, more than the {allowed} that --max-rejects allows; all of them are in {rejects}\n{first}")]
+    TooManyRejects { refused: u64, read: u64, allowed: u64, rejects: PathBuf, first: String },
+    #[error("{0} different (category, unit) pairs are more than 65,536: was a column of ids taken for the category?")]
+    TooManySeries(usize),
+    #[error(transparent)]
+    Lake(#[from] LakeError),
+}
+
+pub(crate) fn io_error(path: &Path, source: std::io::Error) -> ImportError {
+    ImportError::Io { path: path.to_path_buf(), source }
+}

@@ -1,0 +1,19 @@
+//! The durable tables, and how files become rows. The only home of DataFusion, deltalake and
+//! their object store.
+//!
+//! Absent on purpose: metrics, features, anything that looks into the meaning of a row beyond
+//! what makes it valid. Readers never wait: they open the versions that the newest row of
+//! `imports` names, and nothing else.
+
+mod durable;
+mod engine;
+pub mod import;
+mod parquet;
+mod schema;
+mod small;
+mod tables;
+mod usage;
+
+pub use import::{FileReport, ImportError, ImportReport, ImportRequest, Outcome, Reject, import};
+pub use tables::{ImportRecord, ImportedFile, Lake, LakeError, Snapshot};
+pub use usage::{UsageChunk, UsageColumns, UsageRun};

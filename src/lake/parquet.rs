@@ -1,0 +1,193 @@
+//! Parquet files of the tables: how they are written, synced, and read back.
+
+use std::fs::{File, OpenOptions};
+use std::io::{self, BufWriter};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use datafusion::arrow::array::{Array, ArrayRef, AsArray, BooleanBuilder, Date32Builder, RecordBatch, StringBuilder};
+use datafusion::arrow::datatypes::{Date32Type, Int64Type, SchemaRef};
+use datafusion::arrow::error::ArrowError;
+use datafusion::parquet::arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder};
+use datafusion::parquet::arrow::{ArrowWriter, ProjectionMask};
+use datafusion::parquet::basic::{Compression, ZstdLevel};
+use datafusion::parquet::errors::ParquetError;
+use datafusion::parquet::file::properties::{WriterProperties, WriterVersion};
+use datafusion::parquet::schema::types::ColumnPath;
+
+use super::durable::{create_dirs, sync_dir};
+use super::tables::LakeError;
+use crate::domain::Day;
+
+/// Rows of one batch on reading: large enough to hide per-batch cost, small enough that the
+/// batches of six columns stay in the second-level cache.
+const BATCH_ROWS: usize = 32 * 1024;
+
+/// Parquet's default of 1 MiB overflows at about 26,000 GUIDs and then writes every id in
+/// full; 16 MiB holds 400,000 of them (HOUSE.md).
+const DICTIONARY_PAGE_MAX_BYTES: usize = 16 << 20;
+
+/// Rows of a row group: a month of 100,000 subscriptions is two of them.
+const ROW_GROUP_MAX_ROWS: usize = 1 << 20;
+
+fn properties() -> WriterProperties {
+    let amounts = ["quantity_micros", "cost_micros"];
+    let builder = WriterProperties::builder()
+        .set_writer_version(WriterVersion::PARQUET_1_0)
+        .set_compression(Compression::ZSTD(ZstdLevel::default()))
+        .set_dictionary_page_size_limit(DICTIONARY_PAGE_MAX_BYTES)
+        .set_max_row_group_row_count(Some(ROW_GROUP_MAX_ROWS));
+    // Amounts hardly repeat: a dictionary of them would be built, overflow and be thrown away.
+    amounts.iter().fold(builder, |builder, name| builder.set_column_dictionary_enabled(ColumnPath::from(*name), false)).build()
+}
+
+/// A Parquet file that is on disk, synced, and named nowhere yet.
+#[derive(Debug, Clone)]
+pub(crate) struct WrittenFile {
+    /// Below the table's folder, with `/` between parts.
+    pub(crate) relative: String,
+    pub(crate) bytes: u64,
+    pub(crate) rows: u64,
+    /// When the file system says it was written, in milliseconds since 1970.
+    pub(crate) modified_ms: i64,
+}
+
+/// Writes one Parquet file of a table.
+pub(crate) struct FileWriter {
+    path: PathBuf,
+    relative: String,
+    writer: ArrowWriter<BufWriter<File>>,
+    rows: u64,
+}
+
+impl std::fmt::Debug for FileWriter {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("FileWriter").field("path", &self.path).field("rows", &self.rows).finish_non_exhaustive()
+    }
+}
+
+impl FileWriter {
+    /// Opens `folder/<stem>-<n>.parquet` below `table_dir` with the first `n` whose name is
+    /// free: a dead import may have left a file under an earlier one.
+    pub(crate) fn create(table_dir: &Path, folder: Option<&str>, stem: &str, schema: SchemaRef) -> Result<Self, LakeError> {
+        let dir = folder.map_or_else(|| table_dir.to_path_buf(), |folder| table_dir.join(folder));
+        create_dirs(&dir).map_err(|source| LakeError::io(&dir, source))?;
+        for number in 1.. {
+            let name = format!("{stem}-{number}.parquet");
+            let path = dir.join(&name);
+            match OpenOptions::new().write(true).create_new(true).open(&path) {
+                Ok(file) => {
+                    let relative = folder.map_or_else(|| name.clone(), |folder| format!("{folder}/{name}"));
+                    let writer = ArrowWriter::try_new(BufWriter::with_capacity(1 << 20, file), schema, Some(properties()))?;
+                    return Ok(Self { path, relative, writer, rows: 0 });
+                }
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+                Err(source) => return Err(LakeError::io(&path, source)),
+            }
+        }
+        Err(LakeError::io(&dir, io::Error::other("no free file name")))
+    }
+
+    pub(crate) fn write(&mut self, batch: &RecordBatch) -> Result<(), LakeError> {
+        self.rows += batch.num_rows() as u64;
+        Ok(self.writer.write(batch)?)
+    }
+
+    /// Closes and syncs the file and its folder.
+    pub(crate) fn finish(self) -> Result<WrittenFile, LakeError> {
+        let io_error = |source| LakeError::io(&self.path, source);
+        let file = self.writer.into_inner()?.into_inner().map_err(|error| io_error(error.into_error()))?;
+        file.sync_all().map_err(io_error)?;
+        let metadata = file.metadata().map_err(io_error)?;
+        let since_1970 = metadata.modified().map_err(io_error)?.duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+        let modified_ms = i64::try_from(since_1970.as_millis()).unwrap_or(i64::MAX);
+        if let Some(dir) = self.path.parent() {
+            sync_dir(dir).map_err(io_error)?;
+        }
+        Ok(WrittenFile { relative: self.relative, bytes: metadata.len(), rows: self.rows, modified_ms })
+    }
+}
+
+/// Writes rows of a small table as one file.
+pub(crate) fn write_file(table_dir: &Path, stem: &str, batch: &RecordBatch) -> Result<WrittenFile, LakeError> {
+    let mut writer = FileWriter::create(table_dir, None, stem, batch.schema())?;
+    writer.write(batch)?;
+    writer.finish()
+}
+
+/// The batches of a file; of `columns` alone where given.
+pub(crate) fn read_file(path: &Path, columns: Option<&[&str]>) -> Result<ParquetRecordBatchReader, LakeError> {
+    let file = File::open(path).map_err(|source| LakeError::io(path, source))?;
+    let named = |source: ParquetError| LakeError::File { path: path.to_path_buf(), reason: source.to_string() };
+    let mut builder = ParquetRecordBatchReaderBuilder::try_new(file).map_err(named)?.with_batch_size(BATCH_ROWS);
+    if let Some(columns) = columns {
+        let mask = ProjectionMask::columns(builder.parquet_schema(), columns.iter().copied());
+        builder = builder.with_projection(mask);
+    }
+    builder.build().map_err(named)
+}
+
+/// Builds a column of text.
+pub(crate) fn texts<'a>(values: impl Iterator<Item = Option<&'a str>>) -> ArrayRef {
+    let mut builder = StringBuilder::new();
+    values.for_each(|value| builder.append_option(value));
+    Arc::new(builder.finish())
+}
+
+/// Builds a column of days.
+pub(crate) fn days(values: impl Iterator<Item = Option<Day>>) -> ArrayRef {
+    let mut builder = Date32Builder::new();
+    values.for_each(|value| builder.append_option(value.map(Day::epoch_days)));
+    Arc::new(builder.finish())
+}
+
+/// Builds a column of flags.
+pub(crate) fn flags(values: impl Iterator<Item = Option<bool>>) -> ArrayRef {
+    let mut builder = BooleanBuilder::new();
+    values.for_each(|value| builder.append_option(value));
+    Arc::new(builder.finish())
+}
+
+/// One batch of a table, read by column name.
+#[derive(Debug)]
+pub(crate) struct Columns {
+    batch: RecordBatch,
+}
+
+impl Columns {
+    pub(crate) fn new(batch: RecordBatch) -> Self {
+        Self { batch }
+    }
+
+    pub(crate) fn rows(&self) -> usize {
+        self.batch.num_rows()
+    }
+
+    fn column(&self, name: &str) -> Result<&ArrayRef, LakeError> {
+        self.batch.column_by_name(name).ok_or_else(|| ArrowError::SchemaError(format!("no column `{name}`")).into())
+    }
+
+    fn wrong_type(&self, name: &str) -> LakeError {
+        ArrowError::SchemaError(format!("column `{name}` has another type")).into()
+    }
+
+    pub(crate) fn text(&self, name: &str, row: usize) -> Result<Option<String>, LakeError> {
+        let column = self.column(name)?.as_string_opt::<i32>().ok_or_else(|| self.wrong_type(name))?;
+        Ok(column.is_valid(row).then(|| column.value(row).to_owned()))
+    }
+
+    pub(crate) fn day(&self, name: &str, row: usize) -> Result<Option<Day>, LakeError> {
+        let column = self.column(name)?.as_primitive_opt::<Date32Type>().ok_or_else(|| self.wrong_type(name))?;
+        Ok(column.is_valid(row).then(|| Day::from_epoch_days(column.value(row))))
+    }
+
+    pub(crate) fn flag(&self, name: &str, row: usize) -> Result<Option<bool>, LakeError> {
+        let column = self.column(name)?.as_boolean_opt().ok_or_else(|| self.wrong_type(name))?;
+        Ok(column.is_valid(row).then(|| column.value(row)))
+    }
+
+    pub(crate) fn long(&self, name: &str, row: usize) -> Result<i64, LakeError> {
+        let column = self.column(name)?.as_primitive_opt::<Int64Type>().ok_or_else(|| self.wrong_type(name))?;
+        Ok(column.value(row))
+    }
+}

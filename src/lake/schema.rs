@@ -1,0 +1,146 @@
+//! The canonical tables (FORMATS.md): their names and columns, once, for Parquet and for Delta.
+
+use std::sync::Arc;
+
+use datafusion::arrow::datatypes::{DataType, Field, Schema, SchemaRef};
+use deltalake::kernel::{DataType as DeltaType, StructField};
+
+/// One of the tables of a lake.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) enum Table {
+    Customers,
+    Subscriptions,
+    Lifecycle,
+    UsageDaily,
+    Imports,
+}
+
+/// What a column holds, as far as Parquet and Delta are concerned.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Text,
+    /// Text with few different values, kept as a dictionary.
+    Name,
+    Day,
+    Flag,
+    /// A whole number; amounts are micro-units.
+    Long,
+}
+
+/// Name, kind, and whether it may be null.
+type Column = (&'static str, Kind, bool);
+
+const CUSTOMERS: &[Column] = &[
+    ("customer_id", Kind::Text, false),
+    ("name", Kind::Text, true),
+    ("country", Kind::Text, true),
+    ("segment", Kind::Text, true),
+    ("reseller_id", Kind::Text, true),
+    ("reseller_name", Kind::Text, true),
+];
+
+const SUBSCRIPTIONS: &[Column] = &[
+    ("subscription_id", Kind::Text, false),
+    ("customer_id", Kind::Text, false),
+    ("name", Kind::Text, true),
+    ("product", Kind::Text, true),
+    ("created_on", Kind::Day, true),
+    ("auto_renew", Kind::Flag, true),
+    ("term_end_on", Kind::Day, true),
+    ("is_trial", Kind::Flag, true),
+    ("status", Kind::Text, true),
+    ("status_on", Kind::Day, true),
+];
+
+const LIFECYCLE: &[Column] =
+    &[("subscription_id", Kind::Text, false), ("on", Kind::Day, false), ("event", Kind::Text, false), ("reason", Kind::Text, true)];
+
+const USAGE_DAILY: &[Column] = &[
+    ("subscription_id", Kind::Name, false),
+    ("on", Kind::Day, false),
+    ("category", Kind::Name, false),
+    ("unit", Kind::Name, false),
+    ("quantity_micros", Kind::Long, false),
+    ("cost_micros", Kind::Long, true),
+];
+
+const IMPORTS: &[Column] = &[
+    ("import_id", Kind::Long, false),
+    ("source", Kind::Text, false),
+    ("imported_on", Kind::Day, false),
+    ("files", Kind::Text, false),
+    ("rows_read", Kind::Long, false),
+    ("rows_kept", Kind::Long, false),
+    ("rows_refused", Kind::Long, false),
+    ("first_day", Kind::Day, true),
+    ("last_day", Kind::Day, true),
+    ("warnings", Kind::Text, false),
+    ("table_versions", Kind::Text, false),
+];
+
+/// The partition column of `usage_daily`: the month as `2026-01`.
+pub(crate) const MONTH: &str = "month";
+
+impl Table {
+    /// Every table, the commit point last.
+    pub(crate) const ALL: [Self; 5] = [Self::Customers, Self::Subscriptions, Self::Lifecycle, Self::UsageDaily, Self::Imports];
+
+    /// Its name, which is also its folder's.
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Customers => "customers",
+            Self::Subscriptions => "subscriptions",
+            Self::Lifecycle => "lifecycle",
+            Self::UsageDaily => "usage_daily",
+            Self::Imports => "imports",
+        }
+    }
+
+    const fn columns(self) -> &'static [Column] {
+        match self {
+            Self::Customers => CUSTOMERS,
+            Self::Subscriptions => SUBSCRIPTIONS,
+            Self::Lifecycle => LIFECYCLE,
+            Self::UsageDaily => USAGE_DAILY,
+            Self::Imports => IMPORTS,
+        }
+    }
+
+    /// The columns of its Parquet files.
+    pub(crate) fn arrow_schema(self) -> SchemaRef {
+        let field = |(name, kind, nullable): &Column| {
+            let data_type = match kind {
+                Kind::Text => DataType::Utf8,
+                Kind::Name => DataType::Dictionary(Box::new(DataType::Int32), Box::new(DataType::Utf8)),
+                Kind::Day => DataType::Date32,
+                Kind::Flag => DataType::Boolean,
+                Kind::Long => DataType::Int64,
+            };
+            Field::new(*name, data_type, *nullable)
+        };
+        Arc::new(Schema::new(self.columns().iter().map(field).collect::<Vec<_>>()))
+    }
+
+    /// The columns of the Delta table: those of its files, then the partition.
+    pub(crate) fn delta_columns(self) -> Vec<StructField> {
+        let field = |(name, kind, nullable): &Column| {
+            let data_type = match kind {
+                Kind::Text | Kind::Name => DeltaType::STRING,
+                Kind::Day => DeltaType::DATE,
+                Kind::Flag => DeltaType::BOOLEAN,
+                Kind::Long => DeltaType::LONG,
+            };
+            StructField::new(*name, data_type, *nullable)
+        };
+        let partition = self.partitions().iter().map(|name| StructField::new(*name, DeltaType::STRING, true));
+        self.columns().iter().map(field).chain(partition).collect()
+    }
+
+    /// The partition columns.
+    pub(crate) const fn partitions(self) -> &'static [&'static str] {
+        match self {
+            Self::UsageDaily => &[MONTH],
+            _ => &[],
+        }
+    }
+}
