@@ -50,6 +50,13 @@ impl Exact {
         }
     }
 
+    /// The amount, where the bytes are a plain decimal like `12.5` or `-3`: the form of nearly
+    /// every row. None for every other form, right or wrong: [`Exact::parse`] tells which.
+    #[must_use]
+    pub fn parse_plain(bytes: &[u8]) -> Option<Self> {
+        parse_short(bytes).map(Self)
+    }
+
     /// The amount of a whole number of micro-units.
     #[must_use]
     pub fn from_micros(micros: Micros) -> Self {
