@@ -6,6 +6,7 @@ mod http_at_risk;
 mod http_problems;
 mod http_reload;
 mod http_service;
+mod http_trained;
 mod metrics_by_hand;
 mod metrics_identities;
 mod metrics_oracle;
