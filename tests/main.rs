@@ -1,3 +1,14 @@
-//! One test binary, one module a promise: DataFusion is linked once.
+//! Every promise to a user, one module each, in one binary.
+#![expect(clippy::expect_used, clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on says so")]
 
+mod http_answers;
+mod http_at_risk;
+mod http_problems;
+mod http_reload;
+mod http_service;
+mod metrics_by_hand;
+mod metrics_identities;
+mod metrics_oracle;
 mod simulate;
+mod support;
+mod tidy;

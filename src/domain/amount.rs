@@ -2,6 +2,8 @@
 //! rows are added before they are rounded once.
 
 use std::fmt;
+use std::iter::Sum;
+use std::ops::AddAssign;
 
 use serde::{Serialize, Serializer};
 use thiserror::Error;
@@ -46,6 +48,13 @@ impl Exact {
             Some(attos) => Ok(Self(attos)),
             None => parse_any(text).map(Self),
         }
+    }
+
+    /// The amount, where the bytes are a plain decimal like `12.5` or `-3`: the form of nearly
+    /// every row. None for every other form, right or wrong: [`Exact::parse`] tells which.
+    #[must_use]
+    pub fn parse_plain(bytes: &[u8]) -> Option<Self> {
+        parse_short(bytes).map(Self)
     }
 
     /// The amount of a whole number of micro-units.
@@ -204,6 +213,44 @@ fn write_micros(micros: i128, f: &mut fmt::Formatter<'_>) -> fmt::Result {
 
 /// A decimal string, so that no reader's float rounds it (METRICS.md, Settled).
 impl Serialize for Micros {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+/// A sum of amounts: a whole number of millionths, wide enough that no number of rows of the
+/// largest size passes it (2^64 rows of 2^63 each). The order of addition never changes it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct MicrosSum(pub i128);
+
+impl MicrosSum {
+    /// The sum as a float, for ratios; never for sums.
+    #[must_use]
+    pub fn as_f64(self) -> f64 {
+        self.0 as f64 / MICROS_PER_UNIT as f64
+    }
+}
+
+impl AddAssign<Micros> for MicrosSum {
+    fn add_assign(&mut self, amount: Micros) {
+        self.0 += i128::from(amount.0);
+    }
+}
+
+impl Sum<Micros> for MicrosSum {
+    fn sum<I: Iterator<Item = Micros>>(amounts: I) -> Self {
+        Self(amounts.map(|amount| i128::from(amount.0)).sum())
+    }
+}
+
+impl fmt::Display for MicrosSum {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write_micros(self.0, f)
+    }
+}
+
+/// A decimal string, as [`Micros`].
+impl Serialize for MicrosSum {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_str(self)
     }

@@ -9,7 +9,7 @@ mod lifecycle;
 mod risk;
 mod rows;
 
-pub use amount::{AmountError, Exact, MICROS_PER_UNIT, Micros};
+pub use amount::{AmountError, Exact, MICROS_PER_UNIT, Micros, MicrosSum};
 pub use day::{Bucket, Day, DayError, Period, PeriodError};
 pub use id::{CustomerId, IdError, SubscriptionId, UNKNOWN_CUSTOMER};
 pub use lifecycle::{Change, DataError, DataErrorKind, Deprovisioning, Event, EventKind, State, Timeline, UnknownEvent};

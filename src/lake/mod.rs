@@ -11,9 +11,11 @@ pub mod import;
 mod parquet;
 mod schema;
 mod small;
+mod table_file;
 mod tables;
 mod usage;
 
 pub use import::{FileReport, ImportError, ImportReport, ImportRequest, Outcome, Reject, import};
+pub use table_file::{PlainColumn, TableFileError, write_parquet};
 pub use tables::{ImportRecord, ImportedFile, Lake, LakeError, Snapshot};
 pub use usage::{UsageChunk, UsageColumns, UsageRun};

@@ -33,7 +33,9 @@ const HOMES: [(&[&str], &[&str]); 5] = [
 pub(crate) fn modules_use_only_what_stands_below_them(tree: &Tree) -> Vec<Violation> {
     let mut found = Vec::new();
     for source in tree.product() {
-        let Some((module, allowed)) = module_of(source).and_then(|module| MAY_USE.iter().find(|(name, _)| *name == module)) else { continue };
+        let Some((module, allowed)) = module_of(source).and_then(|module| MAY_USE.iter().find(|(name, _)| *name == module)) else {
+            continue;
+        };
         for (at, name) in crate_paths(source) {
             let known = MAY_USE.iter().any(|(other, _)| *other == name) || name == "cli" || name == "config";
             if known && name != *module && !allowed.contains(&name) {
@@ -61,7 +63,9 @@ pub(crate) fn the_library_lists_its_modules_in_reading_order(tree: &Tree) -> Vec
         }
     }
     for word in ["fn", "struct", "enum", "use", "impl", "const"] {
-        found.extend(words(&lib.live, word).map(|at| Violation::new(lib, at, "src/lib.rs lists the modules and holds nothing else".to_owned())));
+        found.extend(
+            words(&lib.live, word).map(|at| Violation::new(lib, at, "src/lib.rs lists the modules and holds nothing else".to_owned())),
+        );
     }
     found
 }
@@ -73,7 +77,8 @@ pub(crate) fn foreign_crates_stay_in_their_homes(tree: &Tree) -> Vec<Violation> 
         for source in tree.sources.iter().filter(|source| !source.is_under(homes)) {
             for name in names {
                 found.extend(
-                    crate_uses(source, name).map(|at| Violation::new(source, at, format!("`{name}` is named outside {}", homes.join(", ")))),
+                    crate_uses(source, name)
+                        .map(|at| Violation::new(source, at, format!("`{name}` is named outside {}", homes.join(", ")))),
                 );
             }
         }
@@ -98,7 +103,9 @@ pub(crate) fn no_handler_holds_the_slot(tree: &Tree) -> Vec<Violation> {
     let handlers = tree.sources.iter().filter(|source| source.is_under(&["src/service"]) && source.path != "src/service/state.rs");
     let slots = |source: &'_ Source| words(&source.live, "ModelSlot").collect::<Vec<_>>();
     handlers
-        .flat_map(|source| slots(source).into_iter().map(|at| Violation::new(source, at, "the slot is held outside src/service/state.rs".to_owned())))
+        .flat_map(|source| {
+            slots(source).into_iter().map(|at| Violation::new(source, at, "the slot is held outside src/service/state.rs".to_owned()))
+        })
         .collect()
 }
 
@@ -196,7 +203,11 @@ mod tests {
 
     #[test]
     fn a_metric_that_uses_the_model_is_seen() {
-        fires(modules_use_only_what_stands_below_them, &[("src/metrics/churn.rs", "//! Churn.\nuse crate::model::ChurnModel;\n")], "src/metrics/churn.rs:2");
+        fires(
+            modules_use_only_what_stands_below_them,
+            &[("src/metrics/churn.rs", "//! Churn.\nuse crate::model::ChurnModel;\n")],
+            "src/metrics/churn.rs:2",
+        );
         let group = "//! Churn.\nuse crate::{\n    domain::Day,\n    service::{problem, state},\n};\n";
         fires(modules_use_only_what_stands_below_them, &[("src/metrics/churn.rs", group)], "src/metrics/churn.rs:4");
     }
@@ -213,22 +224,42 @@ mod tests {
 
     #[test]
     fn a_simulation_that_uses_more_than_the_domain_is_seen() {
-        fires(modules_use_only_what_stands_below_them, &[("src/simulate/csv.rs", "//! x\nuse crate::progress::Progress;\n")], "src/simulate/csv.rs:2");
+        fires(
+            modules_use_only_what_stands_below_them,
+            &[("src/simulate/csv.rs", "//! x\nuse crate::progress::Progress;\n")],
+            "src/simulate/csv.rs:2",
+        );
     }
 
     #[test]
     fn a_library_module_that_uses_training_and_training_that_uses_the_service_are_seen() {
         fires(modules_use_only_what_stands_below_them, &[("src/model/mod.rs", "//! x\nuse crate::training::fit;\n")], "src/model/mod.rs:2");
-        fires(modules_use_only_what_stands_below_them, &[("training/fit.rs", "//! x\nuse crate::service::problem;\n")], "training/fit.rs:2");
+        fires(
+            modules_use_only_what_stands_below_them,
+            &[("training/fit.rs", "//! x\nuse crate::service::problem;\n")],
+            "training/fit.rs:2",
+        );
         assert_eq!(modules_use_only_what_stands_below_them(&Tree::of(&[("src/cli/train.rs", "use churn_risk::training::train;\n")])), []);
     }
 
     #[test]
     fn a_library_in_another_order_is_seen() {
         let lib = ("src/lib.rs", "//! x\npub mod lake;\npub mod domain;\n");
-        fires(the_library_lists_its_modules_in_reading_order, &[lib, ("src/lake/mod.rs", "//! x\nuse crate::domain::Day;\n")], "src/lake/mod.rs:2");
-        fires(the_library_lists_its_modules_in_reading_order, &[("src/lib.rs", "//! x\npub mod domain;\npub mod extras;\n")], "src/lib.rs:3");
-        fires(the_library_lists_its_modules_in_reading_order, &[("src/lib.rs", "//! x\npub mod domain;\npub use domain::Day;\n")], "src/lib.rs:3");
+        fires(
+            the_library_lists_its_modules_in_reading_order,
+            &[lib, ("src/lake/mod.rs", "//! x\nuse crate::domain::Day;\n")],
+            "src/lake/mod.rs:2",
+        );
+        fires(
+            the_library_lists_its_modules_in_reading_order,
+            &[("src/lib.rs", "//! x\npub mod domain;\npub mod extras;\n")],
+            "src/lib.rs:3",
+        );
+        fires(
+            the_library_lists_its_modules_in_reading_order,
+            &[("src/lib.rs", "//! x\npub mod domain;\npub use domain::Day;\n")],
+            "src/lib.rs:3",
+        );
     }
 
     #[test]
@@ -253,13 +284,21 @@ mod tests {
 
     #[test]
     fn a_status_code_below_the_service_is_seen() {
-        fires(status_codes_are_known_to_the_service_alone, &[("src/model/registry.rs", "//! x\nfn f() -> StatusCode {}\n")], "src/model/registry.rs:2");
+        fires(
+            status_codes_are_known_to_the_service_alone,
+            &[("src/model/registry.rs", "//! x\nfn f() -> StatusCode {}\n")],
+            "src/model/registry.rs:2",
+        );
         assert_eq!(status_codes_are_known_to_the_service_alone(&Tree::of(&[("src/service/problem.rs", "fn f() -> StatusCode {}")])), []);
     }
 
     #[test]
     fn a_handler_that_holds_the_slot_is_seen() {
-        fires(no_handler_holds_the_slot, &[("src/service/routes/risk.rs", "//! x\nfn f(slot: &ModelSlot) {}\n")], "src/service/routes/risk.rs:2");
+        fires(
+            no_handler_holds_the_slot,
+            &[("src/service/routes/risk.rs", "//! x\nfn f(slot: &ModelSlot) {}\n")],
+            "src/service/routes/risk.rs:2",
+        );
         assert_eq!(no_handler_holds_the_slot(&Tree::of(&[("src/service/state.rs", "struct State { model: ModelSlot }")])), []);
     }
 }

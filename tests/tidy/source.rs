@@ -47,6 +47,7 @@ impl Tree {
             let Ok(bytes) = std::fs::read(root.join(name)) else { continue };
             tree.add(name, bytes);
         }
+        tree.blank_test_files();
         assert!(tree.sources.len() > 10, "{} holds too little to be the tree", root.display());
         tree
     }
@@ -55,7 +56,24 @@ impl Tree {
     pub(crate) fn of(files: &[(&str, &str)]) -> Self {
         let mut tree = Self::default();
         files.iter().for_each(|(path, text)| tree.add(path, text.as_bytes().to_vec()));
+        tree.blank_test_files();
         tree
+    }
+
+    /// A file that its parent declares under `#[cfg(test)]` has nothing live in it.
+    fn blank_test_files(&mut self) {
+        let declared = |source: &Source| -> Vec<String> {
+            let folder = source.path.strip_suffix("/mod.rs").or(source.path.strip_suffix(".rs")).unwrap_or("").to_owned();
+            let names = source.code.split("#[cfg(test)]").skip(1).filter_map(|after| after.trim_start().strip_prefix("mod "));
+            names
+                .filter(|name| name[leading_word(name).len()..].starts_with(';'))
+                .map(|name| format!("{folder}/{}.rs", leading_word(name)))
+                .collect()
+        };
+        let test_files: Vec<String> = self.sources.iter().flat_map(declared).collect();
+        for source in self.sources.iter_mut().filter(|source| test_files.contains(&source.path)) {
+            source.live = String::from_utf8_lossy(&blank(source.live.as_bytes())).into_owned();
+        }
     }
 
     fn add(&mut self, path: &str, bytes: Vec<u8>) {

@@ -162,6 +162,10 @@ impl<'a> Row<'a> {
     }
 
     pub(super) fn amount(&self, column: usize) -> Result<Option<Exact>, Refusal> {
+        let Some(bytes) = self.bytes(column) else { return Ok(None) };
+        if let Some(amount) = Exact::parse_plain(&bytes) {
+            return Ok(Some(amount));
+        }
         let Some(text) = self.text(column)? else { return Ok(None) };
         Exact::parse(&text).map(Some).map_err(|error| {
             let kind = match &error {

@@ -7,7 +7,7 @@ use super::discover::InputFile;
 use super::generic::{self, Row};
 use super::rejects::{Kind, Refusal, Rejects};
 use super::source::{Cells, Place, read_rows};
-use super::staging::{StagedRow, Staging};
+use super::staging::{Inline, StagedRow, Staging};
 use crate::domain::{CustomerId, CustomerRow, Day, Event, EventKind, SubscriptionId, SubscriptionRow};
 use crate::lake::schema::Table;
 use crate::progress::Stage;
@@ -29,7 +29,23 @@ pub(super) struct Intake {
     pub(super) rejects: Rejects,
     pub(super) days: BTreeSet<Day>,
     last_day: Option<Day>,
+    /// The day of the last usage row as its file spells it: files come in date order.
+    last_spelling: (Vec<u8>, Option<Day>),
+    /// Usage rows whose subscription waits to be looked up with others.
+    pending: Vec<PendingRow>,
+    numbers: Vec<Option<u32>>,
 }
+
+/// A usage row but for the number of its subscription.
+#[derive(Debug)]
+struct PendingRow {
+    place: Place,
+    id: Inline,
+    row: StagedRow,
+}
+
+/// Rows that are looked up together: their 8 KiB stay in the first-level cache.
+const PENDING_MAX_ROWS: usize = 64;
 
 /// Rows of one file.
 #[derive(Debug, Clone, Default)]
@@ -50,6 +66,9 @@ impl Intake {
             rejects: Rejects::default(),
             days: BTreeSet::new(),
             last_day: None,
+            last_spelling: (Vec::new(), None),
+            pending: Vec::with_capacity(PENDING_MAX_ROWS),
+            numbers: Vec::with_capacity(PENDING_MAX_ROWS),
         }
     }
 
@@ -58,7 +77,7 @@ impl Intake {
         let mut counts = Counts::default();
         read_rows(file, stage, |place, cells| {
             counts.read += 1;
-            match self.row(number, file, cells)? {
+            match self.row(number, file, place, cells)? {
                 Ok(Some(on)) => {
                     counts.first = Some(counts.first.map_or(on, |first| first.min(on)));
                     counts.last = counts.last.max(Some(on));
@@ -68,6 +87,7 @@ impl Intake {
                 Err(refusal) => self.refuse(number, place, refusal),
             }
         })?;
+        self.resolve(number)?;
         Ok(counts)
     }
 
@@ -76,13 +96,19 @@ impl Intake {
     }
 
     /// Takes one row in; the day of a usage row, or why the row is refused.
-    fn row(&mut self, number: usize, file: &InputFile, cells: &dyn Cells) -> Result<Result<Option<Day>, Refusal>, ImportError> {
+    fn row(
+        &mut self,
+        number: usize,
+        file: &InputFile,
+        place: Place,
+        cells: &dyn Cells,
+    ) -> Result<Result<Option<Day>, Refusal>, ImportError> {
         let row = match Row::new(cells, &file.columns) {
             Ok(row) => row,
             Err(refusal) => return Ok(Err(refusal)),
         };
         let taken = match file.table {
-            Table::UsageDaily => return self.usage(&row),
+            Table::UsageDaily => return self.usage(number, place, &row),
             Table::Customers => generic::customer(&row).and_then(|customer| self.customer(number, &row, customer)),
             Table::Subscriptions => generic::subscription(&row, self.today).and_then(|taken| self.subscription(number, &row, taken)),
             Table::Lifecycle | Table::Imports => generic::event(&row, self.today).map(|(id, event)| self.event(id, event)),
@@ -127,35 +153,88 @@ impl Intake {
         }
     }
 
-    fn usage(&mut self, row: &Row<'_>) -> Result<Result<Option<Day>, Refusal>, ImportError> {
-        match self.usage_numbers(row) {
-            Ok(staged) => {
-                self.staging.push(staged)?;
-                if self.last_day != Some(staged.on) {
-                    self.days.insert(staged.on);
-                    self.last_day = Some(staged.on);
-                }
-                Ok(Ok(Some(staged.on)))
-            }
-            Err(refusal) => Ok(Err(refusal)),
+    fn usage(&mut self, file: usize, place: Place, row: &Row<'_>) -> Result<Result<Option<Day>, Refusal>, ImportError> {
+        let (id, staged) = match self.usage_numbers(row) {
+            Ok(taken) => taken,
+            Err(refusal) => return Ok(Err(refusal)),
+        };
+        match id {
+            Some(id) => self.pending.push(PendingRow { place, id, row: staged }),
+            None => self.staging.push(staged)?,
         }
+        if self.pending.len() == PENDING_MAX_ROWS {
+            self.resolve(file)?;
+        }
+        if self.last_day != Some(staged.on) {
+            self.days.insert(staged.on);
+            self.last_day = Some(staged.on);
+        }
+        Ok(Ok(Some(staged.on)))
     }
 
-    fn usage_numbers(&mut self, row: &Row<'_>) -> Result<StagedRow, Refusal> {
-        let on = row.usage_day(self.today)?;
+    /// A row as numbers, but for an id of common length, which is looked up later with others.
+    /// Cells spelt as in an earlier row are known by their bytes; only new spellings are read
+    /// and checked.
+    fn usage_numbers(&mut self, row: &Row<'_>) -> Result<(Option<Inline>, StagedRow), Refusal> {
+        let on = self.usage_day(row)?;
         let quantity = row.quantity()?;
-        let cost = row.amount(5)?;
-        let (category, unit) = (row.required(2)?, row.required(3)?);
-        let series = self.staging.series.number(&category, &unit);
-        // An empty cell has no bytes, and is refused by the slow path below.
-        let bytes = row.bytes(0).unwrap_or_default();
-        let subscription = match self.staging.ids.known(&bytes) {
+        let cost = row.amount(COST)?;
+        let (category, unit) = (row.bytes(CATEGORY).unwrap_or_default(), row.bytes(UNIT).unwrap_or_default());
+        let series = match self.staging.series.known(&category, &unit) {
             Some(number) => number,
-            None => {
-                let id = row.subscription_id(0)?;
-                self.staging.ids.number(&bytes, id)
-            }
+            None => self.staging.series.number(&row.required(CATEGORY)?, &row.required(UNIT)?),
         };
-        Ok(StagedRow { subscription, on, series, quantity, cost })
+        let bytes = row.bytes(SUBSCRIPTION).unwrap_or_default();
+        // Printable ASCII is always an id, so that the later look-up cannot refuse the row.
+        let id = Inline::new(&bytes).filter(|id| !id.bytes().is_empty() && id.bytes().iter().all(|byte| (b' '..=b'~').contains(byte)));
+        let subscription = match (&id, self.staging.ids.known_long(&bytes)) {
+            (Some(_), _) => 0,
+            (None, Some(number)) => number,
+            (None, None) => self.staging.ids.number(&bytes, row.subscription_id(SUBSCRIPTION)?),
+        };
+        Ok((id, StagedRow { subscription, on, series, quantity, cost }))
+    }
+
+    /// Looks the waiting subscriptions up and stages their rows.
+    fn resolve(&mut self, file: usize) -> Result<(), ImportError> {
+        let mut numbers = std::mem::take(&mut self.numbers);
+        self.staging.ids.known_all(self.pending.iter().map(|pending| pending.id), &mut numbers);
+        let mut waiting = std::mem::take(&mut self.pending);
+        for (pending, number) in waiting.drain(..).zip(&numbers) {
+            let known = number.or_else(|| self.staging.ids.known(&pending.id));
+            let subscription = match known {
+                Some(number) => number,
+                None => match SubscriptionId::parse(&String::from_utf8_lossy(pending.id.bytes())) {
+                    Ok(id) => self.staging.ids.number(pending.id.bytes(), id),
+                    Err(error) => {
+                        let value = String::from_utf8_lossy(pending.id.bytes()).into_owned();
+                        let refusal = Refusal { kind: Kind::Id, column: "subscription_id", value, reason: error.to_string() };
+                        self.refuse(file, pending.place, refusal)?;
+                        continue;
+                    }
+                },
+            };
+            self.staging.push(StagedRow { subscription, ..pending.row })?;
+        }
+        self.pending = waiting;
+        self.numbers = numbers;
+        Ok(())
+    }
+
+    fn usage_day(&mut self, row: &Row<'_>) -> Result<Day, Refusal> {
+        let spelling = row.bytes(ON).unwrap_or_default();
+        if let (true, Some(day)) = (spelling.as_ref() == self.last_spelling.0, self.last_spelling.1) {
+            return Ok(day);
+        }
+        let day = row.usage_day(self.today)?;
+        self.last_spelling = (spelling.into_owned(), Some(day));
+        Ok(day)
     }
 }
+
+/// Columns of a usage row, in the order of the form in `generic.rs`.
+const SUBSCRIPTION: usize = 0;
+const ON: usize = 1;
+const CATEGORY: usize = 2;
+const UNIT: usize = 3;
+const COST: usize = 5;

@@ -1,0 +1,556 @@
+//! The one list of features: what each is, in words, and how it is told to a reader.
+//!
+//! Absent on purpose: the arithmetic, which is in the kernel. A model file names the hash of
+//! this list and is refused on another, so a changed formula needs a changed text here.
+
+use serde::Serialize;
+use sha2::{Digest, Sha256};
+
+/// The windows, in days that end on the as-of day.
+pub const WINDOWS: [u32; 5] = [7, 14, 28, 56, 84];
+
+/// Days that the kernel reads for everything but recency and life: the longest window.
+pub const REACH_DAYS: u32 = 84;
+
+/// What a feature is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Family {
+    Level,
+    Recency,
+    Trend,
+    Variability,
+    Breadth,
+    Life,
+}
+
+/// In what a feature's value is counted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Unit {
+    Days,
+    /// Volume a day (see [`super::VolumeScale`]).
+    VolumePerDay,
+    /// A fraction in 0..=1.
+    Share,
+    /// A difference of two shares, in -1..=1.
+    ShareChange,
+    /// The natural logarithm of a ratio.
+    LogRatio,
+    /// A plain number.
+    Number,
+    Count,
+    /// 0 or 1.
+    Flag,
+}
+
+/// How a value is bent before it is clipped and standardised.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Scale {
+    Straight,
+    /// `sign(x) ln(1 + |x|)`: for what spans orders of magnitude.
+    SignedLog,
+}
+
+/// One feature.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Feature {
+    pub name: &'static str,
+    pub family: Family,
+    pub unit: Unit,
+    /// Length of the window that ends on the as-of day; none where the whole life counts.
+    pub window_days: Option<u32>,
+    pub scale: Scale,
+    /// The formula in words. Days are known days: feed gaps and days before creation are none.
+    pub formula: &'static str,
+    /// For a reader, where the value is at or above the typical one. `{value}` and `{typical}`
+    /// stand for both, written in the feature's unit.
+    pub sentence: &'static str,
+    /// The same where the value is below the typical one.
+    pub sentence_below: &'static str,
+}
+
+/// Number of features, the width of every row.
+pub const FEATURE_COUNT: usize = FEATURES.len();
+
+/// SHA-256 over the declarative list: names, families, units, windows, scales and formulas.
+/// Sentences are left out, because a better wording changes no number.
+#[must_use]
+pub fn hash() -> [u8; 32] {
+    let mut hasher = Sha256::new();
+    for feature in FEATURES {
+        let line = format!(
+            "{}\t{:?}\t{:?}\t{:?}\t{:?}\t{}\n",
+            feature.name, feature.family, feature.unit, feature.window_days, feature.scale, feature.formula
+        );
+        hasher.update(line.as_bytes());
+    }
+    hasher.finalize().into()
+}
+
+/// Place of the feature called `name`. In a `const`, a name that is not in the list is a
+/// compile error (the search runs past the end of it).
+#[must_use]
+pub const fn index(name: &str) -> usize {
+    let mut at = 0;
+    while !same(FEATURES[at].name, name) {
+        at += 1;
+    }
+    at
+}
+
+/// String comparison that works in constants.
+const fn same(a: &str, b: &str) -> bool {
+    let (a, b) = (a.as_bytes(), b.as_bytes());
+    if a.len() != b.len() {
+        return false;
+    }
+    let mut at = 0;
+    while at < a.len() {
+        if a[at] != b[at] {
+            return false;
+        }
+        at += 1;
+    }
+    true
+}
+
+impl Feature {
+    /// The value in this feature's unit, for a reader: `19`, `43 %`, `0.4 times`.
+    #[must_use]
+    pub fn show(&self, value: f64) -> String {
+        match self.unit {
+            Unit::Days | Unit::Count | Unit::Flag => plain(value.round()),
+            Unit::VolumePerDay | Unit::Number => plain(value),
+            Unit::Share => format!("{:.0} %", value * 100.0),
+            Unit::ShareChange => format!("{:+.0} points", value * 100.0),
+            Unit::LogRatio => format!("{} times", plain(value.exp())),
+        }
+    }
+
+    /// One plain sentence on `value` beside what is `typical` in the portfolio.
+    #[must_use]
+    pub fn tell(&self, value: f64, typical: f64) -> String {
+        let template = if value >= typical { self.sentence } else { self.sentence_below };
+        template.replace("{value}", &self.show(value)).replace("{typical}", &self.show(typical))
+    }
+}
+
+/// Three significant digits, no exponent, no trailing zeros; `-0` is `0`.
+fn plain(value: f64) -> String {
+    let digits: usize = match value.abs() {
+        size if size >= 100.0 => 0,
+        size if size >= 10.0 => 1,
+        size if size >= 1.0 => 2,
+        _ => 3,
+    };
+    let text = format!("{value:.digits$}");
+    let text = if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.') } else { &text };
+    if text == "-0" { "0".to_owned() } else { text.to_owned() }
+}
+
+const fn volume(name: &'static str, window: u32, formula: &'static str, sentence: &'static str, below: &'static str) -> Feature {
+    Feature {
+        name,
+        family: Family::Level,
+        unit: Unit::VolumePerDay,
+        window_days: Some(window),
+        scale: Scale::SignedLog,
+        formula,
+        sentence,
+        sentence_below: below,
+    }
+}
+
+const fn share(name: &'static str, window: u32, formula: &'static str, sentence: &'static str, below: &'static str) -> Feature {
+    Feature {
+        name,
+        family: Family::Level,
+        unit: Unit::Share,
+        window_days: Some(window),
+        scale: Scale::Straight,
+        formula,
+        sentence,
+        sentence_below: below,
+    }
+}
+
+/// The list, in the order of a row's values.
+pub const FEATURES: &[Feature] = &[
+    volume(
+        "volume_7",
+        7,
+        "volume of the last 7 days over known days among them",
+        "used {value} a day over the last 7 days; typical is {typical}",
+        "used only {value} a day over the last 7 days; typical is {typical}",
+    ),
+    volume(
+        "volume_14",
+        14,
+        "volume of the last 14 days over known days among them",
+        "used {value} a day over the last 14 days; typical is {typical}",
+        "used only {value} a day over the last 14 days; typical is {typical}",
+    ),
+    volume(
+        "volume_28",
+        28,
+        "volume of the last 28 days over known days among them",
+        "used {value} a day over the last 28 days; typical is {typical}",
+        "used only {value} a day over the last 28 days; typical is {typical}",
+    ),
+    volume(
+        "volume_56",
+        56,
+        "volume of the last 56 days over known days among them",
+        "used {value} a day over the last 56 days; typical is {typical}",
+        "used only {value} a day over the last 56 days; typical is {typical}",
+    ),
+    volume(
+        "volume_84",
+        84,
+        "volume of the last 84 days over known days among them",
+        "used {value} a day over the last 84 days; typical is {typical}",
+        "used only {value} a day over the last 84 days; typical is {typical}",
+    ),
+    share(
+        "active_share_7",
+        7,
+        "usage days of the last 7 days over known days among them",
+        "used on {value} of the last 7 days; typical is {typical}",
+        "used on only {value} of the last 7 days; typical is {typical}",
+    ),
+    share(
+        "active_share_14",
+        14,
+        "usage days of the last 14 days over known days among them",
+        "used on {value} of the last 14 days; typical is {typical}",
+        "used on only {value} of the last 14 days; typical is {typical}",
+    ),
+    share(
+        "active_share_28",
+        28,
+        "usage days of the last 28 days over known days among them",
+        "used on {value} of the last 28 days; typical is {typical}",
+        "used on only {value} of the last 28 days; typical is {typical}",
+    ),
+    share(
+        "active_share_56",
+        56,
+        "usage days of the last 56 days over known days among them",
+        "used on {value} of the last 56 days; typical is {typical}",
+        "used on only {value} of the last 56 days; typical is {typical}",
+    ),
+    share(
+        "active_share_84",
+        84,
+        "usage days of the last 84 days over known days among them",
+        "used on {value} of the last 84 days; typical is {typical}",
+        "used on only {value} of the last 84 days; typical is {typical}",
+    ),
+    Feature {
+        name: "days_since_usage",
+        family: Family::Recency,
+        unit: Unit::Days,
+        window_days: None,
+        scale: Scale::SignedLog,
+        formula: "known days after the last usage day; after the day before creation where there is none",
+        sentence: "no usage for {value} days; most subscriptions were used in the last {typical}",
+        sentence_below: "last used {value} days ago; most subscriptions were used in the last {typical}",
+    },
+    Feature {
+        name: "silence_against_usual",
+        family: Family::Recency,
+        unit: Unit::LogRatio,
+        window_days: Some(84),
+        scale: Scale::Straight,
+        formula: "ln((days_since_usage + 1) / (mean known days from one usage day of the last 84 days to the next + 1)); \
+                  with fewer than two usage days the mean is known days over usage days",
+        sentence: "the present silence is {value} the usual gap between its days of use; typical is {typical}",
+        sentence_below: "the present silence is only {value} the usual gap between its days of use; typical is {typical}",
+    },
+    Feature {
+        name: "silence_surprise",
+        family: Family::Recency,
+        unit: Unit::Number,
+        window_days: Some(84),
+        scale: Scale::SignedLog,
+        formula: "-days_since_usage ln(1 - (usage days of the last 84 days + 0.5) / (known days among them + 1))",
+        sentence: "a silence this long is unusual for how often it is used (surprise {value}; typical is {typical})",
+        sentence_below: "a silence this long is usual for how often it is used (surprise {value}; typical is {typical})",
+    },
+    Feature {
+        name: "volume_trend_7",
+        family: Family::Trend,
+        unit: Unit::LogRatio,
+        window_days: Some(7),
+        scale: Scale::Straight,
+        formula: "ln((a + e) / (b + e)), a and b volume a known day of the last 7 days and of the 7 before, e a twentieth of volume_84; \
+                  0 where either has no known day",
+        sentence: "the last 7 days had {value} the usage of the 7 before; typical is {typical}",
+        sentence_below: "the last 7 days had only {value} the usage of the 7 before; typical is {typical}",
+    },
+    Feature {
+        name: "volume_trend_14",
+        family: Family::Trend,
+        unit: Unit::LogRatio,
+        window_days: Some(14),
+        scale: Scale::Straight,
+        formula: "as volume_trend_7, of the last 14 days and the 14 before",
+        sentence: "the last 14 days had {value} the usage of the 14 before; typical is {typical}",
+        sentence_below: "the last 14 days had only {value} the usage of the 14 before; typical is {typical}",
+    },
+    Feature {
+        name: "volume_trend_28",
+        family: Family::Trend,
+        unit: Unit::LogRatio,
+        window_days: Some(28),
+        scale: Scale::Straight,
+        formula: "as volume_trend_7, of the last 28 days and the 28 before",
+        sentence: "the last 28 days had {value} the usage of the 28 before; typical is {typical}",
+        sentence_below: "the last 28 days had only {value} the usage of the 28 before; typical is {typical}",
+    },
+    Feature {
+        name: "activity_change_14",
+        family: Family::Trend,
+        unit: Unit::ShareChange,
+        window_days: Some(14),
+        scale: Scale::Straight,
+        formula: "share of known days with usage of the last 14 days less that of the 14 before; 0 where either has no known day",
+        sentence: "days of use moved by {value} from one fortnight to the next; typical is {typical}",
+        sentence_below: "days of use fell by {value} from one fortnight to the next; typical is {typical}",
+    },
+    Feature {
+        name: "activity_change_28",
+        family: Family::Trend,
+        unit: Unit::ShareChange,
+        window_days: Some(28),
+        scale: Scale::Straight,
+        formula: "share of known days with usage of the last 28 days less that of the 28 before; 0 where either has no known day",
+        sentence: "days of use moved by {value} from the 28 days before to the last 28; typical is {typical}",
+        sentence_below: "days of use moved by only {value} from the 28 days before to the last 28; typical is {typical}",
+    },
+    Feature {
+        name: "last_7_of_best_7",
+        family: Family::Trend,
+        unit: Unit::Share,
+        window_days: Some(84),
+        scale: Scale::Straight,
+        formula: "volume of the last 7 days over the largest of any 7 consecutive days of the last 84, both a known day; 0 where that is 0",
+        sentence: "the last 7 days reach {value} of its best week in 84 days; typical is {typical}",
+        sentence_below: "the last 7 days reach only {value} of its best week in 84 days; typical is {typical}",
+    },
+    Feature {
+        name: "volume_slope_28",
+        family: Family::Trend,
+        unit: Unit::Number,
+        window_days: Some(28),
+        scale: Scale::Straight,
+        formula: "least-squares slope of ln(1 + volume of the day) on the day over the known days of the last 28, times 28",
+        sentence: "usage rises over the last 28 days (slope {value}; typical is {typical})",
+        sentence_below: "usage falls behind over the last 28 days (slope {value}; typical is {typical})",
+    },
+    Feature {
+        name: "volume_slope_56",
+        family: Family::Trend,
+        unit: Unit::Number,
+        window_days: Some(56),
+        scale: Scale::Straight,
+        formula: "as volume_slope_28 over the last 56 days, times 56",
+        sentence: "usage rises over the last 56 days (slope {value}; typical is {typical})",
+        sentence_below: "usage falls behind over the last 56 days (slope {value}; typical is {typical})",
+    },
+    Feature {
+        name: "volume_slope_84",
+        family: Family::Trend,
+        unit: Unit::Number,
+        window_days: Some(84),
+        scale: Scale::Straight,
+        formula: "as volume_slope_28 over the last 84 days, times 84",
+        sentence: "usage rises over the last 84 days (slope {value}; typical is {typical})",
+        sentence_below: "usage falls behind over the last 84 days (slope {value}; typical is {typical})",
+    },
+    Feature {
+        name: "variation_28",
+        family: Family::Variability,
+        unit: Unit::Number,
+        window_days: Some(28),
+        scale: Scale::Straight,
+        formula: "standard deviation over mean of the volume of the known days of the last 28; 0 where the mean is not positive",
+        sentence: "usage varies much from day to day (variation {value} over 28 days; typical is {typical})",
+        sentence_below: "usage varies little from day to day (variation {value} over 28 days; typical is {typical})",
+    },
+    Feature {
+        name: "variation_84",
+        family: Family::Variability,
+        unit: Unit::Number,
+        window_days: Some(84),
+        scale: Scale::Straight,
+        formula: "as variation_28 over the last 84 days",
+        sentence: "usage varies much from day to day (variation {value} over 84 days; typical is {typical})",
+        sentence_below: "usage varies little from day to day (variation {value} over 84 days; typical is {typical})",
+    },
+    Feature {
+        name: "longest_silence_84",
+        family: Family::Variability,
+        unit: Unit::Days,
+        window_days: Some(84),
+        scale: Scale::SignedLog,
+        formula: "most consecutive known days without usage among the last 84",
+        sentence: "its longest silence in 84 days was {value} days; typical is {typical}",
+        sentence_below: "its longest silence in 84 days was only {value} days; typical is {typical}",
+    },
+    Feature {
+        name: "weekend_share_84",
+        family: Family::Variability,
+        unit: Unit::Share,
+        window_days: Some(84),
+        scale: Scale::Straight,
+        formula: "usage days of the last 84 days on Saturdays and Sundays over usage days among them; 2/7 where there are none",
+        sentence: "{value} of its days of use were on weekends; typical is {typical}",
+        sentence_below: "only {value} of its days of use were on weekends; typical is {typical}",
+    },
+    Feature {
+        name: "categories_28",
+        family: Family::Breadth,
+        unit: Unit::Count,
+        window_days: Some(28),
+        scale: Scale::SignedLog,
+        formula: "categories with usage in the last 28 days",
+        sentence: "{value} categories used in 28 days; typical is {typical}",
+        sentence_below: "only {value} categories used in 28 days; typical is {typical}",
+    },
+    Feature {
+        name: "categories_84",
+        family: Family::Breadth,
+        unit: Unit::Count,
+        window_days: Some(84),
+        scale: Scale::SignedLog,
+        formula: "categories with usage in the last 84 days",
+        sentence: "{value} categories used in 84 days; typical is {typical}",
+        sentence_below: "only {value} categories used in 84 days; typical is {typical}",
+    },
+    Feature {
+        name: "categories_change_28",
+        family: Family::Breadth,
+        unit: Unit::Number,
+        window_days: Some(28),
+        scale: Scale::Straight,
+        formula: "categories with usage in the last 28 days less those with usage in the 28 before",
+        sentence: "the number of categories in use moved by {value} in 28 days; typical is {typical}",
+        sentence_below: "the number of categories in use moved by {value} in 28 days; typical is {typical}",
+    },
+    Feature {
+        name: "categories_silent",
+        family: Family::Breadth,
+        unit: Unit::Count,
+        window_days: Some(84),
+        scale: Scale::SignedLog,
+        formula: "categories with usage in the last 84 days and none in the last 28",
+        sentence: "{value} categories have gone silent for 28 days; typical is {typical}",
+        sentence_below: "only {value} categories have gone silent for 28 days; typical is {typical}",
+    },
+    Feature {
+        name: "largest_share_84",
+        family: Family::Breadth,
+        unit: Unit::Share,
+        window_days: Some(84),
+        scale: Scale::Straight,
+        formula: "largest category's part of the positive volume by category of the last 84 days; 1 where there is none",
+        sentence: "{value} of its usage is in one category; typical is {typical}",
+        sentence_below: "only {value} of its usage is in one category; typical is {typical}",
+    },
+    Feature {
+        name: "entropy_84",
+        family: Family::Breadth,
+        unit: Unit::Number,
+        window_days: Some(84),
+        scale: Scale::Straight,
+        formula: "-sum p ln p over the categories' parts p of the positive volume of the last 84 days",
+        sentence: "usage is spread widely over categories (entropy {value}; typical is {typical})",
+        sentence_below: "usage is concentrated on few categories (entropy {value}; typical is {typical})",
+    },
+    Feature {
+        name: "tenure_days",
+        family: Family::Life,
+        unit: Unit::Days,
+        window_days: None,
+        scale: Scale::SignedLog,
+        formula: "days from creation, or the first usage day where that is earlier, to the as-of day",
+        sentence: "a customer's subscription for {value} days; typical is {typical}",
+        sentence_below: "a customer's subscription for only {value} days; typical is {typical}",
+    },
+    Feature {
+        name: "young",
+        family: Family::Life,
+        unit: Unit::Flag,
+        window_days: Some(84),
+        scale: Scale::Straight,
+        formula: "1 where tenure_days is below 84, so that longer windows are scaled to the tenure",
+        sentence: "younger than 84 days",
+        sentence_below: "older than 84 days",
+    },
+    Feature {
+        name: "days_to_term_end",
+        family: Family::Life,
+        unit: Unit::Days,
+        window_days: None,
+        scale: Scale::SignedLog,
+        formula: "days from the as-of day to the last renewal plus the length of the term before it, at least 0; 0 before the first renewal",
+        sentence: "{value} days to the end of the term; typical is {typical}",
+        sentence_below: "only {value} days to the end of the term; typical is {typical}",
+    },
+    Feature {
+        name: "has_term",
+        family: Family::Life,
+        unit: Unit::Flag,
+        window_days: None,
+        scale: Scale::Straight,
+        formula: "1 where a renewal is known, 0 before the first",
+        sentence: "it has been renewed before",
+        sentence_below: "it has never been renewed",
+    },
+    Feature {
+        name: "days_since_renewal",
+        family: Family::Life,
+        unit: Unit::Days,
+        window_days: None,
+        scale: Scale::SignedLog,
+        formula: "days since the last renewal; tenure_days before the first",
+        sentence: "{value} days since the last renewal; typical is {typical}",
+        sentence_below: "only {value} days since the last renewal; typical is {typical}",
+    },
+    Feature {
+        name: "earlier_suspensions",
+        family: Family::Life,
+        unit: Unit::Count,
+        window_days: None,
+        scale: Scale::SignedLog,
+        formula: "times it was suspended, up to the as-of day",
+        sentence: "suspended {value} times before; typical is {typical}",
+        sentence_below: "suspended only {value} times before; typical is {typical}",
+    },
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_unique_and_every_sentence_shows_the_value() {
+        for (at, feature) in FEATURES.iter().enumerate() {
+            assert_eq!(index(feature.name), at, "{} stands twice", feature.name);
+            for sentence in [feature.sentence, feature.sentence_below] {
+                assert!(feature.unit == Unit::Flag || feature.name == "has_term" || sentence.contains("{value}"), "{}", feature.name);
+            }
+        }
+    }
+
+    #[test]
+    fn a_factor_reads_as_one_plain_sentence() {
+        let feature = &FEATURES[index("days_since_usage")];
+        assert_eq!(feature.tell(19.0, 2.0), "no usage for 19 days; most subscriptions were used in the last 2");
+        assert_eq!(FEATURES[index("active_share_28")].tell(0.25, 0.9), "used on only 25 % of the last 28 days; typical is 90 %");
+        assert_eq!(FEATURES[index("volume_trend_7")].show(0.4_f64.ln()), "0.4 times");
+    }
+}

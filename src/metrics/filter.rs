@@ -1,0 +1,219 @@
+//! The common filters. They cut the tables first; every metric is computed on what is left.
+//!
+//! Absent on purpose: filters that only one list has (level, risk): those belong to it.
+
+use thiserror::Error;
+
+use crate::domain::{CustomerId, Day, MicrosSum};
+use crate::portfolio::{Customer, CustomerIx, Portfolio, SubscriptionIx, UsagePoint};
+
+/// Longest value of a filter, in bytes: ids end at 256, and no meter category comes near it.
+const VALUE_MAX_BYTES: usize = 256;
+
+/// A value that cannot name anything.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum FilterError {
+    #[error("a {parameter} is empty")]
+    Empty { parameter: &'static str },
+    #[error("a {parameter} has {bytes} bytes, more than {VALUE_MAX_BYTES}")]
+    TooLong { parameter: &'static str, bytes: usize },
+    #[error("a {parameter} holds a control character")]
+    Control { parameter: &'static str },
+}
+
+impl FilterError {
+    /// The filter whose value it is.
+    #[must_use]
+    pub const fn parameter(&self) -> &'static str {
+        match self {
+            Self::Empty { parameter } | Self::TooLong { parameter, .. } | Self::Control { parameter } => parameter,
+        }
+    }
+}
+
+/// The filters as they were asked for, each any number of times.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct RawFilter {
+    pub customer: Vec<String>,
+    pub country: Vec<String>,
+    pub reseller: Vec<String>,
+    pub category: Vec<String>,
+    pub product: Vec<String>,
+}
+
+/// Which rows of the tables count (METRICS.md, Settled). The values of one filter are
+/// alternatives, and the filters combine; one without values keeps everything.
+///
+/// - `customer` (an id), `product`: columns of the subscription itself.
+/// - `country`, `reseller` (an id): columns of its customer's row; a subscription without such
+///   a row does not pass them.
+/// - `category`: keeps the subscriptions that used it (quantity above 0) on any day up to the
+///   as-of day, and only its usage rows.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Filter {
+    customer: Vec<String>,
+    country: Vec<String>,
+    reseller: Vec<String>,
+    category: Vec<String>,
+    product: Vec<String>,
+}
+
+impl Filter {
+    /// Values trimmed, GUIDs among ids lower-cased, each value once, ascending.
+    ///
+    /// # Errors
+    /// Every value that is empty, longer than 256 bytes or holds a control character.
+    pub fn parse(raw: &RawFilter) -> Result<Self, Vec<FilterError>> {
+        let mut errors = Vec::new();
+        let mut read = |parameter: &'static str, values: &[String], is_id: bool| {
+            let mut kept: Vec<String> = values
+                .iter()
+                .filter_map(|value| match text(parameter, value) {
+                    Ok(text) if is_id => CustomerId::parse(text).ok().map(|id| id.to_string()),
+                    Ok(text) => Some(text.to_owned()),
+                    Err(error) => {
+                        errors.push(error);
+                        None
+                    }
+                })
+                .collect();
+            kept.sort_unstable();
+            kept.dedup();
+            kept
+        };
+        let filter = Self {
+            customer: read("customer", &raw.customer, true),
+            country: read("country", &raw.country, false),
+            reseller: read("reseller", &raw.reseller, true),
+            category: read("category", &raw.category, false),
+            product: read("product", &raw.product, false),
+        };
+        if errors.is_empty() { Ok(filter) } else { Err(errors) }
+    }
+
+    /// Every (filter, value), in one order however they were asked for.
+    pub fn values(&self) -> impl Iterator<Item = (&'static str, &str)> {
+        [
+            ("category", &self.category),
+            ("country", &self.country),
+            ("customer", &self.customer),
+            ("product", &self.product),
+            ("reseller", &self.reseller),
+        ]
+        .into_iter()
+        .flat_map(|(name, values)| values.iter().map(move |value| (name, value.as_str())))
+    }
+
+    /// Cuts the tables.
+    #[must_use]
+    pub fn cut<'a>(&self, portfolio: &'a Portfolio) -> Cut<'a> {
+        let series = (!self.category.is_empty())
+            .then(|| portfolio.series().iter().map(|series| passes(&self.category, Some(&series.category))).collect::<Vec<_>>());
+        let mut cut = Cut { portfolio, kept: None, series };
+        if *self != Self::default() {
+            let customers: Vec<bool> = portfolio.customers().iter().map(|customer| self.keeps_customer(customer)).collect();
+            let keeps = |ix: SubscriptionIx| {
+                let subscription = portfolio.subscription(ix);
+                customers[subscription.customer.at()]
+                    && passes(&self.product, subscription.product.as_deref())
+                    && (self.category.is_empty() || cut.last_used(ix, Day::from_epoch_days(i32::MAX)).is_some())
+            };
+            let kept = portfolio.subscription_indices().map(keeps).collect();
+            cut.kept = Some(kept);
+        }
+        cut
+    }
+
+    fn keeps_customer(&self, customer: &Customer) -> bool {
+        passes(&self.customer, Some(&customer.id))
+            && passes(&self.country, customer.country.as_deref())
+            && passes(&self.reseller, customer.reseller_id.as_deref())
+    }
+}
+
+fn text<'a>(parameter: &'static str, value: &'a str) -> Result<&'a str, FilterError> {
+    let text = value.trim();
+    if text.is_empty() {
+        return Err(FilterError::Empty { parameter });
+    }
+    if text.len() > VALUE_MAX_BYTES {
+        return Err(FilterError::TooLong { parameter, bytes: text.len() });
+    }
+    if text.chars().any(char::is_control) {
+        return Err(FilterError::Control { parameter });
+    }
+    Ok(text)
+}
+
+fn passes(wanted: &[String], value: Option<&str>) -> bool {
+    wanted.is_empty() || value.is_some_and(|value| wanted.binary_search_by(|one| one.as_str().cmp(value)).is_ok())
+}
+
+/// The tables of a portfolio as a filter has cut them.
+#[derive(Debug, Clone)]
+pub struct Cut<'a> {
+    portfolio: &'a Portfolio,
+    /// By subscription; none where all are kept.
+    kept: Option<Vec<bool>>,
+    /// By series; none where all rows are kept.
+    series: Option<Vec<bool>>,
+}
+
+impl<'a> Cut<'a> {
+    #[must_use]
+    pub const fn portfolio(&self) -> &'a Portfolio {
+        self.portfolio
+    }
+
+    /// Whether usage rows were cut: figures of a subscription then differ from those of the
+    /// whole of it.
+    #[must_use]
+    pub const fn cuts_rows(&self) -> bool {
+        self.series.is_some()
+    }
+
+    #[must_use]
+    pub fn keeps(&self, subscription: SubscriptionIx) -> bool {
+        self.kept.as_ref().is_none_or(|kept| kept[subscription.at()])
+    }
+
+    /// The subscriptions kept, ascending by id.
+    pub fn subscriptions(&self) -> impl Iterator<Item = SubscriptionIx> {
+        self.portfolio.subscription_indices().filter(|ix| self.keeps(*ix))
+    }
+
+    /// The subscriptions kept of one customer, ascending by id.
+    pub fn subscriptions_of(&self, customer: CustomerIx) -> impl Iterator<Item = SubscriptionIx> {
+        self.portfolio.subscriptions_of(customer).iter().copied().filter(|ix| self.keeps(*ix))
+    }
+
+    /// The rows kept of one subscription in `from..=to`, ascending by day.
+    pub fn rows(&self, subscription: SubscriptionIx, from: Day, to: Day) -> impl DoubleEndedIterator<Item = UsagePoint> {
+        let mask = self.series.as_deref();
+        let rows = self.portfolio.usage(subscription).within(from, to);
+        rows.iter().filter(move |row| mask.is_none_or(|mask| mask[usize::from(row.series.0)]))
+    }
+
+    /// The days of its usage rows above 0 in `from..=to`, ascending, each as often as it has such rows.
+    pub fn used_days(&self, subscription: SubscriptionIx, from: Day, to: Day) -> impl DoubleEndedIterator<Item = Day> {
+        self.rows(subscription, from, to).filter(|row| row.quantity.0 > 0).map(|row| row.on)
+    }
+
+    /// Whether it has a usage day in `from..=to`.
+    #[must_use]
+    pub fn used_within(&self, subscription: SubscriptionIx, from: Day, to: Day) -> bool {
+        self.used_days(subscription, from, to).next().is_some()
+    }
+
+    /// Its last usage day up to `to`.
+    #[must_use]
+    pub fn last_used(&self, subscription: SubscriptionIx, to: Day) -> Option<Day> {
+        self.used_days(subscription, Day::from_epoch_days(i32::MIN), to).next_back()
+    }
+
+    /// What it cost in `from..=to`.
+    #[must_use]
+    pub fn cost(&self, subscription: SubscriptionIx, from: Day, to: Day) -> MicrosSum {
+        self.rows(subscription, from, to).map(|row| row.cost).sum()
+    }
+}

@@ -1,0 +1,196 @@
+//! The folder of models: `<version>/{model.bin,card.json,features.json}`, and `current`, a
+//! file that names the version in service.
+//!
+//! Absent on purpose: deletion. A version is written once and never changed; going back is
+//! naming an older one.
+
+use std::fs::{self, File};
+use std::io::{self, Read, Write};
+use std::path::{Path, PathBuf};
+
+use sha2::{Digest, Sha256};
+use thiserror::Error;
+
+use super::file::{self, MODEL_MAX_BYTES, RefusedModel, hex};
+use super::{Card, ChurnModel};
+use crate::features::FEATURES;
+
+/// The file that names the version in service.
+pub const CURRENT: &str = "current";
+
+/// Longest version name, in bytes. Ours have 19; a longer line in `current` is no name.
+const VERSION_MAX_BYTES: u64 = 64;
+
+/// Largest card that is read, in bytes. Ours have some 5 KiB.
+const CARD_MAX_BYTES: u64 = 4 << 20;
+
+/// Why there is no model to serve.
+#[derive(Debug, Error)]
+pub enum LoadError {
+    #[error("`{}` names no model: train one, or promote a version", .0.display())]
+    NoCurrent(PathBuf),
+    #[error("`{name}` in `{}` is no version name", path.display())]
+    BadName { path: PathBuf, name: String },
+    #[error("cannot read `{}`", path.display())]
+    Read { path: PathBuf, source: io::Error },
+    #[error("model {version} is refused")]
+    Refused { version: String, source: RefusedModel },
+    #[error("the folder {version} holds model {found}")]
+    OtherVersion { version: String, found: String },
+    #[error("the card of model {version} does not read")]
+    Card { version: String, source: serde_json::Error },
+    #[error("the card of model {version} is that of another model")]
+    OtherCard { version: String },
+}
+
+/// Why a model was not written or put in service.
+#[derive(Debug, Error)]
+pub enum PublishError {
+    #[error("cannot write `{}`", path.display())]
+    Write { path: PathBuf, source: io::Error },
+    #[error("the card does not serialise")]
+    Card(#[source] serde_json::Error),
+    #[error("model {version} exists with other content")]
+    Exists { version: String },
+    #[error(transparent)]
+    Load(#[from] LoadError),
+}
+
+/// A model that passed every check, with its card.
+#[derive(Debug, Clone, PartialEq)]
+pub struct LoadedModel {
+    pub model: ChurnModel,
+    pub card: Card,
+}
+
+/// A folder of models.
+#[derive(Debug, Clone)]
+pub struct Registry {
+    folder: PathBuf,
+}
+
+impl Registry {
+    /// The registry in `folder`, which may not exist yet.
+    #[must_use]
+    pub fn open(folder: impl Into<PathBuf>) -> Self {
+        Self { folder: folder.into() }
+    }
+
+    #[must_use]
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// The version that `current` names.
+    ///
+    /// # Errors
+    /// Where there is no such file, or what it holds is no version name.
+    pub fn current_version(&self) -> Result<String, LoadError> {
+        let path = self.folder.join(CURRENT);
+        let bytes = match read_bounded(&path, VERSION_MAX_BYTES) {
+            Ok(bytes) => bytes,
+            Err(LoadError::Read { source, .. }) if source.kind() == io::ErrorKind::NotFound => return Err(LoadError::NoCurrent(path)),
+            Err(error) => return Err(error),
+        };
+        let name = String::from_utf8_lossy(&bytes).trim().to_owned();
+        if is_version_name(&name) { Ok(name) } else { Err(LoadError::BadName { path, name }) }
+    }
+
+    /// Reads and checks the model that `current` names, and its card.
+    ///
+    /// # Errors
+    /// Where none is named, a file does not read, or the model or its card is refused.
+    pub fn load_current(&self) -> Result<LoadedModel, LoadError> {
+        self.load(&self.current_version()?)
+    }
+
+    /// Reads and checks one version.
+    ///
+    /// # Errors
+    /// Where a file does not read, or the model or its card is refused.
+    pub fn load(&self, version: &str) -> Result<LoadedModel, LoadError> {
+        let folder = self.folder.join(version);
+        if !is_version_name(version) {
+            return Err(LoadError::BadName { path: folder, name: version.to_owned() });
+        }
+        let bytes = read_bounded(&folder.join("model.bin"), MODEL_MAX_BYTES as u64)?;
+        let model = file::decode(&bytes).map_err(|source| LoadError::Refused { version: version.to_owned(), source })?;
+        if model.version() != version {
+            return Err(LoadError::OtherVersion { version: version.to_owned(), found: model.version().to_owned() });
+        }
+        let card = read_bounded(&folder.join("card.json"), CARD_MAX_BYTES)?;
+        let card: Card = serde_json::from_slice(&card).map_err(|source| LoadError::Card { version: version.to_owned(), source })?;
+        if card.version != version || card.model_sha256 != hex(&Sha256::digest(&bytes)) {
+            return Err(LoadError::OtherCard { version: version.to_owned() });
+        }
+        Ok(LoadedModel { model, card })
+    }
+
+    /// Writes a model under its version: aside first, flushed to disk, then renamed into place.
+    /// A version that exists with the same bytes is left as it is.
+    ///
+    /// # Errors
+    /// Where writing fails, or the version exists with other bytes.
+    pub fn publish(&self, model: &ChurnModel, bytes: &[u8], card: &Card) -> Result<PathBuf, PublishError> {
+        let version = model.version();
+        let folder = self.folder.join(version);
+        if let Ok(present) = fs::read(folder.join("model.bin")) {
+            return if present == bytes { Ok(folder) } else { Err(PublishError::Exists { version: version.to_owned() }) };
+        }
+        let card = serde_json::to_vec_pretty(card).map_err(PublishError::Card)?;
+        let features = serde_json::to_vec_pretty(FEATURES).map_err(PublishError::Card)?;
+        let aside = self.folder.join(format!(".{version}.{}", std::process::id()));
+        let written = |path: &Path| {
+            let path = path.to_path_buf();
+            move |source| PublishError::Write { path, source }
+        };
+        fs::create_dir_all(&aside).map_err(written(&aside))?;
+        for (name, content) in [("model.bin", bytes), ("card.json", &card), ("features.json", &features)] {
+            write_synced(&aside.join(name), content).map_err(written(&aside.join(name)))?;
+        }
+        sync_folder(&aside).map_err(written(&aside))?;
+        fs::rename(&aside, &folder).map_err(written(&folder))?;
+        sync_folder(&self.folder).map_err(written(&self.folder))?;
+        Ok(folder)
+    }
+
+    /// Puts a version in service: it is read and checked, then `current` names it by one atomic
+    /// rename. Going back is the same with the older version.
+    ///
+    /// # Errors
+    /// Where the version is refused or the file cannot be written; `current` then stays as it is.
+    pub fn promote(&self, version: &str) -> Result<LoadedModel, PublishError> {
+        let loaded = self.load(version)?;
+        let (path, aside) = (self.folder.join(CURRENT), self.folder.join(format!(".{CURRENT}.{}", std::process::id())));
+        let written = |source| PublishError::Write { path: path.clone(), source };
+        write_synced(&aside, format!("{version}\n").as_bytes()).map_err(written)?;
+        fs::rename(&aside, &path).map_err(written)?;
+        sync_folder(&self.folder).map_err(written)?;
+        Ok(loaded)
+    }
+}
+
+/// Letters, digits, `-`, `_` and `.`, not beginning with a point: one step of a path, whoever wrote it.
+fn is_version_name(name: &str) -> bool {
+    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');
+    !name.is_empty() && name.len() as u64 <= VERSION_MAX_BYTES && !name.starts_with('.') && name.bytes().all(allowed)
+}
+
+/// Reads a file of at most `most` bytes; of a larger one, `most` and one more.
+fn read_bounded(path: &Path, most: u64) -> Result<Vec<u8>, LoadError> {
+    let mut bytes = Vec::new();
+    let read = File::open(path).and_then(|file| file.take(most + 1).read_to_end(&mut bytes));
+    read.map_err(|source| LoadError::Read { path: path.to_path_buf(), source })?;
+    Ok(bytes)
+}
+
+fn write_synced(path: &Path, content: &[u8]) -> io::Result<()> {
+    let mut file = File::create(path)?;
+    file.write_all(content)?;
+    file.sync_all()
+}
+
+/// A rename is durable once its folder is flushed.
+fn sync_folder(path: &Path) -> io::Result<()> {
+    File::open(path)?.sync_all()
+}

@@ -1,0 +1,277 @@
+//! HTTP: routes, and what every answer and every failure looks like. Only home of actix-web.
+//!
+//! Absent on purpose: arithmetic (`metrics/`, `model/`), files, a clock, static state (two
+//! services run in one process), sign-in. Because there is no sign-in, only loopback addresses
+//! are served.
+
+mod answer;
+mod boundary;
+mod cursor;
+mod parameters;
+mod period;
+mod problem;
+mod rankings;
+mod routes;
+mod state;
+
+use std::fmt;
+use std::io;
+use std::net::{SocketAddr, TcpListener};
+use std::sync::mpsc;
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+use actix_web::dev::{Server, ServerHandle};
+use actix_web::middleware::{Compress, from_fn};
+use actix_web::{App, HttpServer, rt, web};
+
+pub use state::State;
+
+/// What a request may cost before anything of it is answered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// Largest body, in bytes. No route takes one yet; a larger one is not read.
+    pub body_max_bytes: u64,
+    /// Within this a body must have come whole. actix-web bounds the time of a head alone.
+    pub body_deadline: Duration,
+    /// Within this a head must have come whole.
+    pub head_deadline: Duration,
+    /// How long an idle connection stays open.
+    pub keep_alive: Duration,
+    /// Longest path with its query, in bytes: some 150 filter values of GUIDs.
+    pub target_max_bytes: usize,
+    /// How long requests in flight may go on after a stop.
+    pub stop_deadline: Duration,
+}
+
+impl Limits {
+    /// The bounds in service.
+    pub const STANDARD: Self = Self {
+        body_max_bytes: 64 << 10,
+        body_deadline: Duration::from_secs(10),
+        head_deadline: Duration::from_secs(5),
+        keep_alive: Duration::from_secs(75),
+        target_max_bytes: 8 << 10,
+        stop_deadline: Duration::from_secs(30),
+    };
+}
+
+/// How to serve.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ServiceConfig {
+    /// A loopback address; port 0 takes any free one.
+    pub bind: SocketAddr,
+    /// Threads that answer; figures are computed on threads of their own.
+    pub workers: usize,
+    pub limits: Limits,
+}
+
+impl ServiceConfig {
+    /// A service on `bind` with the standard bounds and two threads.
+    #[must_use]
+    pub const fn new(bind: SocketAddr) -> Self {
+        Self { bind, workers: 2, limits: Limits::STANDARD }
+    }
+}
+
+/// What mounts the routes of each thread.
+type Routes = fn(&mut web::ServiceConfig);
+
+/// A service whose port is open: connections wait until it runs.
+#[derive(Debug)]
+pub struct Service {
+    config: ServiceConfig,
+    state: State,
+    listener: TcpListener,
+    address: SocketAddr,
+}
+
+impl Service {
+    /// Opens the port.
+    ///
+    /// # Errors
+    /// An address that is not loopback (`InvalidInput`, with a sentence), or one that cannot be bound.
+    pub fn open(config: ServiceConfig, state: State) -> io::Result<Self> {
+        if !config.bind.ip().is_loopback() {
+            return Err(io::Error::new(
+                io::ErrorKind::InvalidInput,
+                format!(
+                    "{} is not a loopback address: without sign-in anyone who reaches it could read every customer's figures; \
+                     bind 127.0.0.1 or [::1], and put a proxy that signs people in before it",
+                    config.bind.ip()
+                ),
+            ));
+        }
+        let listener = TcpListener::bind(config.bind)?;
+        let address = listener.local_addr()?;
+        Ok(Self { config, state, listener, address })
+    }
+
+    /// The address with its real port.
+    #[must_use]
+    pub const fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Serves until SIGTERM or SIGINT; requests in flight are answered first.
+    ///
+    /// # Errors
+    /// Where the runtime or the listener fails.
+    pub fn run(self) -> io::Result<()> {
+        tracing::info!(address = %self.address, "serving");
+        rt::System::new().block_on(async { self.server(routes::configure, false)?.await })
+    }
+
+    /// Serves on a thread of its own until [`Running::stop`], and leaves signals alone.
+    ///
+    /// # Errors
+    /// Where the thread, the runtime or the listener fails.
+    pub fn start(self) -> io::Result<Running> {
+        self.start_with(routes::configure)
+    }
+
+    fn start_with(self, routes: Routes) -> io::Result<Running> {
+        let address = self.address;
+        let (tell, told) = mpsc::channel();
+        let thread = thread::Builder::new().name("service".to_owned()).spawn(move || {
+            rt::System::new().block_on(async {
+                let server = match self.server(routes, true) {
+                    Ok(server) => server,
+                    Err(error) => {
+                        // Nobody listens only where the starter is gone.
+                        let _ = tell.send(Err(error));
+                        return Ok(());
+                    }
+                };
+                let _ = tell.send(Ok(server.handle()));
+                server.await
+            })
+        })?;
+        let handle = told.recv().map_err(io::Error::other)??;
+        Ok(Running { address, handle, thread })
+    }
+
+    fn server(self, routes: Routes, without_signals: bool) -> io::Result<Server> {
+        let Self { config, state, listener, .. } = self;
+        let limits = config.limits;
+        let server = HttpServer::new(move || {
+            App::new()
+                .app_data(web::Data::new(state.clone()))
+                .app_data(web::Data::new(limits))
+                .configure(routes)
+                .default_service(web::to(routes::no_such_route))
+                .wrap(Compress::default())
+                .wrap(from_fn(boundary::boundary))
+        })
+        .workers(config.workers.max(1))
+        .client_request_timeout(limits.head_deadline)
+        .keep_alive(limits.keep_alive)
+        .shutdown_timeout(limits.stop_deadline.as_secs());
+        let server = if without_signals { server.disable_signals() } else { server };
+        Ok(server.listen(listener)?.run())
+    }
+}
+
+/// A service on a thread of its own.
+pub struct Running {
+    address: SocketAddr,
+    handle: ServerHandle,
+    thread: JoinHandle<io::Result<()>>,
+}
+
+impl Running {
+    #[must_use]
+    pub const fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Takes no more connections and asks the threads to end once requests in flight are
+    /// answered; returns at once.
+    pub fn begin_stop(&self) {
+        // The command is sent by the call; the future only waits for the end of it.
+        drop(self.handle.stop(true));
+    }
+
+    /// Stops gracefully, and waits for it.
+    ///
+    /// # Errors
+    /// What the server ended with.
+    pub fn stop(self) -> io::Result<()> {
+        self.begin_stop();
+        self.thread.join().map_err(|_| io::Error::other("the service's thread panicked"))?
+    }
+}
+
+impl fmt::Debug for Running {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Running").field("address", &self.address).finish_non_exhaustive()
+    }
+}
+
+/// Opens the port and serves until SIGTERM or SIGINT.
+///
+/// # Errors
+/// As [`Service::open`] and [`Service::run`].
+pub fn run(config: ServiceConfig, state: State) -> io::Result<()> {
+    Service::open(config, state)?.run()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{Read, Write};
+    use std::net::TcpStream;
+
+    use super::*;
+    use crate::model::{ModelSlot, Registry};
+    use crate::portfolio::{PortfolioBuilder, SmallTables};
+
+    /// Routes that panic where ours must not.
+    fn panicking(config: &mut web::ServiceConfig) {
+        config
+            .route("/panics", web::get().to(async || -> &'static str { panic!("a handler that panics") }))
+            .route(
+                "/panics-aside",
+                web::get().to(async || -> Result<&'static str, problem::Problem> {
+                    web::block(|| panic!("work that panics")).await.map_err(|_| problem::Problem::Panicked)
+                }),
+            )
+            .route("/lives", web::get().to(async || "lives"));
+    }
+
+    fn empty() -> State {
+        let portfolio = PortfolioBuilder::new(0, 0, SmallTables::default()).seal().expect("nothing").finish();
+        State::new(portfolio, ModelSlot::new(Registry::open("no folder at all")))
+    }
+
+    fn ask(address: SocketAddr, path: &str) -> String {
+        let mut stream = TcpStream::connect(address).expect("the service listens");
+        write!(stream, "GET {path} HTTP/1.1\r\nhost: test\r\nconnection: close\r\n\r\n").expect("it reads");
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).expect("it answers");
+        answer
+    }
+
+    #[test]
+    fn a_panic_reaches_the_client_as_a_problem_and_the_process_lives() {
+        let config = ServiceConfig { workers: 1, ..ServiceConfig::new(([127, 0, 0, 1], 0).into()) };
+        let running = Service::open(config, empty()).and_then(|service| service.start_with(panicking)).expect("a free port");
+        for path in ["/panics", "/panics-aside"] {
+            for _ in 0..3 {
+                let answer = ask(running.address(), path);
+                assert!(answer.starts_with("HTTP/1.1 500 "), "{answer}");
+                assert!(answer.contains("content-type: application/problem+json"), "{answer}");
+                assert!(answer.contains(&format!("\"instance\":\"{path}\"")) && !answer.contains("that panics"), "{answer}");
+            }
+        }
+        assert!(ask(running.address(), "/lives").ends_with("lives"));
+        running.stop().expect("an orderly end");
+    }
+
+    #[test]
+    fn an_address_that_others_reach_is_refused_with_a_sentence() {
+        for bind in ["0.0.0.0:0", "192.0.2.1:8080", "[::]:0"] {
+            let error = Service::open(ServiceConfig::new(bind.parse().expect("an address")), empty()).expect_err("not loopback");
+            assert!(error.to_string().contains("is not a loopback address"), "{error}");
+        }
+    }
+}

@@ -1,0 +1,204 @@
+//! The one table from a failure to what a client is told (RFC 9457, `application/problem+json`).
+//!
+//! Absent on purpose: logging, which the boundary does once.
+
+use std::error::Error as StdError;
+use std::fmt::Write as _;
+
+use actix_web::http::{Method, StatusCode, header};
+use actix_web::{HttpResponse, ResponseError};
+use serde::Serialize;
+use thiserror::Error;
+
+use crate::domain::SubscriptionId;
+use crate::model::LoadError;
+
+/// When a client that met a service without data may ask again.
+const RETRY_SECONDS: &str = "10";
+
+/// What is wrong with one parameter, or with one part of the service.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub(super) struct Fault {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) parameter: Option<String>,
+    pub(super) detail: String,
+}
+
+impl Fault {
+    pub(super) fn parameter(name: &str, detail: impl Into<String>) -> Self {
+        Self { parameter: Some(name.to_owned()), detail: detail.into() }
+    }
+
+    pub(super) fn missing(detail: impl Into<String>) -> Self {
+        Self { parameter: None, detail: detail.into() }
+    }
+}
+
+/// Every way in which a request can fail.
+#[derive(Debug, Error)]
+pub(super) enum Problem {
+    #[error("{}", count(.0.len()))]
+    BadParameters(Vec<Fault>),
+    #[error("{}", count(.0.len()))]
+    ImpossibleParameters(Vec<Fault>),
+    #[error("the tables or the model have changed since this cursor was given; begin again without it")]
+    StaleCursor,
+    #[error("there is nothing at this path")]
+    NoSuchRoute,
+    #[error("there is no subscription `{0}` in the tables")]
+    NoSuchSubscription(SubscriptionId),
+    #[error("{method} is not answered here; {} is", allowed.join(" or "))]
+    MethodNotAllowed { method: Method, allowed: &'static [&'static str] },
+    #[error("the answer is application/json, which the Accept header `{accept}` rules out")]
+    NotAcceptable { accept: String },
+    #[error("no encoding that the Accept-Encoding header allows can be given")]
+    EncodingNotAcceptable,
+    #[error("the body did not come whole within {seconds} seconds")]
+    BodyTooSlow { seconds: u64 },
+    #[error("the body has more than {max_bytes} bytes")]
+    BodyTooLarge { max_bytes: u64 },
+    #[error("the body ended before it was whole")]
+    BodyBroken,
+    #[error("this request takes no body")]
+    BodyNotTaken,
+    #[error("the path and query have {bytes} bytes, more than {max_bytes}")]
+    TargetTooLong { bytes: usize, max_bytes: usize },
+    #[error("{}", refused(.source, .in_service.as_deref()))]
+    ModelRefused { source: LoadError, in_service: Option<String> },
+    #[error("{}", sentences(.0))]
+    NotReady(Vec<Fault>),
+    #[error("the request failed inside the service, which has logged it and goes on")]
+    Panicked,
+    #[error("the answer could not be written")]
+    Unserialisable(#[source] serde_json::Error),
+    #[error("the request failed with status {0}")]
+    Framework(StatusCode),
+}
+
+/// Type, title and status of a failure.
+struct Kind {
+    name: &'static str,
+    title: &'static str,
+    status: StatusCode,
+}
+
+impl Problem {
+    /// The table. Without a `_`, so that a new failure has to be given its place.
+    fn kind(&self) -> Kind {
+        let kind = |name, title, status| Kind { name, title, status };
+        match self {
+            Self::BadParameters(_) => kind("bad-parameters", "Malformed parameters", StatusCode::BAD_REQUEST),
+            Self::ImpossibleParameters(_) => {
+                kind("impossible-parameters", "Parameters that cannot be answered", StatusCode::UNPROCESSABLE_ENTITY)
+            }
+            Self::StaleCursor => kind("stale-cursor", "The list has changed", StatusCode::GONE),
+            Self::NoSuchRoute => kind("no-such-route", "Nothing here", StatusCode::NOT_FOUND),
+            Self::NoSuchSubscription(_) => kind("no-such-subscription", "No such subscription", StatusCode::NOT_FOUND),
+            Self::MethodNotAllowed { .. } => kind("method-not-allowed", "Method not allowed", StatusCode::METHOD_NOT_ALLOWED),
+            Self::NotAcceptable { .. } | Self::EncodingNotAcceptable => {
+                kind("not-acceptable", "No acceptable form of the answer", StatusCode::NOT_ACCEPTABLE)
+            }
+            Self::BodyTooSlow { .. } => kind("body-too-slow", "The body came too slowly", StatusCode::REQUEST_TIMEOUT),
+            Self::BodyTooLarge { .. } => kind("body-too-large", "The body is too large", StatusCode::PAYLOAD_TOO_LARGE),
+            Self::BodyBroken => kind("body-broken", "The body is broken", StatusCode::BAD_REQUEST),
+            Self::BodyNotTaken => kind("body-not-taken", "A body that nothing reads", StatusCode::UNSUPPORTED_MEDIA_TYPE),
+            Self::TargetTooLong { .. } => kind("target-too-long", "The path and query are too long", StatusCode::URI_TOO_LONG),
+            Self::ModelRefused { .. } => kind("model-refused", "The model is refused", StatusCode::CONFLICT),
+            Self::NotReady(_) => kind("not-ready", "Not ready", StatusCode::SERVICE_UNAVAILABLE),
+            Self::Panicked | Self::Unserialisable(_) => kind("internal", "Internal error", StatusCode::INTERNAL_SERVER_ERROR),
+            Self::Framework(status) => kind("framework", "The request failed", *status),
+        }
+    }
+
+    fn faults(&self) -> &[Fault] {
+        match self {
+            Self::BadParameters(faults) | Self::ImpossibleParameters(faults) | Self::NotReady(faults) => faults,
+            Self::StaleCursor
+            | Self::NoSuchRoute
+            | Self::NoSuchSubscription(_)
+            | Self::MethodNotAllowed { .. }
+            | Self::NotAcceptable { .. }
+            | Self::EncodingNotAcceptable
+            | Self::BodyTooSlow { .. }
+            | Self::BodyTooLarge { .. }
+            | Self::BodyBroken
+            | Self::BodyNotTaken
+            | Self::TargetTooLong { .. }
+            | Self::ModelRefused { .. }
+            | Self::Panicked
+            | Self::Unserialisable(_)
+            | Self::Framework(_) => &[],
+        }
+    }
+
+    /// What the client is told, of a failure at the path `instance`.
+    pub(super) fn response(&self, instance: Option<&str>) -> HttpResponse {
+        let Kind { name, title, status } = self.kind();
+        let body = Body {
+            r#type: format!("urn:problem-type:churn-risk:{name}"),
+            title,
+            status: status.as_u16(),
+            detail: self.to_string(),
+            instance,
+            errors: self.faults(),
+        };
+        let mut response = HttpResponse::build(status);
+        response.insert_header((header::CONTENT_TYPE, "application/problem+json")).insert_header((header::CACHE_CONTROL, "no-store"));
+        if let Some(allowed) = self.allowed() {
+            response.insert_header((header::ALLOW, allowed));
+        }
+        if status == StatusCode::SERVICE_UNAVAILABLE {
+            response.insert_header((header::RETRY_AFTER, RETRY_SECONDS));
+        }
+        // A struct of texts and numbers always serialises.
+        response.body(serde_json::to_vec(&body).unwrap_or_default())
+    }
+
+    fn allowed(&self) -> Option<String> {
+        if let Self::MethodNotAllowed { allowed, .. } = self { Some(allowed.join(", ")) } else { None }
+    }
+}
+
+/// The boundary gives a problem its place; one that gets past it still reads.
+impl ResponseError for Problem {
+    fn status_code(&self) -> StatusCode {
+        self.kind().status
+    }
+
+    fn error_response(&self) -> HttpResponse {
+        self.response(None)
+    }
+}
+
+#[derive(Serialize)]
+struct Body<'a> {
+    r#type: String,
+    title: &'a str,
+    status: u16,
+    detail: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    instance: Option<&'a str>,
+    #[serde(skip_serializing_if = "<[Fault]>::is_empty")]
+    errors: &'a [Fault],
+}
+
+fn count(faults: usize) -> String {
+    if faults == 1 { "1 parameter is wrong".to_owned() } else { format!("{faults} parameters are wrong") }
+}
+
+fn sentences(faults: &[Fault]) -> String {
+    faults.iter().map(|fault| fault.detail.as_str()).collect::<Vec<_>>().join("; ")
+}
+
+/// The whole chain of a refusal, for its sources do not print themselves.
+fn refused(error: &LoadError, in_service: Option<&str>) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        // Writing to a String cannot fail.
+        let _ = write!(text, ": {cause}");
+        source = cause.source();
+    }
+    let stays = in_service.map_or_else(|| "no model is in service".to_owned(), |version| format!("model {version} stays in service"));
+    format!("{text}; {stays}")
+}

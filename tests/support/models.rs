@@ -1,0 +1,94 @@
+//! Models with hand-chosen coefficients, written and read through the registry like any other.
+
+use std::path::Path;
+
+use churn_risk::domain::{Day, HorizonDays};
+use churn_risk::features::{FEATURES, FeatureVector, History, Kernel, VolumeScale};
+use churn_risk::model::{
+    Card, Column, Counts, Cutoffs, Interval, Label, LevelCard, Measured, Method, ModelParts, Population, Question, Registry, encode,
+};
+use churn_risk::portfolio::Portfolio;
+use sha2::{Digest, Sha256};
+
+use super::worlds::day;
+
+/// A model that finds silence alarming, use and age reassuring. `silence` is the log-odds of
+/// four days of it.
+pub(crate) fn parts(portfolio: &Portfolio, silence: f64) -> ModelParts {
+    let columns = FEATURES.iter().map(|feature| {
+        let (coefficient, mean, deviation, high, typical) = match feature.name {
+            "days_since_usage" => (silence, 3.0, 4.0, 60.0, 1.0),
+            "active_share_28" => (-0.5, 0.5, 0.25, 1.0, 0.75),
+            "tenure_days" => (-0.25, 100.0, 100.0, 1_000.0, 60.0),
+            _ => (0.0, 0.0, 1.0, 1_000.0, 0.0),
+        };
+        Column { scale: churn_risk::features::Scale::Straight, low: -1_000.0, high, mean, deviation, coefficient, typical }
+    });
+    ModelParts {
+        question: Question {
+            label: Label::Status,
+            churn_reasons: Vec::new(),
+            horizon_days: HorizonDays::new(30).expect("a month"),
+            lead_days: 0,
+            grace_days: 7,
+            active_window_days: None,
+            min_age_days: 0,
+        },
+        trained_through: day("2024-01-20"),
+        volume: VolumeScale::fit(portfolio, day("2024-01-20")),
+        columns: columns.collect(),
+        intercept: -2.0,
+        cutoffs: Cutoffs { medium: 0.2, high: 0.6 },
+    }
+}
+
+/// Writes a model and its card into the registry; returns its version. It is not in service yet.
+pub(crate) fn publish(folder: &Path, portfolio: &Portfolio, parts: ModelParts) -> String {
+    let as_of = portfolio.as_of().expect("a used portfolio");
+    let kernel = Kernel::new(portfolio, &parts.volume);
+    let mut at = kernel.at(as_of);
+    let rows: Vec<FeatureVector> = portfolio.subscription_indices().map(|ix| at.features(&History::of(portfolio, ix))).collect();
+    let (model, bytes) = encode(parts, &rows).expect("sound parts");
+    let digest: String = Sha256::digest(&bytes).iter().map(|byte| format!("{byte:02x}")).collect();
+    let card = card(model.version(), &digest, model.question().clone(), as_of);
+    Registry::open(folder).publish(&model, &bytes, &card).expect("a folder that can be written");
+    model.version().to_owned()
+}
+
+/// Names a version as the one in service.
+pub(crate) fn promote(folder: &Path, version: &str) {
+    Registry::open(folder).promote(version).expect("a sound version");
+}
+
+/// A card of a model that was never measured: its figures are those of nothing.
+fn card(version: &str, digest: &str, question: Question, as_of: Day) -> Card {
+    let none = Interval { value: 0.0, low: 0.0, high: 0.0 };
+    let measured = Measured { roc_auc: none, pr_auc: none, brier: none, log_loss: none, calibration_error: 0.0, top: Vec::new() };
+    Card {
+        version: version.to_owned(),
+        method: Method::Model,
+        model_sha256: digest.to_owned(),
+        question,
+        population: Population {
+            table_version: 3,
+            data_first_day: day("2024-01-15"),
+            data_as_of: as_of,
+            train: Counts::default(),
+            test: Counts::default(),
+        },
+        alpha: 1.0,
+        levels: LevelCard {
+            medium_from: 0.2,
+            high_from: 0.6,
+            stated_precision: 0.0,
+            train_precision: 0.0,
+            train_recall: 0.0,
+            test_precision: None,
+            test_recall: None,
+        },
+        base_rate: 0.0,
+        model: measured.clone(),
+        base_rate_rule: measured.clone(),
+        recency_rule: measured,
+    }
+}

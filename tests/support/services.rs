@@ -1,0 +1,100 @@
+//! Services on port 0, each with its own folder of models.
+
+use std::path::Path;
+use std::time::Duration;
+
+use churn_risk::model::{ModelSlot, Registry};
+use churn_risk::service::{Limits, Running, Service, ServiceConfig, State};
+use tempfile::TempDir;
+
+use super::client::{Reply, ask};
+use super::models;
+use super::worlds::{World, day};
+
+/// A service and what it stands on; it stops when dropped.
+#[derive(Debug)]
+pub(crate) struct Served {
+    pub(crate) state: State,
+    pub(crate) running: Option<Running>,
+    models: TempDir,
+}
+
+impl Served {
+    /// These tables, without a model.
+    pub(crate) fn without_model(world: &World) -> Self {
+        Self::over(world, TempDir::new().expect("a folder"), Limits::STANDARD)
+    }
+
+    /// These tables and the model that finds silence alarming.
+    pub(crate) fn with_model(world: &World) -> Self {
+        let models = TempDir::new().expect("a folder");
+        let portfolio = world.portfolio();
+        let version = models::publish(models.path(), &portfolio, models::parts(&portfolio, 1.5));
+        models::promote(models.path(), &version);
+        let served = Self::over(world, models, Limits::STANDARD);
+        served.state.reload_model().expect("a sound model");
+        served
+    }
+
+    /// A service that waits a tenth of a second for a body.
+    pub(crate) fn impatient(world: &World) -> Self {
+        let limits = Limits { body_deadline: Duration::from_millis(100), ..Limits::STANDARD };
+        Self::over(world, TempDir::new().expect("a folder"), limits)
+    }
+
+    fn over(world: &World, models: TempDir, limits: Limits) -> Self {
+        let state = State::new(world.portfolio(), ModelSlot::new(Registry::open(models.path())));
+        let config = ServiceConfig { limits, ..ServiceConfig::new(([127, 0, 0, 1], 0).into()) };
+        let running = Service::open(config, state.clone()).and_then(Service::start).expect("a free port");
+        Self { state, running: Some(running), models }
+    }
+
+    pub(crate) fn models(&self) -> &Path {
+        self.models.path()
+    }
+
+    pub(crate) fn running(&self) -> &Running {
+        self.running.as_ref().expect("not stopped yet")
+    }
+
+    pub(crate) fn get(&self, target: &str) -> Reply {
+        self.ask("GET", target, &[])
+    }
+
+    pub(crate) fn ask(&self, method: &str, target: &str, headers: &[(&str, &str)]) -> Reply {
+        ask(self.running().address(), method, target, headers)
+    }
+}
+
+impl Drop for Served {
+    fn drop(&mut self) {
+        if let Some(running) = self.running.take() {
+            running.stop().expect("an orderly end");
+        }
+    }
+}
+
+/// Forty subscriptions of four customers, each silent for another number of days, on data from
+/// 2024-01-01 to 2024-03-31; every fifth has used SQL as well, and the last two are young.
+pub(crate) fn forty() -> World {
+    let mut world = World { version: 7, ..World::default() };
+    for (at, country) in ["DE", "DE", "FR", "IT"].into_iter().enumerate() {
+        world.customer(&format!("c{at}"), Some(country), Some(if at < 2 { "r1" } else { "r2" }));
+    }
+    for at in 0..40_i32 {
+        let id = format!("s{at:02}");
+        let created = if at < 38 { "2024-01-01" } else { "2024-03-25" };
+        world.subscription(&id, &format!("c{}", at % 4), Some(created)).product = Some(format!("plan {}", at % 2));
+        let last = day("2024-03-31") - at;
+        let mut on = day(created);
+        while on <= last {
+            world.used(&id, &on.to_string(), 1 + i64::from(at % 3));
+            on = on + 1;
+        }
+        if at % 5 == 0 {
+            let key = (id, day("2024-02-10"), "SQL".to_owned(), "h".to_owned());
+            world.usage.insert(key, (4_000_000, Some(8_000_000)));
+        }
+    }
+    world
+}

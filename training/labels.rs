@@ -1,0 +1,149 @@
+//! What became of a subscription after an as-of day (MODEL.md, Question and label).
+//!
+//! The only place in which days after the as-of day are read.
+
+use crate::domain::{Day, State, UNKNOWN_CUSTOMER};
+use crate::features::{History, Kernel};
+use crate::model::{Label, Question};
+use crate::portfolio::{Portfolio, SubscriptionIx};
+
+/// Days before and after a leaving within which another subscription of the customer must begin
+/// to count as taking over.
+const MIGRATION_DAYS: i32 = 14;
+
+/// Days over which the leaving subscription's usual volume is taken.
+const USUAL_DAYS: i32 = 28;
+
+/// Part of its usual volume that another subscription must reach to count as taking over.
+const MIGRATION_SHARE: f64 = 0.5;
+
+/// Why a row has no label.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Censored {
+    /// The label window, with the grace days of a status label, ends after the data.
+    Window,
+    /// It left for a reason that is not among those named.
+    Reason,
+    /// More than a quarter of the label window is feed gaps.
+    Gaps,
+    /// It left before the label window began, in the lead days.
+    Lead,
+}
+
+/// What became of a row.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Labelled {
+    Stays,
+    Leaves,
+    /// It left, and a new subscription of the same customer took over: no churn, counted apart.
+    Migrates,
+    Censored(Censored),
+}
+
+/// Labels the rows of one question over one portfolio.
+#[derive(Debug)]
+pub struct Labeller<'p, 'k> {
+    pub(super) portfolio: &'p Portfolio,
+    pub(super) kernel: &'k Kernel,
+    pub(super) question: &'k Question,
+}
+
+impl<'p, 'k> Labeller<'p, 'k> {
+    #[must_use]
+    pub const fn new(portfolio: &'p Portfolio, kernel: &'k Kernel, question: &'k Question) -> Self {
+        Self { portfolio, kernel, question }
+    }
+
+    /// Whether the subscription has a row on `as_of`: active at its end, and of those that the
+    /// question is about.
+    #[must_use]
+    pub fn has_row(&self, subscription: SubscriptionIx, as_of: Day) -> bool {
+        self.portfolio.state_at(subscription, as_of) == State::Active
+            && self.question.admits(&History::of(self.portfolio, subscription), as_of).is_ok()
+    }
+
+    /// What became of it in the label window `(as_of + lead, as_of + lead + horizon]`.
+    #[must_use]
+    pub fn label(&self, subscription: SubscriptionIx, as_of: Day) -> Labelled {
+        let lead = i32::try_from(self.question.lead_days).unwrap_or(i32::MAX);
+        let horizon = self.question.horizon_days.days();
+        let (from, to) = (as_of + lead + 1, as_of + lead + horizon);
+        let data_end = self.portfolio.as_of().unwrap_or(as_of);
+        let known_until = if self.question.label == Label::Status { to + self.grace() } else { to };
+        if known_until > data_end {
+            return Labelled::Censored(Censored::Window);
+        }
+        let gaps = horizon - i32::try_from(self.kernel.feed().count(from, to)).unwrap_or(horizon);
+        if gaps * 4 > horizon {
+            return Labelled::Censored(Censored::Gaps);
+        }
+        match self.question.label {
+            Label::Status => self.by_status(subscription, as_of, from, to),
+            Label::Silence => self.by_silence(subscription, as_of, from, to),
+        }
+    }
+
+    fn grace(&self) -> i32 {
+        i32::try_from(self.question.grace_days).unwrap_or(i32::MAX)
+    }
+
+    /// The first deprovisioning in the window that is not recovered within the grace days decides.
+    fn by_status(&self, subscription: SubscriptionIx, as_of: Day, from: Day, to: Day) -> Labelled {
+        match self.first_departure(subscription, as_of + 1, to) {
+            None => Labelled::Stays,
+            Some((on, _)) if on < from => Labelled::Censored(Censored::Lead),
+            Some((_, false)) => Labelled::Censored(Censored::Reason),
+            Some((on, true)) if self.taken_over(subscription, on - 1) => Labelled::Migrates,
+            Some((_, true)) => Labelled::Leaves,
+        }
+    }
+
+    fn by_silence(&self, subscription: SubscriptionIx, as_of: Day, from: Day, to: Day) -> Labelled {
+        let usage = self.portfolio.usage(subscription);
+        if usage.within(from, to).any_used() {
+            return Labelled::Stays;
+        }
+        if let Some((_, false)) = self.first_departure(subscription, as_of + 1, to) {
+            return Labelled::Censored(Censored::Reason);
+        }
+        let last_used = History::of(self.portfolio, subscription).last_used(from - 1).unwrap_or(as_of);
+        if self.taken_over(subscription, last_used) { Labelled::Migrates } else { Labelled::Leaves }
+    }
+
+    /// The first unrecovered deprovisioning of `from..=to`, and whether its reason counts as churn.
+    fn first_departure(&self, subscription: SubscriptionIx, from: Day, to: Day) -> Option<(Day, bool)> {
+        let life = &self.portfolio.subscription(subscription).life;
+        let within_grace = |on: Day| life.recoveries().any(|back| on < back && back <= on + self.grace());
+        let left = life.deprovisionings().find(|left| from <= left.on && left.on <= to && !within_grace(left.on))?;
+        let reasons = &self.question.churn_reasons;
+        let counts = reasons.is_empty() || left.reason.is_some_and(|reason| reasons.iter().any(|named| named == reason));
+        Some((left.on, counts))
+    }
+
+    /// Whether a subscription of the same customer, first used within 14 days of `last_day`, had
+    /// in the 14 days after it at least half of the leaving one's usual volume a day.
+    ///
+    /// Only a new one counts: the usage of one that was there before rises and falls by itself.
+    fn taken_over(&self, subscription: SubscriptionIx, last_day: Day) -> bool {
+        let customer = self.portfolio.subscription(subscription).customer;
+        if self.portfolio.customer(customer).id == UNKNOWN_CUSTOMER {
+            return false;
+        }
+        let volume = |of: SubscriptionIx, from: Day, to: Day| {
+            let days = f64::from(self.kernel.feed().count(from, to).max(1));
+            self.kernel.volume(self.portfolio.usage(of), from, to) / days
+        };
+        let usual_end = last_day - MIGRATION_DAYS;
+        let usual = volume(subscription, usual_end - (USUAL_DAYS - 1), usual_end);
+        if usual <= 0.0 {
+            return false;
+        }
+        let siblings = self.portfolio.subscriptions_of(customer).iter().filter(|other| **other != subscription);
+        siblings
+            .filter(|other| {
+                let begun = self.portfolio.usage(**other).first_used();
+                begun.is_some_and(|begun| (begun - last_day).abs() <= MIGRATION_DAYS)
+            })
+            .any(|other| volume(*other, last_day + 1, last_day + MIGRATION_DAYS) >= MIGRATION_SHARE * usual)
+    }
+}

@@ -1,0 +1,128 @@
+//! The rows of a part: every subscription that the question is about, on every as-of day.
+
+use super::fit::RecencyRule;
+use super::labels::{Censored, Labelled, Labeller};
+use super::matrix::Matrix;
+use crate::domain::{ChurnRisk, Day};
+use crate::features::{FEATURE_COUNT, FeatureVector, History, Kernel, catalogue};
+use crate::model::{ChurnModel, Counts, PROBES_MAX};
+use crate::portfolio::{CustomerIx, Portfolio, SubscriptionIx};
+use crate::progress::Stage;
+
+use super::evaluate::Scored;
+
+/// One labelled row.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Row {
+    pub subscription: SubscriptionIx,
+    pub customer: CustomerIx,
+    pub as_of: Day,
+    pub churned: bool,
+}
+
+/// The rows of some as-of days, by day and then by subscription id.
+#[derive(Debug, Clone)]
+pub struct Snapshots<'a> {
+    portfolio: &'a Portfolio,
+    pub rows: Vec<Row>,
+    pub counts: Counts,
+}
+
+/// Takes the rows of `days`; each day advances `stage` by one.
+#[must_use]
+pub(super) fn take<'p>(labeller: &Labeller<'p, '_>, days: &[Day], stage: &Stage) -> Snapshots<'p> {
+    let mut counts =
+        Counts { as_of_days: days.len() as u64, first_as_of: days.first().copied(), last_as_of: days.last().copied(), ..Counts::default() };
+    let mut rows = Vec::new();
+    let mut seen = vec![false; labeller.portfolio.subscriptions().len()];
+    for as_of in days.iter().copied() {
+        for subscription in labeller.portfolio.subscription_indices().filter(|each| labeller.has_row(*each, as_of)) {
+            let churned = match labeller.label(subscription, as_of) {
+                Labelled::Stays => false,
+                Labelled::Leaves => true,
+                Labelled::Migrates => {
+                    counts.migrations += 1;
+                    false
+                }
+                Labelled::Censored(why) => {
+                    *match why {
+                        Censored::Window => &mut counts.censored_window,
+                        Censored::Reason => &mut counts.censored_reason,
+                        Censored::Gaps => &mut counts.censored_gaps,
+                        Censored::Lead => &mut counts.censored_lead,
+                    } += 1;
+                    continue;
+                }
+            };
+            counts.churners += u64::from(churned);
+            seen[subscription.at()] = true;
+            let customer = labeller.portfolio.subscription(subscription).customer;
+            rows.push(Row { subscription, customer, as_of, churned });
+        }
+        stage.advance(1);
+    }
+    counts.rows = rows.len() as u64;
+    counts.subscriptions = seen.iter().filter(|seen| **seen).count() as u64;
+    Snapshots { portfolio: labeller.portfolio, rows, counts }
+}
+
+impl Snapshots<'_> {
+    /// The features of every row, as the kernel gives them.
+    #[must_use]
+    pub fn matrix(&self, kernel: &Kernel) -> Matrix {
+        let mut matrix = Matrix::zeros(self.rows.len(), FEATURE_COUNT);
+        self.each(kernel, |row, features| matrix.set_row(row, features.values()));
+        matrix
+    }
+
+    /// Whether each row's subscription left.
+    #[must_use]
+    pub fn labels(&self) -> Vec<bool> {
+        self.rows.iter().map(|row| row.churned).collect()
+    }
+
+    /// Evenly spaced rows for a model file to be tried on.
+    #[must_use]
+    pub fn probes(&self, kernel: &Kernel) -> Vec<FeatureVector> {
+        let step = (self.rows.len() / PROBES_MAX).max(1);
+        let some = Snapshots {
+            portfolio: self.portfolio,
+            rows: self.rows.iter().step_by(step).take(PROBES_MAX).copied().collect(),
+            counts: Counts::default(),
+        };
+        let mut probes = Vec::with_capacity(PROBES_MAX);
+        some.each(kernel, |_, features| probes.push(features.clone()));
+        probes
+    }
+
+    /// The risk of every row under a model, by the call that serves.
+    #[must_use]
+    pub fn score(&self, kernel: &Kernel, model: &ChurnModel) -> Vec<Scored> {
+        let mut scored = Vec::with_capacity(self.rows.len());
+        self.each(kernel, |row, features| {
+            scored.push(Scored { row: self.rows[row], risk: model.score(features).get() });
+        });
+        scored
+    }
+
+    /// The risk of every row under the rule of recency.
+    #[must_use]
+    pub fn recency_risks(&self, kernel: &Kernel, rule: &RecencyRule) -> Vec<f64> {
+        const RECENCY: usize = catalogue::index("days_since_usage");
+        let mut risks = Vec::with_capacity(self.rows.len());
+        self.each(kernel, |_, features| risks.push(ChurnRisk::from_log_odds(rule.log_odds(features.values()[RECENCY])).get()));
+        risks
+    }
+
+    /// Calls the kernel for every row, in order.
+    fn each(&self, kernel: &Kernel, mut with: impl FnMut(usize, &FeatureVector)) {
+        let mut from = 0;
+        for day in self.rows.chunk_by(|a, b| a.as_of == b.as_of) {
+            let mut at = kernel.at(day[0].as_of);
+            for (row, of) in (from..).zip(day) {
+                with(row, &at.features(&History::of(self.portfolio, of.subscription)));
+            }
+            from += day.len();
+        }
+    }
+}

@@ -1,0 +1,147 @@
+//! Which as-of days are trained on, and which are tested on: a split by time with a purge.
+//!
+//! Absent on purpose: a split by chance. Rows of one subscription on neighbouring days are
+//! nearly the same row.
+
+use std::fmt;
+use std::str::FromStr;
+
+use thiserror::Error;
+
+use super::outcome::TrainRequest;
+use crate::domain::{Day, DayError};
+use crate::model::{Label, Question};
+use crate::portfolio::Portfolio;
+
+/// Days between snapshots where the days are chosen here (MODEL.md, Rows).
+const STEP_DAYS: i32 = 14;
+
+/// Days of history before the first snapshot that is chosen here: the longest window.
+const HISTORY_DAYS: i32 = 84;
+
+/// Most as-of days in one range: a day each for 30 years. A larger number is a typing error.
+const RANGE_DAYS_MAX: i32 = 10_958;
+
+/// Why days cannot be used.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum DaysError {
+    #[error("`{0}` is no range like 2025-01-01..2025-06-30/14")]
+    Malformed(String),
+    #[error("`{text}`: {source}")]
+    Day { text: String, source: DayError },
+    #[error("the range `{0}` ends before it begins, or spans more than 30 years")]
+    Length(String),
+    #[error("the training day {train} is known only with the data of {known}, which the first test day {test} must not precede")]
+    Overlap { train: Day, known: Day, test: Day },
+    #[error("the data run from {first} to {last}: too short for one training and one test day with labels of {label_days} days")]
+    TooShort { first: Day, last: Day, label_days: i32 },
+    #[error("there is no usage at all")]
+    NoUsage,
+}
+
+/// `FROM..TO/STEP`: every STEP-th day from FROM on, up to and including TO.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct DayRange {
+    from: Day,
+    to: Day,
+    step: i32,
+}
+
+impl DayRange {
+    /// The days, ascending; at least one.
+    #[must_use]
+    pub fn days(self) -> Vec<Day> {
+        (0..=(self.to - self.from) / self.step).map(|number| self.from + number * self.step).collect()
+    }
+}
+
+impl FromStr for DayRange {
+    type Err = DaysError;
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let malformed = || DaysError::Malformed(text.to_owned());
+        let (days, step) = text.split_once('/').ok_or_else(malformed)?;
+        let (from, to) = days.split_once("..").ok_or_else(malformed)?;
+        let day = |part: &str| Day::parse(part.trim()).map_err(|source| DaysError::Day { text: text.to_owned(), source });
+        let (from, to) = (day(from)?, day(to)?);
+        let step = step.trim().parse::<i32>().ok().filter(|step| *step > 0).ok_or_else(malformed)?;
+        if (0..=RANGE_DAYS_MAX).contains(&(to - from)) { Ok(Self { from, to, step }) } else { Err(DaysError::Length(text.to_owned())) }
+    }
+}
+
+impl fmt::Display for DayRange {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}..{}/{}", self.from, self.to, self.step)
+    }
+}
+
+/// As-of days, each list ascending.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Days {
+    pub train: Vec<Day>,
+    pub test: Vec<Day>,
+}
+
+/// Days from an as-of day until its label is known.
+#[must_use]
+pub(super) fn label_days(question: &Question) -> i32 {
+    let grace = if question.label == Label::Status { question.grace_days } else { 0 };
+    i32::try_from(question.lead_days + question.horizon_days.get() + grace).unwrap_or(i32::MAX)
+}
+
+/// The days asked for, or chosen: snapshots every 14 days back from the last whose label is
+/// known to the first with 84 days of history; the last quarter of them (at least one) is tested on,
+/// and those are trained on whose label is known before the first test day.
+///
+/// # Errors
+/// Where the data are too short, or days that were asked for overlap: a label of the training
+/// part would be read from days that the test part's features read.
+pub(super) fn days(portfolio: &Portfolio, request: &TrainRequest) -> Result<Days, DaysError> {
+    let label_days = label_days(&request.question);
+    let (Some(first), Some(last)) = (portfolio.first_day(), portfolio.as_of()) else { return Err(DaysError::NoUsage) };
+    let days = match request.days {
+        Some((train, test)) => Days { train: train.days(), test: test.days() },
+        None => chosen(first, last, label_days).ok_or(DaysError::TooShort { first, last, label_days })?,
+    };
+    let (Some(train), Some(test)) = (days.train.last(), days.test.first()) else { return Err(DaysError::NoUsage) };
+    let known = *train + label_days;
+    if known >= *test { Err(DaysError::Overlap { train: *train, known, test: *test }) } else { Ok(days) }
+}
+
+fn chosen(first: Day, last: Day, label_days: i32) -> Option<Days> {
+    let (from, to) = (first + (HISTORY_DAYS - 1), last - label_days);
+    if to < from {
+        return None;
+    }
+    let mut all: Vec<Day> = (0..=(to - from) / STEP_DAYS).map(|number| to - number * STEP_DAYS).collect();
+    all.reverse();
+    let test = all.split_off(all.len() - all.len().div_ceil(4));
+    let first_test = *test.first()?;
+    all.retain(|day| *day + label_days < first_test);
+    (!all.is_empty()).then_some(Days { train: all, test })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn day(text: &str) -> Day {
+        Day::parse(text).expect("a test's own date")
+    }
+
+    #[test]
+    fn a_range_counts_both_ends_and_refuses_what_it_cannot_mean() {
+        let range: DayRange = "2025-01-01..2025-01-29/14".parse().expect("a range");
+        assert_eq!(range.days(), [day("2025-01-01"), day("2025-01-15"), day("2025-01-29")]);
+        for wrong in ["2025-01-01..2025-01-29", "2025-01-01/7", "2025-02-01..2025-01-01/7", "2025-01-01..2025-01-29/0", "x..y/1"] {
+            assert!(wrong.parse::<DayRange>().is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn chosen_days_never_let_a_label_reach_into_the_test_days() {
+        let days = chosen(day("2024-01-01"), day("2025-01-31"), 37).expect("long enough");
+        assert_eq!(days.test.last(), Some(&(day("2025-01-31") - 37)));
+        assert!(days.train.iter().all(|train| *train + 37 < days.test[0]) && days.train[0] >= day("2024-03-24"));
+        assert_eq!(chosen(day("2024-01-01"), day("2024-05-01"), 37), None);
+    }
+}
