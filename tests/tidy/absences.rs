@@ -156,13 +156,9 @@ pub(crate) fn feature_vectors_come_from_the_kernel_alone(tree: &Tree) -> Vec<Vio
             }
             if before.ends_with("impl") {
                 let body = &source.live[at..item_end(&source.live, at)];
-                made.extend(
-                    words(body, "Self")
-                        .map(|inside| (inside, &body[inside + 4..]))
-                        .filter(|(_, rest)| builds(rest))
-                        .map(|(inside, _)| (source, at + inside)),
-                );
-            } else if builds(after) && !["for", "->"].iter().any(|head| before.ends_with(head)) {
+                let selves = words(body, "Self").filter(|inside| builds(&body[inside + 4..]) && !is_type(&body[..*inside]));
+                made.extend(selves.map(|inside| (source, at + inside)));
+            } else if builds(after) && !is_type(before) {
                 made.push((source, at));
             }
         }
@@ -172,6 +168,11 @@ pub(crate) fn feature_vectors_come_from_the_kernel_alone(tree: &Tree) -> Vec<Vio
     let in_kernel = made.iter().filter(|(source, _)| source.path == "src/features/kernel.rs").skip(1);
     found.extend(in_kernel.map(|(source, at)| Violation::new(source, *at, "a second place makes a `FeatureVector`".to_owned())));
     found
+}
+
+/// Whether a name that follows this stands as a type: `-> Name {`, `for Name {`.
+fn is_type(before: &str) -> bool {
+    ["for", "->"].iter().any(|head| before.trim_end().ends_with(head))
 }
 
 /// Whether what follows a type's name makes a value of it.

@@ -25,7 +25,7 @@ const HOMES: [(&[&str], &[&str]); 5] = [
     (&["bincode"], &["src/model/file.rs"]),
     (&["linfa", "linfa_logistic"], &["training/fit.rs"]),
     // A linear-algebra crate for the Cholesky solve; the other steps of Newton are ours.
-    (&["linfa_linalg"], &["training/newton.rs"]),
+    (&["linfa_linalg"], &["training/newton.rs", "training/fit.rs"]),
     (&["actix_web", "actix_http", "actix_rt", "actix_server", "actix_service"], &["src/service"]),
 ];
 
@@ -144,14 +144,16 @@ fn crate_paths(source: &Source) -> Vec<(usize, &str)> {
 fn depth(source: &Source, at: usize) -> usize {
     let path = source.path.strip_prefix("src/").unwrap_or(&source.path);
     let file = path.split('/').count() - usize::from(path.ends_with("/mod.rs")) - usize::from(path == "lib.rs" || path == "main.rs");
-    // Inline modules that are open at this place.
+    let is_word = |letter: char| letter.is_alphanumeric() || letter == '_';
+    // Braces that are open at this place, and whether an inline module opened them.
     let mut open: Vec<bool> = Vec::new();
     for (offset, byte) in source.live[..at].bytes().enumerate() {
         match byte {
             b'{' => {
+                let before = |text: &'_ str| text.trim_end().rsplit(|letter: char| !is_word(letter)).next().unwrap_or("").len();
                 let head = source.live[..offset].trim_end();
-                let name = head.len() - head.trim_end_matches(|letter: char| letter.is_alphanumeric() || letter == '_').len();
-                open.push(head[..head.len() - name].trim_end().ends_with(" mod") || head[..head.len() - name].trim_end() == "mod");
+                let head = head[..head.len() - before(head)].trim_end();
+                open.push(&head[head.len() - before(head)..] == "mod");
             }
             b'}' => drop(open.pop()),
             _ => {}
@@ -272,7 +274,7 @@ mod tests {
             ("src/model/registry.rs", "bincode::config::legacy()"),
             ("training/newton.rs", "use linfa_logistic::LogisticRegression;"),
             ("training/matrix.rs", "use linfa::Dataset;"),
-            ("training/fit.rs", "use linfa_linalg::cholesky::Cholesky;"),
+            ("training/matrix.rs", "use linfa_linalg::cholesky::Cholesky;"),
             ("src/main.rs", "#[actix_web::main]"),
             ("tests/http.rs", "use actix_web::App;"),
         ] {
