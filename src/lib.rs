@@ -4,12 +4,12 @@
 
 pub mod domain;
 pub mod progress;
+pub mod simulate;
 pub mod lake;
 pub mod portfolio;
 pub mod metrics;
 pub mod features;
 pub mod model;
-pub mod simulate;
 pub mod service;
 #[cfg(feature = "training")]
 #[path = "../training/mod.rs"]

@@ -1,5 +1,5 @@
-//! Every promise to a user, one module each, in one binary.
-#![expect(clippy::expect_used, clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on says so")]
+//! Every promise to a user, one module each, in one binary: DataFusion is linked once.
+#![expect(clippy::expect_used, clippy::panic, reason = "a test that cannot go on says so")]
 
 mod http_answers;
 mod http_at_risk;
