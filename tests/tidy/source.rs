@@ -55,7 +55,9 @@ impl Tree {
     /// A tree of these files alone.
     pub(crate) fn of(files: &[(&str, &str)]) -> Self {
         let mut tree = Self::default();
-        files.iter().for_each(|(path, text)| tree.add(path, text.as_bytes().to_vec()));
+        for (path, text) in files {
+            tree.add(path, text.as_bytes().to_vec());
+        }
         tree.blank_test_files();
         tree
     }
@@ -80,7 +82,7 @@ impl Tree {
         let (path, size) = (path.to_owned(), bytes.len() as u64);
         let text = String::from_utf8(bytes).ok();
         match text {
-            Some(text) if path.ends_with(".rs") => {
+            Some(text) if Path::new(&path).extension().is_some_and(|ending| ending == "rs") => {
                 self.sources.push(Source::new(&path, text.clone()));
                 self.plain.push(Plain { path, bytes: size, text: Some(text) });
             }
@@ -227,7 +229,7 @@ pub(crate) fn words<'a>(reading: &'a str, word: &'a str) -> impl Iterator<Item =
         let after = reading.as_bytes().get(at + word.len()).copied();
         let ends_open = word.bytes().last().is_some_and(is_word);
         let begins_open = word.bytes().next().is_some_and(is_word);
-        !(begins_open && before.is_some_and(is_word)) && !(ends_open && after.is_some_and(is_word))
+        !(begins_open && before.is_some_and(is_word) || ends_open && after.is_some_and(is_word))
     })
 }
 
