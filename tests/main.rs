@@ -1,4 +1,4 @@
-//! Every promise to a user, one module each, in one binary: DataFusion is linked once.
+//! Every promise to a user, one module each, in one binary: `DataFusion` is linked once.
 #![expect(clippy::expect_used, clippy::panic, reason = "a test that cannot go on says so")]
 
 mod http_answers;
@@ -12,3 +12,4 @@ mod metrics_identities;
 mod metrics_oracle;
 mod simulate;
 mod support;
+mod tidy;

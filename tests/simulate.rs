@@ -87,7 +87,7 @@ fn what_is_true_stands_in_a_file_of_its_own_under_a_name_that_is_no_input() {
     let (header, rows) = records(dir.path(), "_truth.csv");
     assert_eq!(header[..3], ["subscription_id", "left_on", "kind"]);
     assert_eq!(rows.len() as u64, written.subscriptions);
-    let left = rows.iter().filter(|row| row[1] != "" && row[1].as_str() <= "2026-10-31").count();
+    let left = rows.iter().filter(|row| !row[1].is_empty() && row[1].as_str() <= "2026-10-31").count();
     assert_eq!(left as u64, written.left);
     for name in TABLES {
         assert!(!records(dir.path(), name).0.iter().any(|column| header[1..].contains(column)), "{name} tells the truth");

@@ -47,6 +47,7 @@ impl Tree {
             let Ok(bytes) = std::fs::read(root.join(name)) else { continue };
             tree.add(name, bytes);
         }
+        tree.blank_test_files();
         assert!(tree.sources.len() > 10, "{} holds too little to be the tree", root.display());
         tree
     }
@@ -54,15 +55,34 @@ impl Tree {
     /// A tree of these files alone.
     pub(crate) fn of(files: &[(&str, &str)]) -> Self {
         let mut tree = Self::default();
-        files.iter().for_each(|(path, text)| tree.add(path, text.as_bytes().to_vec()));
+        for (path, text) in files {
+            tree.add(path, text.as_bytes().to_vec());
+        }
+        tree.blank_test_files();
         tree
+    }
+
+    /// A file that its parent declares under `#[cfg(test)]` has nothing live in it.
+    fn blank_test_files(&mut self) {
+        let declared = |source: &Source| -> Vec<String> {
+            let folder = source.path.strip_suffix("/mod.rs").or(source.path.strip_suffix(".rs")).unwrap_or("").to_owned();
+            let names = source.code.split("#[cfg(test)]").skip(1).filter_map(|after| after.trim_start().strip_prefix("mod "));
+            names
+                .filter(|name| name[leading_word(name).len()..].starts_with(';'))
+                .map(|name| format!("{folder}/{}.rs", leading_word(name)))
+                .collect()
+        };
+        let test_files: Vec<String> = self.sources.iter().flat_map(declared).collect();
+        for source in self.sources.iter_mut().filter(|source| test_files.contains(&source.path)) {
+            source.live = String::from_utf8_lossy(&blank(source.live.as_bytes())).into_owned();
+        }
     }
 
     fn add(&mut self, path: &str, bytes: Vec<u8>) {
         let (path, size) = (path.to_owned(), bytes.len() as u64);
         let text = String::from_utf8(bytes).ok();
         match text {
-            Some(text) if path.ends_with(".rs") => {
+            Some(text) if Path::new(&path).extension().is_some_and(|ending| ending == "rs") => {
                 self.sources.push(Source::new(&path, text.clone()));
                 self.plain.push(Plain { path, bytes: size, text: Some(text) });
             }
@@ -209,7 +229,7 @@ pub(crate) fn words<'a>(reading: &'a str, word: &'a str) -> impl Iterator<Item =
         let after = reading.as_bytes().get(at + word.len()).copied();
         let ends_open = word.bytes().last().is_some_and(is_word);
         let begins_open = word.bytes().next().is_some_and(is_word);
-        !(begins_open && before.is_some_and(is_word)) && !(ends_open && after.is_some_and(is_word))
+        !(begins_open && before.is_some_and(is_word) || ends_open && after.is_some_and(is_word))
     })
 }
 
