@@ -72,7 +72,8 @@ fn a_history_gives_the_numbers_that_a_hand_gives() {
             // 20 and 10 June were a Thursday and a Monday; 21 May a Tuesday.
             ("weekend_share_84", 0.0),
             ("categories_28", 1.0),
-            ("categories_84", 1.0),
+            ("usage_days_life", 3.0),
+            ("activity_against_life", ((2.0 / 28.0 + 0.01) / (3.0 / 100.0 + 0.01_f64)).ln()),
             ("categories_silent", 0.0),
             ("largest_share_84", 1.0),
             ("entropy_84", 0.0),
@@ -85,8 +86,8 @@ fn a_history_gives_the_numbers_that_a_hand_gives() {
             ("earlier_suspensions", 1.0),
         ],
     );
-    let mean = 12.0 / 84.0;
-    check(&row, &[("variation_84", (56.0_f64 / 84.0 - mean * mean).sqrt() / mean)]);
+    // Three days of 4, 2 and 6: mean 4, variance 8/3.
+    check(&row, &[("variation_84", (8.0_f64 / 3.0).sqrt() / 4.0)]);
 }
 
 #[test]

@@ -41,8 +41,11 @@ pub enum Unit {
 #[serde(rename_all = "snake_case")]
 pub enum Scale {
     Straight,
-    /// `sign(x) ln(1 + |x|)`: for what spans orders of magnitude.
-    SignedLog,
+    /// `sign(x) ln(1 + times |x|)`: for what spans orders of magnitude. `times` is 1, or the days
+    /// of a window where the value is a share of them, so that 1 day in 28 differs from none.
+    SignedLog {
+        times: u32,
+    },
 }
 
 /// One feature.

@@ -83,7 +83,8 @@ struct StoredProbe {
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 struct StoredColumn {
-    signed_log: bool,
+    /// 0 for a straight scale.
+    log_times: u32,
     low: f64,
     high: f64,
     mean: f64,
@@ -266,7 +267,10 @@ impl StoredModel {
 impl StoredColumn {
     fn of(column: &Column) -> Self {
         Self {
-            signed_log: column.scale == Scale::SignedLog,
+            log_times: match column.scale {
+                Scale::Straight => 0,
+                Scale::SignedLog { times } => times,
+            },
             low: column.low,
             high: column.high,
             mean: column.mean,
@@ -289,7 +293,7 @@ impl StoredColumn {
             return Err(RefusedModel::Bounds { feature: feature.to_owned(), low: self.low, high: self.high });
         }
         Ok(Column {
-            scale: if self.signed_log { Scale::SignedLog } else { Scale::Straight },
+            scale: if self.log_times == 0 { Scale::Straight } else { Scale::SignedLog { times: self.log_times } },
             low: self.low,
             high: self.high,
             mean: self.mean,
@@ -332,8 +336,8 @@ mod tests {
     /// What `tests/golden/model-format-1.bin` holds. Both were written once; a program that
     /// reads format 1 reads these numbers from those bytes.
     fn golden() -> StoredModel {
-        let column = |signed_log: bool, coefficient: f64| StoredColumn {
-            signed_log,
+        let column = |log_times: u32, coefficient: f64| StoredColumn {
+            log_times,
             low: -0.5,
             high: 4.25,
             mean: 1.125,
@@ -352,7 +356,7 @@ mod tests {
             min_age_days: 14,
             trained_through: 20_000,
             volume: Some(vec![SeriesScale { category: "Storage".to_owned(), unit: "GB".to_owned(), median: 12.5 }]),
-            columns: vec![column(true, 1.5), column(false, -0.25)],
+            columns: vec![column(28, 1.5), column(0, -0.25)],
             intercept: -2.0,
             medium_from: 0.125,
             high_from: 0.5,

@@ -86,7 +86,7 @@ impl Column {
 pub fn scaled(scale: Scale, value: f64) -> f64 {
     match scale {
         Scale::Straight => value,
-        Scale::SignedLog => value.signum() * value.abs().ln_1p(),
+        Scale::SignedLog { times } => value.signum() * (f64::from(times) * value.abs()).ln_1p(),
     }
 }
 
