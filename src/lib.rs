@@ -4,6 +4,7 @@
 
 pub mod domain;
 pub mod progress;
+pub mod simulate;
 pub mod lake;
 pub mod portfolio;
 pub mod metrics;

@@ -10,7 +10,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 /// Where progress goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Progress {
-    /// Standard error: a bar where it is a terminal, a line each tenth where it is not.
+    /// Standard error: a bar where it is a terminal, a line each quarter where it is not.
     Shown,
     Silent,
 }
@@ -33,7 +33,7 @@ pub struct Stage {
 #[derive(Debug)]
 enum Form {
     Bar(ProgressBar),
-    /// Done so far, and the next tenth to be told.
+    /// Done so far, and the next quarter to be told.
     Lines(Mutex<(u64, u64)>),
     Silent,
 }
@@ -73,10 +73,10 @@ impl Stage {
             Form::Lines(state) => {
                 let Ok(mut state) = state.lock() else { return };
                 state.0 += units;
-                let tenth = (state.0 * 10).checked_div(self.total).unwrap_or(10).min(10);
-                if tenth >= state.1 && tenth > 0 {
-                    eprintln!("{} {} %", self.what, tenth * 10);
-                    state.1 = tenth + 1;
+                let quarter = (state.0 * 4).checked_div(self.total).unwrap_or(4).min(4);
+                if quarter >= state.1 && quarter > 0 {
+                    eprintln!("{} {} %", self.what, quarter * 25);
+                    state.1 = quarter + 1;
                 }
             }
             Form::Silent => {}

@@ -1,10 +1,17 @@
 //! The commands of `churn-risk`. The only place with a clock.
 
+#[cfg(feature = "training")]
+mod demo;
 mod import;
+mod serve;
+mod simulate;
+mod tables;
 
+use std::io::IsTerminal;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use tracing_subscriber::EnvFilter;
 
 use churn_risk::domain::Day;
 
@@ -18,15 +25,29 @@ struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Make up a partner, import its files, train a model and serve it: start here
+    #[cfg(feature = "training")]
+    Demo(demo::DemoArguments),
     /// Read a partner's files into the tables of a lake
     Import(import::ImportArguments),
+    /// Serve risks and metrics over HTTP
+    Serve(serve::ServeArguments),
+    /// List what the tables hold and which imports made them
+    Tables(tables::TablesArguments),
+    /// Write a made-up partner with known hazards, as files that `import` reads
+    Simulate(simulate::SimulateArguments),
 }
 
 /// Runs the command that the arguments name.
 pub(crate) fn run() -> ExitCode {
     let arguments = Arguments::parse();
     let result = match arguments.command {
+        #[cfg(feature = "training")]
+        Command::Demo(arguments) => demo::run(&arguments),
+        Command::Serve(arguments) => serve::run(&arguments),
         Command::Import(arguments) => import::run(&arguments),
+        Command::Tables(arguments) => tables::run(&arguments),
+        Command::Simulate(arguments) => simulate::run(&arguments),
     };
     match result {
         Ok(code) => code,
@@ -35,6 +56,17 @@ pub(crate) fn run() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// Sends the log to standard error; `RUST_LOG` chooses what is in it.
+fn log_to_stderr() {
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("warn,churn_risk=info"));
+    // A second call finds a log in place and leaves it.
+    let _ = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal())
+        .try_init();
 }
 
 /// The day that the operator's clock shows, in UTC.
