@@ -148,10 +148,15 @@ impl Pass {
 
 /// One pass over all rows, by as many threads as the machine has.
 fn pass(x: &Matrix, churned: &[bool], alpha: f64, at: &[f64]) -> Pass {
+    let threads = std::thread::available_parallelism().map_or(1, NonZero::get);
+    pass_with(threads, x, churned, alpha, at)
+}
+
+fn pass_with(threads: usize, x: &Matrix, churned: &[bool], alpha: f64, at: &[f64]) -> Pass {
     let blocks = x.rows().div_ceil(BLOCK_ROWS);
     let chunk_rows = blocks.div_ceil(CHUNKS_MAX).max(1) * BLOCK_ROWS;
     let chunks = x.rows().div_ceil(chunk_rows);
-    let threads = std::thread::available_parallelism().map_or(1, NonZero::get).min(chunks);
+    let threads = threads.min(chunks);
     let next = AtomicUsize::new(0);
     let work = || {
         let mut room = Room::new(at.len());
@@ -278,5 +283,16 @@ mod tests {
         let x = Matrix::from_columns(4, 1, vec![-1.0, -0.5, 0.5, 1.0]).expect("4 x 1");
         let solution = solve(&x, &[false, false, true, true], 1.0).expect("the penalty bounds it");
         assert!(solution.coefficients[0] > 0.5 && solution.intercept.abs() < 1e-9);
+    }
+
+    #[test]
+    fn any_number_of_threads_gives_the_same_bits() {
+        let rows = 70 * BLOCK_ROWS + 17;
+        let value = |at: usize| ((at * 7919) % 10_007) as f64 / 10_007.0 - 0.5;
+        let x = Matrix::from_columns(rows, 3, (0..3 * rows).map(value).collect()).expect("three columns");
+        let churned: Vec<bool> = (0..rows).map(|row| row % 7 == 0).collect();
+        let [one, three] = [1, 3].map(|threads| pass_with(threads, &x, &churned, 1.0, &[0.3, -0.2, 0.1, -1.5]));
+        assert_eq!(one.loss.to_bits(), three.loss.to_bits());
+        assert_eq!((one.gradient, one.gram), (three.gradient, three.gram));
     }
 }

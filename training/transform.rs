@@ -94,7 +94,7 @@ mod tests {
 
     #[test]
     fn a_constant_column_stays_finite_and_a_rare_event_is_kept() {
-        let constant = fit_column(&[3.0; 50], Scale::SignedLog);
+        let constant = fit_column(&[3.0; 50], Scale::SignedLog { times: 1 });
         assert!(constant.deviation == 1.0 && constant.transform(3.0).abs() < 1e-12);
         let mut rare = vec![0.0; 999];
         rare.push(1.0);

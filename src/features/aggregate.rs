@@ -78,7 +78,6 @@ pub(super) struct Aggregate {
 pub(super) struct Breadth {
     pub(super) recent: u32,
     pub(super) before: u32,
-    pub(super) all: u32,
     pub(super) silent: u32,
     pub(super) largest_share: f64,
     pub(super) entropy: f64,
@@ -98,7 +97,7 @@ impl Aggregate {
     /// Reads the rows of the 84 days up to `as_of`; `usage` may hold others.
     pub(super) fn fill(&mut self, usage: UsageRows<'_>, as_of: Day, volumes: &Volumes) {
         self.clear();
-        for row in usage.within(as_of - (REACH as i32 - 1), as_of).iter() {
+        for row in usage.within(as_of - (REACH_DAYS.cast_signed() - 1), as_of).iter() {
             let Some(age) = usize::try_from(as_of - row.on).ok().filter(|age| *age < REACH) else { continue };
             let series = usize::from(row.series.0);
             let used = row.quantity.0 > 0;
@@ -149,7 +148,6 @@ impl Aggregate {
             let [recent, before, older] = part.used;
             breadth.recent += u32::from(recent);
             breadth.before += u32::from(before);
-            breadth.all += u32::from(recent | before | older);
             breadth.silent += u32::from(!recent & (before | older));
             total += part.volume.max(0.0);
             largest = largest.max(part.volume);

@@ -17,11 +17,16 @@ const ACTIVE_SHARE: [usize; 5] =
 const VOLUME_TREND: [(usize, u32); 3] = [(index("volume_trend_7"), 7), (index("volume_trend_14"), 14), (index("volume_trend_28"), 28)];
 const ACTIVITY_CHANGE: [(usize, u32); 2] = [(index("activity_change_14"), 14), (index("activity_change_28"), 28)];
 const SLOPE: [(usize, u32); 3] = [(index("volume_slope_28"), 28), (index("volume_slope_56"), 56), (index("volume_slope_84"), 84)];
-const VARIATION: [(usize, u32); 2] = [(index("variation_28"), 28), (index("variation_84"), 84)];
 
 /// Part of its own usual volume that is added to both sides of a ratio of windows, so that a
 /// silent window gives a large number and not an infinite one: ln(1/20) is -3.
 const TREND_FLOOR: f64 = 0.05;
+
+/// Added to both rates of use whose ratio is taken: one day in a hundred.
+const RATE_FLOOR: f64 = 0.01;
+
+/// The reach, for arithmetic on days.
+const REACH_DAYS_SIGNED: i32 = REACH_DAYS.cast_signed();
 
 /// One row: a value for each feature of the catalogue, all finite. Only the kernel makes one.
 #[derive(Debug, Clone, PartialEq)]
@@ -66,7 +71,7 @@ impl Kernel {
     pub fn at(&self, as_of: Day) -> AsOf<'_> {
         let mut known = 0_u128;
         let mut weekend = 0_u128;
-        for (age, bit) in (0..REACH as i32).map(|age| (age, 1_u128 << age)) {
+        for (age, bit) in (0..REACH_DAYS_SIGNED).map(|age| (age, 1_u128 << age)) {
             if self.feed.is_known(as_of - age) {
                 known |= bit;
             }
@@ -100,6 +105,7 @@ impl AsOf<'_> {
         // Days in reach that are known and not before the subscription's first.
         let known = self.known & ages(u32::try_from(tenure + 1).unwrap_or(0));
         self.level(known, &mut row);
+        self.whole_life(history, since, &mut row);
         self.recency(history, since, known, &mut row);
         self.trend(known, &mut row);
         self.variability(known, &mut row);
@@ -113,6 +119,15 @@ impl AsOf<'_> {
             row[VOLUME[at]] = per_day(self.aggregate.volume_of(ages(window)), known & ages(window));
             row[ACTIVE_SHARE[at]] = share(self.aggregate.active, known & ages(window));
         }
+    }
+
+    /// Use over the whole life: rows before the reach are counted by day, those in it are bits.
+    fn whole_life(&self, history: &History<'_>, since: Day, row: &mut [f64; FEATURE_COUNT]) {
+        let earlier = history.usage.within(since, self.as_of - REACH_DAYS_SIGNED);
+        let days = f64::from(usage_days(earlier) + self.aggregate.active.count_ones());
+        let known_days = f64::from(self.kernel.feed.count(since, self.as_of).max(1));
+        row[const { index("usage_days_life") }] = days;
+        row[const { index("activity_against_life") }] = ((row[ACTIVE_SHARE[2]] + RATE_FLOOR) / (days / known_days + RATE_FLOOR)).ln();
     }
 
     fn recency(&self, history: &History<'_>, since: Day, known: u128, row: &mut [f64; FEATURE_COUNT]) {
@@ -206,20 +221,18 @@ impl AsOf<'_> {
     }
 
     fn variability(&self, known: u128, row: &mut [f64; FEATURE_COUNT]) {
-        for (at, days) in VARIATION {
-            let n = f64::from((known & ages(days)).count_ones());
-            let mut rest = self.aggregate.touched & ages(days);
-            let (mut sum, mut squares) = (0.0, 0.0);
-            while rest != 0 {
-                let volume = self.aggregate.volume[rest.trailing_zeros() as usize];
-                rest &= rest - 1;
-                sum += volume;
-                squares += volume * volume;
-            }
-            if n > 0.0 && sum > 0.0 {
-                let mean = sum / n;
-                row[at] = (squares / n - mean * mean).max(0.0).sqrt() / mean;
-            }
+        let mut rest = self.aggregate.active;
+        let n = f64::from(rest.count_ones());
+        let (mut sum, mut squares) = (0.0, 0.0);
+        while rest != 0 {
+            let volume = self.aggregate.volume[rest.trailing_zeros() as usize];
+            rest &= rest - 1;
+            sum += volume;
+            squares += volume * volume;
+        }
+        if sum > 0.0 {
+            let mean = sum / n;
+            row[const { index("variation_84") }] = (squares / n - mean * mean).max(0.0).sqrt() / mean;
         }
         row[const { index("longest_silence_84") }] = f64::from(longest_run(known, self.aggregate.active));
         let active = self.aggregate.active;
@@ -229,7 +242,6 @@ impl AsOf<'_> {
     fn breadth(&self, row: &mut [f64; FEATURE_COUNT]) {
         let breadth = self.aggregate.breadth();
         row[const { index("categories_28") }] = f64::from(breadth.recent);
-        row[const { index("categories_84") }] = f64::from(breadth.all);
         row[const { index("categories_change_28") }] = f64::from(breadth.recent) - f64::from(breadth.before);
         row[const { index("categories_silent") }] = f64::from(breadth.silent);
         row[const { index("largest_share_84") }] = breadth.largest_share;
@@ -238,7 +250,7 @@ impl AsOf<'_> {
 
     fn life(&self, history: &History<'_>, tenure: i32, row: &mut [f64; FEATURE_COUNT]) {
         row[const { index("tenure_days") }] = f64::from(tenure);
-        row[const { index("young") }] = f64::from(u8::from(tenure < REACH_DAYS as i32));
+        row[const { index("young") }] = f64::from(u8::from(tenure < REACH_DAYS_SIGNED));
         row[const { index("days_since_renewal") }] = f64::from(tenure);
         let renewals = history.life.renewals();
         let renewals = &renewals[..renewals.partition_point(|day| *day <= self.as_of)];
@@ -253,6 +265,17 @@ impl AsOf<'_> {
         let suspensions = changes.filter(|change| change.state == State::Suspended).count();
         row[const { index("earlier_suspensions") }] = suspensions as f64;
     }
+}
+
+/// Days with a quantity above 0 among rows in day order.
+fn usage_days(rows: UsageRows<'_>) -> u32 {
+    let mut last = None;
+    let mut days = 0;
+    for row in rows.iter().filter(|row| row.quantity.0 > 0) {
+        days += u32::from(last != Some(row.on));
+        last = Some(row.on);
+    }
+    days
 }
 
 /// A sum over the days of a mask; 0 where there are none.
