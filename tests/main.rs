@@ -8,6 +8,8 @@ mod http_reload;
 mod http_service;
 mod http_trained;
 mod import_again;
+mod import_command;
+mod import_crash;
 mod import_forms;
 mod import_headers;
 mod import_rejects;
