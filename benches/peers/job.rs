@@ -49,7 +49,8 @@ fn features(lake: &Path, month_ends: i32) -> anyhow::Result<()> {
     let portfolio = load(lake)?;
     let since = cpu_seconds()?;
     let as_of = portfolio.as_of().context("no usage")?;
-    let days: Vec<Day> = if month_ends == 1 { vec![as_of] } else { (0..month_ends).rev().map(|back| (as_of + 1).plus_months(-back) - 1).collect() };
+    let days: Vec<Day> =
+        if month_ends == 1 { vec![as_of] } else { (0..month_ends).rev().map(|back| (as_of + 1).plus_months(-back) - 1).collect() };
     let kernel = Kernel::new(&portfolio, &VolumeScale::fit(&portfolio, as_of));
     let (mut rows, mut sum) = (0, 0.0);
     for day in days {
