@@ -51,7 +51,7 @@ fn a_history_gives_the_numbers_that_a_hand_gives() {
     world.event("s", "2024-06-10", EventKind::Suspended);
     world.event("s", "2024-06-12", EventKind::Reactivated);
     let row = row(&world.portfolio(), &VolumeScale::Cost, "s", day(LAST));
-    let floor = 0.05 * 12.0 / 84.0;
+    let floor: f64 = 0.05 * 12.0 / 84.0;
     check(
         &row,
         &[
@@ -154,6 +154,10 @@ proptest! {
         for ix in earlier.subscription_indices().filter(|ix| earlier.state_at(*ix, as_of) == State::Active) {
             let id = earlier.subscription(ix).id.as_str();
             let same = later.find_subscription(id).expect("it is in all of the tables");
+            // An event `created` dated after the day says that it was not there yet: it has no row then.
+            if later.state_at(same, as_of) != State::Active {
+                continue;
+            }
             prop_assert_eq!(before.features(&History::of(&earlier, ix)), after.features(&History::of(&later, same)), "{} on {}", id, as_of);
         }
     }

@@ -16,8 +16,8 @@ fn rows() -> (Matrix, Vec<usize>) {
     let mut x = Matrix::zeros(ROWS, 4);
     let mut scores = Vec::with_capacity(ROWS);
     for row in 0..ROWS {
-        let [a, b, c, d] = [draw() - 0.5, draw() - 0.5, draw() - 0.5, draw() - 0.5];
-        let values = [a, a * 0.75 + b * 0.25, c * 10.0, d * d];
+        let drawn = [draw() - 0.5, draw() - 0.5, draw() - 0.5, draw() - 0.5];
+        let values = [drawn[0], drawn[0] * 0.75 + drawn[1] * 0.25, drawn[2] * 10.0, drawn[3] * drawn[3]];
         x.set_row(row, &values);
         scores.push(3.0 * values[0] - 2.0 * values[1] + 0.25 * values[2] + values[3] + 2.0 * (draw() + draw() + draw() - 1.5));
     }

@@ -202,14 +202,14 @@ struct Room {
     /// Log-odds, then residuals, of a block's rows.
     residual: Vec<f64>,
     /// Square root of each row's weight.
-    root: Vec<f64>,
+    weight_root: Vec<f64>,
     /// The block with each row times its root, a column of ones (times the root) last.
     weighted: Array2<f64>,
 }
 
 impl Room {
     fn new(width: usize) -> Self {
-        Self { residual: vec![0.0; BLOCK_ROWS], root: vec![0.0; BLOCK_ROWS], weighted: Array2::zeros((BLOCK_ROWS, width).f()) }
+        Self { residual: vec![0.0; BLOCK_ROWS], weight_root: vec![0.0; BLOCK_ROWS], weighted: Array2::zeros((BLOCK_ROWS, width).f()) }
     }
 }
 
@@ -226,14 +226,14 @@ fn sum_block(x: &Matrix, churned: &[bool], at: &[f64], from: usize, room: &mut R
     let rows = churned.len();
     let features = at.len() - 1;
     let residual = &mut room.residual[..rows];
-    let root = &mut room.root[..rows];
+    let weight_roots = &mut room.weight_root[..rows];
     residual.fill(at[features]);
     for (feature, weight) in at[..features].iter().enumerate() {
         for (log_odds, value) in residual.iter_mut().zip(&x.column(feature)[from..from + rows]) {
             *log_odds += weight * value;
         }
     }
-    for ((residual, root), churned) in residual.iter_mut().zip(root.iter_mut()).zip(churned) {
+    for ((residual, weight_root), churned) in residual.iter_mut().zip(weight_roots.iter_mut()).zip(churned) {
         // With e = exp(-|z|), all of loss, probability and weight come without overflow.
         let log_odds = *residual;
         let tail = (-log_odds.abs()).exp();
@@ -241,21 +241,21 @@ fn sum_block(x: &Matrix, churned: &[bool], at: &[f64], from: usize, room: &mut R
         let target = f64::from(u8::from(*churned));
         sum.loss += log_odds.max(0.0) - target * log_odds + tail.ln_1p();
         *residual = probability - target;
-        *root = tail.sqrt() / (1.0 + tail);
+        *weight_root = tail.sqrt() / (1.0 + tail);
     }
     let residuals = ArrayView1::from(&*residual);
     for feature in 0..features {
         let column = &x.column(feature)[from..from + rows];
         sum.gradient[feature] += ArrayView1::from(column).dot(&residuals);
         if let Some(weighted) = room.weighted.column_mut(feature).into_slice() {
-            for ((weighted, value), root) in weighted.iter_mut().zip(column).zip(&*root) {
-                *weighted = value * root;
+            for ((weighted, value), weight_root) in weighted.iter_mut().zip(column).zip(&*weight_roots) {
+                *weighted = value * weight_root;
             }
         }
     }
     sum.gradient[features] += residuals.sum();
     if let Some(weighted) = room.weighted.column_mut(features).into_slice() {
-        weighted[..rows].copy_from_slice(root);
+        weighted[..rows].copy_from_slice(weight_roots);
     }
     let weighted = room.weighted.slice_axis(Axis(0), Slice::from(..rows));
     general_mat_mul(1.0, &weighted.t(), &weighted, 1.0, &mut sum.gram);

@@ -173,8 +173,8 @@ pub const FEATURES: &[Feature] = &[
         window_days: None,
         scale: Scale::SignedLog { times: 1 },
         formula: "known days after the last usage day; after the day before creation where there is none",
-        sentence: "no usage for {value} days; most subscriptions were used in the last {typical}",
-        sentence_below: "last used {value} days ago; most subscriptions were used in the last {typical}",
+        sentence: "no usage for {value} days; most subscriptions were used in the last {within}",
+        sentence_below: "last used {value} days ago; most subscriptions were used in the last {within}",
     },
     Feature {
         name: "silence_against_usual",

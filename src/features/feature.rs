@@ -60,7 +60,7 @@ pub struct Feature {
     /// The formula in words. Days are known days: feed gaps and days before creation are none.
     pub formula: &'static str,
     /// For a reader, where the value is at or above the typical one. `{value}` and `{typical}`
-    /// stand for both, written in the feature's unit.
+    /// stand for both, written in the feature's unit; `{within}` for the typical value, at least 1.
     pub sentence: &'static str,
     /// The same where the value is below the typical one.
     pub sentence_below: &'static str,
@@ -83,7 +83,8 @@ impl Feature {
     #[must_use]
     pub fn tell(&self, value: f64, typical: f64) -> String {
         let template = if value >= typical { self.sentence } else { self.sentence_below };
-        template.replace("{value}", &self.show(value)).replace("{typical}", &self.show(typical))
+        let within = self.show(typical.max(1.0));
+        template.replace("{value}", &self.show(value)).replace("{typical}", &self.show(typical)).replace("{within}", &within)
     }
 }
 
@@ -108,6 +109,7 @@ mod tests {
     fn a_factor_reads_as_one_plain_sentence() {
         let feature = &FEATURES[index("days_since_usage")];
         assert_eq!(feature.tell(19.0, 2.0), "no usage for 19 days; most subscriptions were used in the last 2");
+        assert_eq!(feature.tell(3.0, 0.0), "no usage for 3 days; most subscriptions were used in the last 1");
         assert_eq!(FEATURES[index("active_share_28")].tell(0.25, 0.9), "used on only 25 % of the last 28 days; typical is 90 %");
         assert_eq!(FEATURES[index("volume_trend_7")].show(0.4_f64.ln()), "0.4 times");
     }

@@ -79,7 +79,7 @@ impl Kernel {
                 weekend |= bit;
             }
         }
-        AsOf { kernel: self, as_of, known, weekend, aggregate: Aggregate::new(&self.volumes) }
+        AsOf { kernel: self, day: as_of, known, weekend, aggregate: Aggregate::new(&self.volumes) }
     }
 }
 
@@ -87,7 +87,7 @@ impl Kernel {
 #[derive(Debug, Clone)]
 pub struct AsOf<'k> {
     kernel: &'k Kernel,
-    as_of: Day,
+    day: Day,
     /// Bit `a` is set where the day `a` days before the as-of day is a known day.
     known: u128,
     weekend: u128,
@@ -98,10 +98,10 @@ impl AsOf<'_> {
     /// The row of one subscription. Nothing dated after the as-of day is read.
     #[must_use]
     pub fn features(&mut self, history: &History<'_>) -> FeatureVector {
-        self.aggregate.fill(history.usage, self.as_of, &self.kernel.volumes);
+        self.aggregate.fill(history.usage, self.day, &self.kernel.volumes);
         let mut row = [0.0; FEATURE_COUNT];
-        let since = history.since(self.as_of);
-        let tenure = self.as_of - since;
+        let since = history.since(self.day);
+        let tenure = self.day - since;
         // Days in reach that are known and not before the subscription's first.
         let known = self.known & ages(u32::try_from(tenure + 1).unwrap_or(0));
         self.level(known, &mut row);
@@ -116,28 +116,25 @@ impl AsOf<'_> {
 
     fn level(&self, known: u128, row: &mut [f64; FEATURE_COUNT]) {
         for (at, window) in WINDOWS.into_iter().enumerate() {
-            row[VOLUME[at]] = per_day(self.aggregate.volume_of(ages(window)), known & ages(window));
+            row[VOLUME[at]] = per_day(self.aggregate.volume_of(0, window), known & ages(window));
             row[ACTIVE_SHARE[at]] = share(self.aggregate.active, known & ages(window));
         }
     }
 
     /// Use over the whole life: rows before the reach are counted by day, those in it are bits.
     fn whole_life(&self, history: &History<'_>, since: Day, row: &mut [f64; FEATURE_COUNT]) {
-        let earlier = history.usage.within(since, self.as_of - REACH_DAYS_SIGNED);
+        let earlier = history.usage.within(since, self.day - REACH_DAYS_SIGNED);
         let days = f64::from(usage_days(earlier) + self.aggregate.active.count_ones());
-        let known_days = f64::from(self.kernel.feed.count(since, self.as_of).max(1));
+        let known_days = f64::from(self.kernel.feed.count(since, self.day).max(1));
         row[const { index("usage_days_life") }] = days;
         row[const { index("activity_against_life") }] = ((row[ACTIVE_SHARE[2]] + RATE_FLOOR) / (days / known_days + RATE_FLOOR)).ln();
     }
 
     fn recency(&self, history: &History<'_>, since: Day, known: u128, row: &mut [f64; FEATURE_COUNT]) {
         let active = self.aggregate.active;
-        let last_used = if active == 0 {
-            history.last_used(self.as_of)
-        } else {
-            i32::try_from(active.trailing_zeros()).ok().map(|age| self.as_of - age)
-        };
-        let silence = f64::from(self.kernel.feed.count(last_used.map_or(since, |day| day + 1), self.as_of));
+        let last_used =
+            if active == 0 { history.last_used(self.day) } else { i32::try_from(active.trailing_zeros()).ok().map(|age| self.day - age) };
+        let silence = f64::from(self.kernel.feed.count(last_used.map_or(since, |day| day + 1), self.day));
         let days_of_use = f64::from(active.count_ones());
         let known_days = f64::from(known.count_ones());
         let usual_gap = if active.count_ones() >= 2 {
@@ -158,8 +155,9 @@ impl AsOf<'_> {
         for (at, days) in VOLUME_TREND {
             let (recent, before) = (ages(days), ages(2 * days) & !ages(days));
             if known & recent != 0 && known & before != 0 && floor > 0.0 {
-                let mean = |mask: u128| per_day(self.aggregate.volume_of(mask), known & mask).max(0.0) + floor;
-                row[at] = (mean(recent) / mean(before)).ln();
+                let recent = per_day(self.aggregate.volume_of(0, days), known & recent).max(0.0) + floor;
+                let before = per_day(self.aggregate.volume_of(days, 2 * days), known & before).max(0.0) + floor;
+                row[at] = (recent / before).ln();
             }
         }
         for (at, days) in ACTIVITY_CHANGE {
@@ -253,15 +251,15 @@ impl AsOf<'_> {
         row[const { index("young") }] = f64::from(u8::from(tenure < REACH_DAYS_SIGNED));
         row[const { index("days_since_renewal") }] = f64::from(tenure);
         let renewals = history.life.renewals();
-        let renewals = &renewals[..renewals.partition_point(|day| *day <= self.as_of)];
+        let renewals = &renewals[..renewals.partition_point(|day| *day <= self.day)];
         if let Some((last, earlier)) = renewals.split_last() {
             // The term before the last renewal began with the renewal before it, or with the life.
             let term_began = earlier.last().copied().or(history.life.created()).unwrap_or(*last);
-            row[const { index("days_to_term_end") }] = f64::from((*last + (*last - term_began) - self.as_of).max(0));
+            row[const { index("days_to_term_end") }] = f64::from((*last + (*last - term_began) - self.day).max(0));
             row[const { index("has_term") }] = 1.0;
-            row[const { index("days_since_renewal") }] = f64::from(self.as_of - *last);
+            row[const { index("days_since_renewal") }] = f64::from(self.day - *last);
         }
-        let changes = history.life.changes().iter().take_while(|change| change.on <= self.as_of);
+        let changes = history.life.changes().iter().take_while(|change| change.on <= self.day);
         let suspensions = changes.filter(|change| change.state == State::Suspended).count();
         row[const { index("earlier_suspensions") }] = suspensions as f64;
     }

@@ -28,7 +28,7 @@ pub const MODEL_MAX_BYTES: usize = 16 << 20;
 /// feature, few enough to score in microseconds at load.
 pub const PROBES_MAX: usize = 32;
 
-/// Largest difference of a probe's risk to the stored one. exp() may differ in the last bits
+/// Largest difference of a probe's risk to the stored one. The exponential may differ in the last bits
 /// between platforms; a changed number in the model moves some probe by far more.
 const PROBE_TOLERANCE: f64 = 1e-9;
 
@@ -157,7 +157,8 @@ pub fn version_of(trained_through: Day, payload: &[u8]) -> String {
 /// Lower-case hexadecimal digits.
 #[must_use]
 pub fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    let digit = |value: u8| char::from_digit(u32::from(value), 16).unwrap_or('0');
+    bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()
 }
 
 /// Puts the envelope around a payload.
