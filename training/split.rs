@@ -92,8 +92,9 @@ pub(super) fn label_days(question: &Question) -> i32 {
 }
 
 /// The days asked for, or chosen: snapshots every 14 days back from the last whose label is
-/// known to the first with 84 days of history; the last quarter of them (at least one) is tested on,
-/// and those are trained on whose label is known before the first test day.
+/// known to the first with 84 days of history; the last quarter of them is tested on (fewer, but
+/// one at least, where no training day would be left), and those are trained on whose label is
+/// known before the first test day.
 ///
 /// # Errors
 /// Where the data are too short, or days that were asked for overlap: a label of the training
@@ -123,10 +124,12 @@ fn chosen(first: Day, last: Day, label_days: i32) -> Option<Days> {
     }
     let mut all: Vec<Day> = (0..=(to - from) / STEP_DAYS).map(|number| to - number * STEP_DAYS).collect();
     all.reverse();
-    let test = all.split_off(all.len() - all.len().div_ceil(4));
-    let first_test = *test.first()?;
-    all.retain(|day| *day + label_days < first_test);
-    (!all.is_empty()).then_some(Days { train: all, test })
+    (1..=all.len().div_ceil(4)).rev().find_map(|tested| {
+        let (earlier, test) = all.split_at(all.len() - tested);
+        let first_test = *test.first()?;
+        let train: Vec<Day> = earlier.iter().copied().filter(|day| *day + label_days < first_test).collect();
+        (!train.is_empty()).then(|| Days { train, test: test.to_vec() })
+    })
 }
 
 #[cfg(test)]
