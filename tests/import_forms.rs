@@ -124,12 +124,18 @@ fn byte_order_marks_line_ends_and_quotes_are_normal() {
     is_the_one_row("a.csv", "subscription_id,on,category,unit,quantity,cost\r\ns1,2026-06-01,Compute,1 Hour,2.5,\r\n");
     is_the_one_row("a.csv", "subscription_id,on,category,unit,quantity,cost\ns1,2026-06-01,Compute,1 Hour,2.5,");
     is_the_one_row("a.csv", "\n\nsubscription_id,on,category,unit,quantity,cost\n\n\ns1,2026-06-01,Compute,1 Hour,2.5,\n\n");
-    is_the_one_row("a.csv", "\u{feff}\"subscription_id\",\"on\",category,unit,quantity\r\n\"s1\",\"2026-06-01\",\"Compute\",1 Hour,\"2.5\"\r\n");
+    is_the_one_row(
+        "a.csv",
+        "\u{feff}\"subscription_id\",\"on\",category,unit,quantity\r\n\"s1\",\"2026-06-01\",\"Compute\",1 Hour,\"2.5\"\r\n",
+    );
 }
 
 #[test]
 fn other_columns_another_order_and_another_case_are_normal() {
-    is_the_one_row("a.csv", "Quantity,UNIT,notes,Category,On,Subscription_ID\n2.5,1 Hour,\"a note,\nof two lines\",Compute,2026-06-01,s1\n");
+    is_the_one_row(
+        "a.csv",
+        "Quantity,UNIT,notes,Category,On,Subscription_ID\n2.5,1 Hour,\"a note,\nof two lines\",Compute,2026-06-01,s1\n",
+    );
     is_the_one_row("a.csv", "subscription_id,on,category,unit,quantity,,\ns1,2026-06-01,Compute,1 Hour,2.5,x,y\n");
     is_the_one_row("anything.tsv", "unit\tquantity\tsubscription_id\ton\tcategory\n1 Hour\t2.5\ts1\t2026-06-01\tCompute\n");
     is_the_one_row("a.csv", "subscription_id , on , category,unit,quantity\n s1 , 2026-06-01 , Compute , 1 Hour , 2.5 \n");

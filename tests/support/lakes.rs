@@ -143,7 +143,7 @@ pub(crate) fn version(lake: &Path) -> u64 {
 /// Every row of a version of the tables; none where nothing was imported.
 pub(crate) fn rows(lake: &Path, version: Option<u64>) -> Rows {
     let Some(snapshot) = snapshot(lake, version) else { return Rows::default() };
-    
+
     Rows {
         customers: snapshot.customers().expect("customers").iter().map(|row| format!("{row:?}")).collect(),
         subscriptions: snapshot.subscriptions().expect("subscriptions").iter().map(|row| format!("{row:?}")).collect(),
