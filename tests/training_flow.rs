@@ -79,6 +79,7 @@ fn too_little_to_train_on_is_told_with_the_counts_against_the_minimum() {
 
     let nothing = train(&World::default().portfolio(), &request(), Progress::Silent).expect_err("no usage at all");
     assert!(nothing.is_too_little());
+    assert!(nothing.to_string().contains("0 days of usage (at least 163: 84 of history"), "{nothing}");
 }
 
 #[test]
