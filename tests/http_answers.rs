@@ -6,7 +6,7 @@ use crate::metrics_by_hand::five_customers;
 use crate::support::services::Served;
 use crate::support::worlds::World;
 
-/// The platform's exp() may differ in the last bits, so floats are shown to 9 digits.
+/// The platform's `exp()` may differ in the last bits, so floats are shown to 9 digits.
 fn rounded(mut value: Value) -> Value {
     match &mut value {
         Value::Number(number) => {

@@ -14,7 +14,7 @@
 //! 2024-01-03 to 2024-01-31.
 
 use churn_risk::domain::{Bucket, EventKind, MicrosSum, Period, State};
-use churn_risk::metrics::{ChurnCounts, Filter, RawFilter, churn, retention, summary, without_usage};
+use churn_risk::metrics::{ChurnCounts, Filter, FilterError, RawFilter, churn, retention, summary, without_usage};
 
 use crate::support::worlds::{World, day, filter};
 
@@ -139,5 +139,5 @@ fn filters_combine_and_their_values_are_alternatives() {
 fn every_malformed_filter_value_is_told_at_once() {
     let raw = RawFilter { country: vec![" ".to_owned()], customer: vec!["a\u{7}".to_owned(), "x".repeat(300)], ..RawFilter::default() };
     let errors = Filter::parse(&raw).expect_err("three bad values");
-    assert_eq!(errors.iter().map(|error| error.parameter()).collect::<Vec<_>>(), ["customer", "customer", "country"]);
+    assert_eq!(errors.iter().map(FilterError::parameter).collect::<Vec<_>>(), ["customer", "customer", "country"]);
 }

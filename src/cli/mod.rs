@@ -5,6 +5,7 @@ mod demo;
 mod import;
 mod serve;
 mod simulate;
+mod tables;
 
 use std::io::IsTerminal;
 use std::process::ExitCode;
@@ -31,6 +32,8 @@ enum Command {
     Import(import::ImportArguments),
     /// Serve risks and metrics over HTTP
     Serve(serve::ServeArguments),
+    /// List what the tables hold and which imports made them
+    Tables(tables::TablesArguments),
     /// Write a made-up partner with known hazards, as files that `import` reads
     Simulate(simulate::SimulateArguments),
 }
@@ -43,6 +46,7 @@ pub(crate) fn run() -> ExitCode {
         Command::Demo(arguments) => demo::run(&arguments),
         Command::Serve(arguments) => serve::run(&arguments),
         Command::Import(arguments) => import::run(&arguments),
+        Command::Tables(arguments) => tables::run(&arguments),
         Command::Simulate(arguments) => simulate::run(&arguments),
     };
     match result {
@@ -58,7 +62,11 @@ pub(crate) fn run() -> ExitCode {
 fn log_to_stderr() {
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("warn,churn_risk=info"));
     // A second call finds a log in place and leaves it.
-    let _ = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(std::io::stderr().is_terminal()).try_init();
+    let _ = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal())
+        .try_init();
 }
 
 /// The day that the operator's clock shows, in UTC.

@@ -62,10 +62,11 @@ fn parent_of(path: &FsPath) -> &FsPath {
     path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(FsPath::new("."))
 }
 
-/// A name beside `path` that no reader takes for a file of the table.
+/// A name beside `path` that no reader takes for a file of the table. One writer at a time
+/// holds the lease, so two never meet under it.
 fn staging_path(path: &FsPath) -> PathBuf {
     let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-    path.with_file_name(format!(".{name}.{}.tmp", std::process::id()))
+    path.with_file_name(format!(".{name}.tmp"))
 }
 
 fn write_synced(path: &FsPath, write: impl FnOnce(&mut File) -> io::Result<()>) -> io::Result<()> {
@@ -122,15 +123,14 @@ impl ObjectStore for DurableLocal {
             PutMode::Update(_) => return self.inner.put_opts(location, payload, options).await,
         };
         let path = self.inner.path_to_filesystem(location)?;
-        let written = tokio::task::spawn_blocking(move || put_file(&path, &payload, create)).await;
-        let generic = |source: Box<dyn std::error::Error + Send + Sync>| object_store::Error::Generic { store: "durable local", source };
-        match written {
-            Ok(Ok(())) => Ok(PutResult { e_tag: None, version: None }),
-            Ok(Err(source)) if source.kind() == io::ErrorKind::AlreadyExists => {
+        // Written on the calling thread: the lake's runtime serves nothing else meanwhile, and
+        // one fixed order of system calls is one that fault injection can walk through.
+        match put_file(&path, &payload, create) {
+            Ok(()) => Ok(PutResult { e_tag: None, version: None }),
+            Err(source) if source.kind() == io::ErrorKind::AlreadyExists => {
                 Err(object_store::Error::AlreadyExists { path: location.to_string(), source: source.into() })
             }
-            Ok(Err(source)) => Err(generic(source.into())),
-            Err(stopped) => Err(generic(stopped.into())),
+            Err(source) => Err(object_store::Error::Generic { store: "durable local", source: source.into() }),
         }
     }
 

@@ -5,6 +5,7 @@
 //! what makes it valid. Readers never wait: they open the versions that the newest row of
 //! `imports` names, and nothing else.
 
+mod census;
 mod durable;
 mod engine;
 pub mod import;
@@ -15,6 +16,7 @@ mod table_file;
 mod tables;
 mod usage;
 
+pub use census::TableCensus;
 pub use import::{FileReport, ImportError, ImportReport, ImportRequest, Outcome, Reject, import};
 pub use table_file::{PlainColumn, TableFileError, write_parquet};
 pub use tables::{ImportRecord, ImportedFile, Lake, LakeError, Snapshot};

@@ -127,6 +127,14 @@ pub(crate) fn read_file(path: &Path, columns: Option<&[&str]>) -> Result<Parquet
     builder.build().map_err(named)
 }
 
+/// The rows of a file, as its footer says.
+pub(crate) fn file_rows(path: &Path) -> Result<u64, LakeError> {
+    let file = File::open(path).map_err(|source| LakeError::io(path, source))?;
+    let named = |source: ParquetError| LakeError::File { path: path.to_path_buf(), reason: source.to_string() };
+    let builder = ParquetRecordBatchReaderBuilder::try_new(file).map_err(named)?;
+    Ok(u64::try_from(builder.metadata().file_metadata().num_rows()).unwrap_or(0))
+}
+
 /// Builds a column of text.
 pub(crate) fn texts<'a>(values: impl Iterator<Item = Option<&'a str>>) -> ArrayRef {
     let mut builder = StringBuilder::new();

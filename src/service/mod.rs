@@ -17,6 +17,7 @@ mod state;
 use std::fmt;
 use std::io;
 use std::net::{SocketAddr, TcpListener};
+use std::pin::pin;
 use std::sync::mpsc;
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
@@ -24,6 +25,7 @@ use std::time::Duration;
 use actix_web::dev::{Server, ServerHandle};
 use actix_web::middleware::{Compress, from_fn};
 use actix_web::{App, HttpServer, rt, web};
+use futures::future::{Either, select};
 
 pub use state::State;
 
@@ -113,13 +115,22 @@ impl Service {
         self.address
     }
 
-    /// Serves until SIGTERM or SIGINT; requests in flight are answered first.
+    /// Serves until SIGTERM or SIGINT; requests in flight are answered first, unless a second
+    /// signal comes.
     ///
     /// # Errors
     /// Where the runtime or the listener fails.
     pub fn run(self) -> io::Result<()> {
         tracing::info!(address = %self.address, "serving");
-        rt::System::new().block_on(async { self.server(routes::configure, false)?.await })
+        rt::System::new().block_on(async {
+            let server = self.server(routes::configure)?;
+            let insisted = stop_at_signals(server.handle())?;
+            match select(pin!(server), pin!(insisted)).await {
+                Either::Left((ended, _)) => ended,
+                // Dropping the server drops what is in flight.
+                Either::Right(((), _)) => Ok(()),
+            }
+        })
     }
 
     /// Serves on a thread of its own until [`Running::stop`], and leaves signals alone.
@@ -135,7 +146,7 @@ impl Service {
         let (tell, told) = mpsc::channel();
         let thread = thread::Builder::new().name("service".to_owned()).spawn(move || {
             rt::System::new().block_on(async {
-                let server = match self.server(routes, true) {
+                let server = match self.server(routes) {
                     Ok(server) => server,
                     Err(error) => {
                         // Nobody listens only where the starter is gone.
@@ -151,7 +162,7 @@ impl Service {
         Ok(Running { address, handle, thread })
     }
 
-    fn server(self, routes: Routes, without_signals: bool) -> io::Result<Server> {
+    fn server(self, routes: Routes) -> io::Result<Server> {
         let Self { config, state, listener, .. } = self;
         let limits = config.limits;
         let server = HttpServer::new(move || {
@@ -166,9 +177,61 @@ impl Service {
         .workers(config.workers.max(1))
         .client_request_timeout(limits.head_deadline)
         .keep_alive(limits.keep_alive)
-        .shutdown_timeout(limits.stop_deadline.as_secs());
-        let server = if without_signals { server.disable_signals() } else { server };
+        .shutdown_timeout(limits.stop_deadline.as_secs())
+        .disable_signals();
         Ok(server.listen(listener)?.run())
+    }
+}
+
+/// Stops gracefully at the first signal; ready at the second. actix-web's own handling drops
+/// the requests in flight at SIGINT, which is what a person at a terminal sends.
+///
+/// # Errors
+/// Where no signal can be listened to; listening begins before this returns.
+fn stop_at_signals(handle: ServerHandle) -> io::Result<impl Future<Output = ()>> {
+    let mut signals = Signals::new()?;
+    Ok(async move {
+        signals.next().await;
+        tracing::info!("stopping: requests in flight are answered first");
+        // The command is sent by the call; the future only waits for the end of it.
+        drop(handle.stop(true));
+        signals.next().await;
+        tracing::info!("stopping at once");
+    })
+}
+
+#[cfg(unix)]
+struct Signals {
+    interrupt: rt::signal::unix::Signal,
+    terminate: rt::signal::unix::Signal,
+}
+
+#[cfg(unix)]
+impl Signals {
+    fn new() -> io::Result<Self> {
+        use rt::signal::unix::{SignalKind, signal};
+        Ok(Self { interrupt: signal(SignalKind::interrupt())?, terminate: signal(SignalKind::terminate())? })
+    }
+
+    async fn next(&mut self) {
+        select(pin!(self.interrupt.recv()), pin!(self.terminate.recv())).await;
+    }
+}
+
+#[cfg(not(unix))]
+struct Signals;
+
+#[cfg(not(unix))]
+impl Signals {
+    fn new() -> io::Result<Self> {
+        Ok(Self)
+    }
+
+    async fn next(&mut self) {
+        // One that cannot be listened to never comes.
+        if rt::signal::ctrl_c().await.is_err() {
+            std::future::pending::<()>().await;
+        }
     }
 }
 

@@ -5,7 +5,7 @@ use std::path::Path;
 use churn_risk::domain::{Day, HorizonDays};
 use churn_risk::features::{FEATURES, FeatureVector, History, Kernel, VolumeScale};
 use churn_risk::model::{
-    Card, Column, Counts, Cutoffs, Interval, Label, LevelCard, Measured, Method, ModelParts, Population, Question, Registry, encode,
+    Card, Column, Counts, Cutoffs, Gain, Interval, Label, LevelCard, Measured, Method, ModelParts, Population, Question, Registry, encode,
 };
 use churn_risk::portfolio::Portfolio;
 use sha2::{Digest, Sha256};
@@ -49,7 +49,7 @@ pub(crate) fn publish(folder: &Path, portfolio: &Portfolio, parts: ModelParts) -
     let mut at = kernel.at(as_of);
     let rows: Vec<FeatureVector> = portfolio.subscription_indices().map(|ix| at.features(&History::of(portfolio, ix))).collect();
     let (model, bytes) = encode(parts, &rows).expect("sound parts");
-    let digest: String = Sha256::digest(&bytes).iter().map(|byte| format!("{byte:02x}")).collect();
+    let digest = Sha256::digest(&bytes).iter().fold(String::new(), |text, byte| text + &format!("{byte:02x}"));
     let card = card(model.version(), &digest, model.question().clone(), as_of);
     Registry::open(folder).publish(&model, &bytes, &card).expect("a folder that can be written");
     model.version().to_owned()
@@ -71,24 +71,26 @@ fn card(version: &str, digest: &str, question: Question, as_of: Day) -> Card {
         question,
         population: Population {
             table_version: 3,
-            data_first_day: day("2024-01-15"),
-            data_as_of: as_of,
+            data_first_day: Some(day("2024-01-15")),
+            data_as_of: Some(as_of),
             train: Counts::default(),
             test: Counts::default(),
         },
         alpha: 1.0,
+        newton_steps: 0,
         levels: LevelCard {
             medium_from: 0.2,
             high_from: 0.6,
             stated_precision: 0.0,
             train_precision: 0.0,
             train_recall: 0.0,
-            test_precision: None,
-            test_recall: None,
+            test_precision: 0.0,
+            test_recall: 0.0,
         },
         base_rate: 0.0,
         model: measured.clone(),
         base_rate_rule: measured.clone(),
         recency_rule: measured,
+        gain_over_recency: Gain { roc_auc: none, pr_auc: none, log_loss: none },
     }
 }

@@ -23,6 +23,9 @@ pub(crate) struct Life {
     rows: Vec<(Day, i64, i64)>,
 }
 
+/// (id, state, created, last used, known days since).
+pub(crate) type Unused = (String, State, Option<Day>, Option<Day>, Option<usize>);
+
 /// The tables, cut.
 #[derive(Debug, Clone)]
 pub(crate) struct Oracle {
@@ -96,8 +99,7 @@ impl Oracle {
         self.lives.iter().filter(stood).count()
     }
 
-    /// (id, state, created, last used, known days since).
-    pub(crate) fn without_usage(&self, days: &[Day]) -> Vec<(String, State, Option<Day>, Option<Day>, Option<usize>)> {
+    pub(crate) fn without_usage(&self, days: &[Day]) -> Vec<Unused> {
         let Some(end) = days.last().copied() else { return Vec::new() };
         let mut rows: Vec<_> = self
             .lives

@@ -9,7 +9,7 @@ use super::discover::{self, InputFile};
 use super::intake::{Counts, Intake};
 use super::rejects;
 use super::report::{FileReport, ImportReport, Outcome};
-use super::staging::{StagedMonth, Staging};
+use super::staging::{self, StagedMonth, Staging};
 use super::{ImportError, ImportRequest, REJECTS_ALWAYS_BORNE, generic, io_error};
 use crate::domain::{CustomerId, Day, SubscriptionRow, UNKNOWN_CUSTOMER};
 use crate::lake::LakeError;
@@ -36,6 +36,7 @@ pub fn import(request: &ImportRequest) -> Result<ImportReport, ImportError> {
         return Err(ImportError::NoTables { passed_over: passed_over.len() });
     }
     let _lease = lake.lease(|| request.progress.line("another import writes to this lake; waiting for it to end"))?;
+    staging::clear(&staging_dir(&lake))?;
     let snapshot = lake.snapshot(None)?;
     let mut warnings: Vec<String> =
         passed_over.iter().map(|path| format!("{} is no table and was passed over", discover::file_name(path))).collect();
@@ -49,6 +50,11 @@ pub fn import(request: &ImportRequest) -> Result<ImportReport, ImportError> {
         Import { request, lake: &lake, snapshot, import_id, files: &files, warnings, first_rejects: Vec::new(), rejects_file: None };
     import.judge(&intake, &counts)?;
     import.write(intake, counts, known)
+}
+
+/// Where rows wait for their roll-up. Only the holder of the lease touches it.
+fn staging_dir(lake: &Lake) -> PathBuf {
+    lake.dir().join("_staging")
 }
 
 fn unchanged(version: u64, files: Vec<FileReport>, warnings: Vec<String>) -> ImportReport {
@@ -103,7 +109,7 @@ fn recognise(
 }
 
 fn read(request: &ImportRequest, lake: &Lake, files: &[InputFile]) -> Result<(Intake, Vec<Counts>), ImportError> {
-    let mut intake = Intake::new(request.today, Staging::create(&lake.dir().join("_staging"))?);
+    let mut intake = Intake::new(request.today, Staging::create(&staging_dir(lake))?);
     let stage = request.progress.stage("reading rows", files.iter().map(|file| file.bytes).sum(), Unit::Bytes);
     let counts = files.iter().enumerate().map(|(number, file)| intake.read(number, file, &stage)).collect::<Result<Vec<_>, _>>()?;
     stage.finish();
@@ -304,7 +310,7 @@ impl Import<'_> {
         if numbering.series_count() > SERIES_MAX {
             return Err(ImportError::TooManySeries(numbering.series_count()));
         }
-        let spill = self.lake.dir().join("_staging").join("spill");
+        let spill = staging_dir(self.lake).join("spill");
         create_dirs(&spill).map_err(|source| io_error(&spill, source))?;
         let context = engine::session(self.request.memory_bytes, &spill)?;
         let stage = self.request.progress.stage("rolling up months", months.len() as u64, Unit::Items);

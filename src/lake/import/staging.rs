@@ -232,6 +232,14 @@ pub(crate) struct StagedRow {
     pub(crate) cost: Option<Exact>,
 }
 
+/// Removes what a dead import left in its staging area.
+pub(crate) fn clear(dir: &Path) -> Result<(), ImportError> {
+    match std::fs::remove_dir_all(dir) {
+        Err(source) if source.kind() != std::io::ErrorKind::NotFound => Err(io_error(dir, source)),
+        _ => Ok(()),
+    }
+}
+
 /// The spill files of an import.
 #[derive(Debug)]
 pub(crate) struct Staging {
@@ -254,11 +262,8 @@ pub(crate) struct StagedMonth {
 }
 
 impl Staging {
-    /// An empty staging area in `dir`, cleared of what a dead import left there.
+    /// An empty staging area in `dir`.
     pub(crate) fn create(dir: &Path) -> Result<Self, ImportError> {
-        if dir.exists() {
-            std::fs::remove_dir_all(dir).map_err(|source| io_error(dir, source))?;
-        }
         create_dirs(dir).map_err(|source| io_error(dir, source))?;
         Ok(Self {
             dir: dir.to_path_buf(),

@@ -99,16 +99,22 @@ pub(super) async fn risk(
             let mut meta = Meta::of(&portfolio).spoken_by(&model);
             meta.warn(doubts_about_cost(&portfolio));
             meta.warn(Warning::gaps(&portfolio, as_of - 29, as_of));
-            if as_of <= model.model.trained_through() {
-                meta.warn(Warning::new(
-                    "seen_in_training",
-                    format!("the model learnt from days up to {}; a score on an earlier day is no forecast", model.model.trained_through()),
-                ));
+            let learnt = learnt_through(&model);
+            if as_of < learnt {
+                let detail = format!("the model learnt from what happened up to {learnt}; a score on an earlier day is no forecast");
+                meta.warn(Warning::new("seen_in_training", detail));
             }
             let data = RiskAnswer::of(&Filter::default().cut(&portfolio), ix, as_of, standing, explanation);
             Ok(Envelope { data, meta })
         })
         .await
+}
+
+/// The last day that the labels of training read.
+fn learnt_through(model: &CurrentModel) -> Day {
+    let question = model.model.question();
+    let label_days = question.lead_days + question.horizon_days.get() + question.grace_days;
+    model.model.trained_through() + i32::try_from(label_days).unwrap_or(i32::MAX)
 }
 
 /// The day to stand on: the as-of day, or an earlier one with data.

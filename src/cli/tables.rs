@@ -1,0 +1,63 @@
+//! `churn-risk tables`.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use churn_risk::lake::Lake;
+use clap::Args;
+use comfy_table::{CellAlignment, Table, presets};
+
+#[derive(Debug, Args)]
+pub(crate) struct TablesArguments {
+    /// Folder of the tables that `import` wrote
+    #[arg(long, env = "CHURN_RISK_LAKE")]
+    lake: PathBuf,
+    /// The version to list; the newest where it is not given
+    #[arg(long)]
+    as_of_version: Option<u64>,
+    /// Read every page of every file, and fail where one is damaged
+    #[arg(long)]
+    read: bool,
+}
+
+#[expect(clippy::print_stdout, reason = "the list is the command's output")]
+pub(crate) fn run(arguments: &TablesArguments) -> anyhow::Result<ExitCode> {
+    let lake = Lake::open(&arguments.lake)?;
+    let Some(snapshot) = lake.snapshot(arguments.as_of_version)? else {
+        println!("version 0: nothing was imported yet");
+        return Ok(ExitCode::SUCCESS);
+    };
+    let mut tables = Table::new();
+    tables.load_style(presets::UTF8_FULL_CONDENSED);
+    tables.set_header(["table", "delta version", "files", "rows", "KiB"]);
+    for census in snapshot.census(arguments.read)? {
+        let delta_version = census.delta_version.map_or_else(|| "-".to_owned(), |version| version.to_string());
+        let kibibytes = census.bytes.div_ceil(1024).to_string();
+        tables.add_row([census.table.to_owned(), delta_version, census.files.to_string(), census.rows.to_string(), kibibytes]);
+    }
+    let mut imports = Table::new();
+    imports.load_style(presets::UTF8_FULL_CONDENSED);
+    imports.set_header(["version", "imported on", "rows kept", "refused", "first day", "last day", "files"]);
+    for record in lake.imports()? {
+        let day = |day: Option<churn_risk::domain::Day>| day.map_or_else(String::new, |day| day.to_string());
+        let files: Vec<&str> = record.files.iter().map(|file| file.name.as_str()).collect();
+        imports.add_row([
+            record.import_id.to_string(),
+            record.imported_on.to_string(),
+            record.rows_kept.to_string(),
+            record.rows_refused.to_string(),
+            day(record.first_day),
+            day(record.last_day),
+            files.join(", "),
+        ]);
+    }
+    for (table, numbers) in [(&mut tables, 1..5), (&mut imports, 2..4)] {
+        for column in numbers {
+            if let Some(column) = table.column_mut(column) {
+                column.set_cell_alignment(CellAlignment::Right);
+            }
+        }
+    }
+    println!("version {}\n{tables}\n{imports}", snapshot.version());
+    Ok(ExitCode::SUCCESS)
+}
