@@ -1,7 +1,7 @@
 //! What is in the tables already: the same files change nothing, a newer file restates whole
 //! days, a subscriptions file names what only usage knew.
 
-use std::collections::BTreeSet;
+use std::fs;
 
 use churn_risk::lake::Outcome;
 
@@ -165,17 +165,28 @@ fn days_without_any_row_are_listed_as_gaps_until_a_later_import_fills_them() {
 }
 
 #[test]
-fn a_hundred_and_some_imports_into_one_lake_all_stay_reachable() {
+fn many_imports_into_one_lake_all_stay_reachable_across_checkpoints_of_the_log() {
     let desk = Desk::new();
-    for number in 0..120_i64 {
-        let row = format!("s{},2026-0{}-{:02},C,h,{},\n", number % 7, 1 + number % 6, 1 + number % 28, number + 1);
-        let report = desk.accept(&[desk.usage("a.csv", &row)]);
-        assert_eq!(committed(&report).import_id, u64::try_from(number).expect("a count") + 1);
+    for number in 0..23_usize {
+        let row = format!("s{},2026-0{}-{:02},C,h,{},\n", number % 3, 1 + number % 2, 1 + number % 4, number + 1);
+        desk.accept(&[desk.usage("a.csv", &row)]);
+    }
+    for table in ["usage_daily", "imports"] {
+        let log = desk.lake().join(table).join("_delta_log");
+        for version in [9, 19] {
+            assert!(log.join(format!("{version:020}.checkpoint.parquet")).exists(), "{table} has no checkpoint at {version}");
+        }
     }
     let lake = churn_risk::lake::Lake::open(&desk.lake()).expect("a lake");
-    let versions: BTreeSet<u64> = lake.imports().expect("imports").iter().map(|record| record.import_id).collect();
-    assert_eq!(versions, (1..=120).collect());
-    assert_eq!(rows(&desk.lake(), Some(1)).usage.len(), 1);
-    assert_eq!(rows(&desk.lake(), Some(99)).usage.len(), 84, "one row each of 84 (subscription, day)");
-    assert_eq!(desk.rows().usage.len(), 84);
+    let versions: Vec<u64> = lake.imports().expect("imports").iter().map(|record| record.import_id).collect();
+    assert_eq!(versions, (1..=23).collect::<Vec<_>>());
+    // (subscription, day) repeats after 12 imports: the least common multiple of 3, 2 and 4.
+    for version in 1..=23_usize {
+        let rows = rows(&desk.lake(), Some(u64::try_from(version).expect("a count")));
+        assert_eq!(rows.usage.len(), version.min(12), "version {version}");
+    }
+    // A torn hint and a lost checkpoint cost nothing but time.
+    fs::write(desk.lake().join("imports/_delta_log/_last_checkpoint"), "{").expect("a file");
+    fs::remove_file(desk.lake().join("usage_daily/_delta_log/00000000000000000019.checkpoint.parquet")).expect("a file");
+    assert_eq!((desk.version(), desk.rows().usage.len()), (23, 12));
 }

