@@ -1,5 +1,6 @@
 //! The same rows give the same tables, in whatever form, order and spelling they come.
 
+use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 use crate::support::lakes::{Desk, Rows, USAGE_HEADER, committed, gzip, parquet, zstandard};
@@ -21,7 +22,7 @@ fn usage() -> String {
         let (month, day) = (4 + number % 3, 1 + number % 28);
         let (category, unit) = [("Storage", "1 GB/Month"), ("Compute", "1 Hour")][(number / 7) as usize % 2];
         let cost = if number % 5 == 0 { String::new() } else { format!("{}.{:04}", number % 11, number * 7) };
-        rows.push_str(&format!("{id},2026-{month:02}-{day:02},{category},{unit},{}.{number:03},{cost}\n", number % 9));
+        write!(rows, "{id},2026-{month:02}-{day:02},{category},{unit},{}.{number:03},{cost}\n", number % 9).expect("a text grows");
     }
     rows
 }

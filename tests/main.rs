@@ -1,6 +1,7 @@
 //! Every promise to a user, one module each, in one binary: `DataFusion` is linked once.
 #![expect(clippy::expect_used, clippy::panic, reason = "a test that cannot go on says so")]
 
+mod features_kernel;
 mod http_answers;
 mod http_at_risk;
 mod http_problems;
@@ -17,7 +18,13 @@ mod import_sums;
 mod metrics_by_hand;
 mod metrics_identities;
 mod metrics_oracle;
+mod model_files;
+mod model_registry;
 mod portfolio_cache;
+mod ranking;
 mod simulate;
 mod support;
 mod tidy;
+mod training_fit;
+mod training_flow;
+mod training_labels;

@@ -20,7 +20,7 @@ pub struct Args {
     #[arg(long, value_name = "DIR")]
     pub lake: PathBuf,
     /// Days that the as-of day stands back from the last usage day, where the feed restates them
-    #[arg(long, value_name = "DAYS", default_value_t = 0, value_parser = clap::value_parser!(u32).range(0..=365))]
+    #[arg(long, value_name = "DAYS", default_value_t = 0, value_parser = clap::value_parser!(u32).range(0..=365), hide = true)]
     pub settle_days: u32,
     /// What counts as leaving: a recorded deprovisioning, or falling silent
     #[arg(long, value_enum)]

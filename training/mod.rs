@@ -40,7 +40,7 @@ use crate::progress::{Progress, Unit};
 /// fit does not confirm itself.
 pub fn train<'a>(portfolio: &'a Portfolio, request: &TrainRequest, progress: Progress) -> Result<Trained<'a>, TrainError> {
     let days = split::days(portfolio, request)?;
-    let last_training_day = days.train.last().copied().ok_or(DaysError::NoUsage)?;
+    let last_training_day = days.train.last().copied().ok_or(DaysError::NoDays)?;
 
     let volume = VolumeScale::fit(portfolio, last_training_day);
     let kernel = Kernel::new(portfolio, &volume);

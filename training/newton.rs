@@ -148,10 +148,15 @@ impl Pass {
 
 /// One pass over all rows, by as many threads as the machine has.
 fn pass(x: &Matrix, churned: &[bool], alpha: f64, at: &[f64]) -> Pass {
+    let threads = std::thread::available_parallelism().map_or(1, NonZero::get);
+    pass_with(threads, x, churned, alpha, at)
+}
+
+fn pass_with(threads: usize, x: &Matrix, churned: &[bool], alpha: f64, at: &[f64]) -> Pass {
     let blocks = x.rows().div_ceil(BLOCK_ROWS);
     let chunk_rows = blocks.div_ceil(CHUNKS_MAX).max(1) * BLOCK_ROWS;
     let chunks = x.rows().div_ceil(chunk_rows);
-    let threads = std::thread::available_parallelism().map_or(1, NonZero::get).min(chunks);
+    let threads = threads.min(chunks);
     let next = AtomicUsize::new(0);
     let work = || {
         let mut room = Room::new(at.len());
@@ -197,14 +202,14 @@ struct Room {
     /// Log-odds, then residuals, of a block's rows.
     residual: Vec<f64>,
     /// Square root of each row's weight.
-    root: Vec<f64>,
+    weight_root: Vec<f64>,
     /// The block with each row times its root, a column of ones (times the root) last.
     weighted: Array2<f64>,
 }
 
 impl Room {
     fn new(width: usize) -> Self {
-        Self { residual: vec![0.0; BLOCK_ROWS], root: vec![0.0; BLOCK_ROWS], weighted: Array2::zeros((BLOCK_ROWS, width).f()) }
+        Self { residual: vec![0.0; BLOCK_ROWS], weight_root: vec![0.0; BLOCK_ROWS], weighted: Array2::zeros((BLOCK_ROWS, width).f()) }
     }
 }
 
@@ -221,14 +226,14 @@ fn sum_block(x: &Matrix, churned: &[bool], at: &[f64], from: usize, room: &mut R
     let rows = churned.len();
     let features = at.len() - 1;
     let residual = &mut room.residual[..rows];
-    let root = &mut room.root[..rows];
+    let weight_roots = &mut room.weight_root[..rows];
     residual.fill(at[features]);
     for (feature, weight) in at[..features].iter().enumerate() {
         for (log_odds, value) in residual.iter_mut().zip(&x.column(feature)[from..from + rows]) {
             *log_odds += weight * value;
         }
     }
-    for ((residual, root), churned) in residual.iter_mut().zip(root.iter_mut()).zip(churned) {
+    for ((residual, weight_root), churned) in residual.iter_mut().zip(weight_roots.iter_mut()).zip(churned) {
         // With e = exp(-|z|), all of loss, probability and weight come without overflow.
         let log_odds = *residual;
         let tail = (-log_odds.abs()).exp();
@@ -236,21 +241,21 @@ fn sum_block(x: &Matrix, churned: &[bool], at: &[f64], from: usize, room: &mut R
         let target = f64::from(u8::from(*churned));
         sum.loss += log_odds.max(0.0) - target * log_odds + tail.ln_1p();
         *residual = probability - target;
-        *root = tail.sqrt() / (1.0 + tail);
+        *weight_root = tail.sqrt() / (1.0 + tail);
     }
     let residuals = ArrayView1::from(&*residual);
     for feature in 0..features {
         let column = &x.column(feature)[from..from + rows];
         sum.gradient[feature] += ArrayView1::from(column).dot(&residuals);
         if let Some(weighted) = room.weighted.column_mut(feature).into_slice() {
-            for ((weighted, value), root) in weighted.iter_mut().zip(column).zip(&*root) {
-                *weighted = value * root;
+            for ((weighted, value), weight_root) in weighted.iter_mut().zip(column).zip(&*weight_roots) {
+                *weighted = value * weight_root;
             }
         }
     }
     sum.gradient[features] += residuals.sum();
     if let Some(weighted) = room.weighted.column_mut(features).into_slice() {
-        weighted[..rows].copy_from_slice(root);
+        weighted[..rows].copy_from_slice(weight_roots);
     }
     let weighted = room.weighted.slice_axis(Axis(0), Slice::from(..rows));
     general_mat_mul(1.0, &weighted.t(), &weighted, 1.0, &mut sum.gram);
@@ -278,5 +283,16 @@ mod tests {
         let x = Matrix::from_columns(4, 1, vec![-1.0, -0.5, 0.5, 1.0]).expect("4 x 1");
         let solution = solve(&x, &[false, false, true, true], 1.0).expect("the penalty bounds it");
         assert!(solution.coefficients[0] > 0.5 && solution.intercept.abs() < 1e-9);
+    }
+
+    #[test]
+    fn any_number_of_threads_gives_the_same_bits() {
+        let rows = 70 * BLOCK_ROWS + 17;
+        let value = |at: usize| ((at * 7919) % 10_007) as f64 / 10_007.0 - 0.5;
+        let x = Matrix::from_columns(rows, 3, (0..3 * rows).map(value).collect()).expect("three columns");
+        let churned: Vec<bool> = (0..rows).map(|row| row % 7 == 0).collect();
+        let [one, three] = [1, 3].map(|threads| pass_with(threads, &x, &churned, 1.0, &[0.3, -0.2, 0.1, -1.5]));
+        assert_eq!(one.loss.to_bits(), three.loss.to_bits());
+        assert_eq!((one.gradient, one.gram), (three.gradient, three.gram));
     }
 }

@@ -101,6 +101,6 @@ impl TrainError {
     /// Whether more data, and nothing else, would help.
     #[must_use]
     pub const fn is_too_little(&self) -> bool {
-        matches!(self, Self::TooLittle(_) | Self::Days(DaysError::TooShort { .. } | DaysError::NoUsage))
+        matches!(self, Self::TooLittle(_) | Self::Days(DaysError::TooShort { .. }))
     }
 }

@@ -31,12 +31,15 @@ pub enum DaysError {
     Day { text: String, source: DayError },
     #[error("the range `{0}` ends before it begins, or spans more than 30 years")]
     Length(String),
-    #[error("the training day {train} is known only with the data of {known}, which the first test day {test} must not precede")]
+    #[error("the label of the training day {train} is known on {known}, and the first test day {test} must come after that")]
     Overlap { train: Day, known: Day, test: Day },
-    #[error("the data run from {first} to {last}: too short for one training and one test day with labels of {label_days} days")]
-    TooShort { first: Day, last: Day, label_days: i32 },
-    #[error("there is no usage at all")]
-    NoUsage,
+    #[error(
+        "too little to train on: {days} days of usage (at least {minimum}: {HISTORY_DAYS} of history, \
+         and a training and a test label of {label_days} days that do not overlap)"
+    )]
+    TooShort { days: i32, minimum: i32, label_days: i32 },
+    #[error("no as-of days to train or to test on")]
+    NoDays,
 }
 
 /// `FROM..TO/STEP`: every STEP-th day from FROM on, up to and including TO.
@@ -97,14 +100,20 @@ pub(super) fn label_days(question: &Question) -> i32 {
 /// part would be read from days that the test part's features read.
 pub(super) fn days(portfolio: &Portfolio, request: &TrainRequest) -> Result<Days, DaysError> {
     let label_days = label_days(&request.question);
-    let (Some(first), Some(last)) = (portfolio.first_day(), portfolio.as_of()) else { return Err(DaysError::NoUsage) };
+    let too_short = |days| DaysError::TooShort { days, minimum: least_days(label_days), label_days };
+    let (Some(first), Some(last)) = (portfolio.first_day(), portfolio.as_of()) else { return Err(too_short(0)) };
     let days = match request.days {
         Some((train, test)) => Days { train: train.days(), test: test.days() },
-        None => chosen(first, last, label_days).ok_or(DaysError::TooShort { first, last, label_days })?,
+        None => chosen(first, last, label_days).ok_or_else(|| too_short(last - first + 1))?,
     };
-    let (Some(train), Some(test)) = (days.train.last(), days.test.first()) else { return Err(DaysError::NoUsage) };
+    let (Some(train), Some(test)) = (days.train.last(), days.test.first()) else { return Err(DaysError::NoDays) };
     let known = *train + label_days;
     if known >= *test { Err(DaysError::Overlap { train: *train, known, test: *test }) } else { Ok(days) }
+}
+
+/// Days of data from which on [`chosen`] finds a training and a test day.
+fn least_days(label_days: i32) -> i32 {
+    HISTORY_DAYS + (label_days / STEP_DAYS + 1) * STEP_DAYS + label_days
 }
 
 fn chosen(first: Day, last: Day, label_days: i32) -> Option<Days> {
@@ -142,6 +151,10 @@ mod tests {
         let days = chosen(day("2024-01-01"), day("2025-01-31"), 37).expect("long enough");
         assert_eq!(days.test.last(), Some(&(day("2025-01-31") - 37)));
         assert!(days.train.iter().all(|train| *train + 37 < days.test[0]) && days.train[0] >= day("2024-03-24"));
-        assert_eq!(chosen(day("2024-01-01"), day("2024-05-01"), 37), None);
+        for label_days in [7, 37, 97] {
+            let last = day("2024-01-01") + (least_days(label_days) - 1);
+            assert!(chosen(day("2024-01-01"), last, label_days).is_some());
+            assert_eq!(chosen(day("2024-01-01"), last - 1, label_days), None);
+        }
     }
 }

@@ -76,7 +76,9 @@ pub(crate) fn print(report: &ImportReport) {
     }
     match &report.outcome {
         Outcome::Committed(record) => {
-            println!("acked {}: {} rows are in the tables, version {}", record.import_id, record.rows_kept, record.import_id)
+            println!("{} rows are in the tables, on disk, as version {}", record.rows_kept, record.import_id);
+            // Alone on its line, for programs: from here on the import cannot be lost.
+            println!("acked {}", record.import_id);
         }
         Outcome::Unchanged { version } => println!("nothing to do: every file was imported before; the tables stay at version {version}"),
     }

@@ -155,13 +155,12 @@ impl Timeline {
                 continue;
             }
             let next = match event.kind {
-                EventKind::Created => State::Active,
                 EventKind::Renewed => {
                     self.renewals.push(event.on);
                     continue;
                 }
                 EventKind::Suspended | EventKind::Reactivated if cancel_out => continue,
-                EventKind::Reactivated => State::Active,
+                EventKind::Created | EventKind::Reactivated => State::Active,
                 EventKind::Suspended => State::Suspended,
                 EventKind::Ended => State::Ended,
             };
@@ -219,7 +218,7 @@ impl Timeline {
         self.changes.iter().enumerate().filter_map(|(at, change)| {
             let before = at.checked_sub(1).map_or(State::None, |previous| self.changes[previous].state);
             let left = matches!(before, State::Active | State::None) && change.state != State::Active;
-            left.then(|| Deprovisioning { on: change.on, to: change.state, reason: change.reason.as_deref() })
+            left.then_some(Deprovisioning { on: change.on, to: change.state, reason: change.reason.as_deref() })
         })
     }
 

@@ -10,6 +10,9 @@ use super::scale::VolumeScale;
 /// Days in reach, as a length.
 pub(super) const REACH: usize = REACH_DAYS as usize;
 
+/// Weeks in reach.
+const WEEKS: usize = REACH / 7;
+
 /// Bits of the ages `0..days`.
 pub(super) const fn ages(days: u32) -> u128 {
     if days >= 128 { u128::MAX } else { (1 << days) - 1 }
@@ -64,6 +67,9 @@ struct Part {
 pub(super) struct Aggregate {
     /// Volume by age.
     pub(super) volume: [f64; REACH],
+    /// Volume of the ages `7 w..7 w + 7`: every window is a number of such weeks, and sums of
+    /// weeks keep a silent window at exactly 0, which differences of running sums would not.
+    weeks: [f64; WEEKS],
     /// Bit `a` is set where age `a` is a usage day.
     pub(super) active: u128,
     /// Bit `a` is set where age `a` has a row.
@@ -78,7 +84,6 @@ pub(super) struct Aggregate {
 pub(super) struct Breadth {
     pub(super) recent: u32,
     pub(super) before: u32,
-    pub(super) all: u32,
     pub(super) silent: u32,
     pub(super) largest_share: f64,
     pub(super) entropy: f64,
@@ -88,6 +93,7 @@ impl Aggregate {
     pub(super) fn new(volumes: &Volumes) -> Self {
         Self {
             volume: [0.0; REACH],
+            weeks: [0.0; WEEKS],
             active: 0,
             touched: 0,
             parts: vec![Part::default(); volumes.categories],
@@ -98,12 +104,13 @@ impl Aggregate {
     /// Reads the rows of the 84 days up to `as_of`; `usage` may hold others.
     pub(super) fn fill(&mut self, usage: UsageRows<'_>, as_of: Day, volumes: &Volumes) {
         self.clear();
-        for row in usage.within(as_of - (REACH as i32 - 1), as_of).iter() {
+        for row in usage.within(as_of - (REACH_DAYS.cast_signed() - 1), as_of).iter() {
             let Some(age) = usize::try_from(as_of - row.on).ok().filter(|age| *age < REACH) else { continue };
             let series = usize::from(row.series.0);
             let used = row.quantity.0 > 0;
             let volume = volumes.of(&row);
             self.volume[age] += volume;
+            self.weeks[age / 7] += volume;
             self.touched |= 1 << age;
             self.active |= u128::from(used) << age;
             let category = volumes.category[series];
@@ -122,21 +129,16 @@ impl Aggregate {
             self.volume[self.touched.trailing_zeros() as usize] = 0.0;
             self.touched &= self.touched - 1;
         }
+        self.weeks = [0.0; WEEKS];
         self.active = 0;
         for category in self.seen.drain(..) {
             self.parts[usize::from(category)] = Part::default();
         }
     }
 
-    /// Sum of volume over the ages of `mask`.
-    pub(super) fn volume_of(&self, mask: u128) -> f64 {
-        let mut rest = self.touched & mask;
-        let mut sum = 0.0;
-        while rest != 0 {
-            sum += self.volume[rest.trailing_zeros() as usize];
-            rest &= rest - 1;
-        }
-        sum
+    /// Volume of the ages `from..to`, both multiples of 7.
+    pub(super) fn volume_of(&self, from: u32, to: u32) -> f64 {
+        self.weeks[from as usize / 7..to as usize / 7].iter().sum()
     }
 
     /// What the categories did. Parts are summed in the order of first appearance, which is
@@ -149,8 +151,7 @@ impl Aggregate {
             let [recent, before, older] = part.used;
             breadth.recent += u32::from(recent);
             breadth.before += u32::from(before);
-            breadth.all += u32::from(recent | before | older);
-            breadth.silent += u32::from(!recent & (before | older));
+            breadth.silent += u32::from(!recent && (before || older));
             total += part.volume.max(0.0);
             largest = largest.max(part.volume);
         }

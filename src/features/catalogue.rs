@@ -3,73 +3,15 @@
 //! Absent on purpose: the arithmetic, which is in the kernel. A model file names the hash of
 //! this list and is refused on another, so a changed formula needs a changed text here.
 
-use serde::Serialize;
 use sha2::{Digest, Sha256};
+
+use super::feature::{Family, Feature, Scale, Unit};
 
 /// The windows, in days that end on the as-of day.
 pub const WINDOWS: [u32; 5] = [7, 14, 28, 56, 84];
 
 /// Days that the kernel reads for everything but recency and life: the longest window.
 pub const REACH_DAYS: u32 = 84;
-
-/// What a feature is about.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Family {
-    Level,
-    Recency,
-    Trend,
-    Variability,
-    Breadth,
-    Life,
-}
-
-/// In what a feature's value is counted.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Unit {
-    Days,
-    /// Volume a day (see [`super::VolumeScale`]).
-    VolumePerDay,
-    /// A fraction in 0..=1.
-    Share,
-    /// A difference of two shares, in -1..=1.
-    ShareChange,
-    /// The natural logarithm of a ratio.
-    LogRatio,
-    /// A plain number.
-    Number,
-    Count,
-    /// 0 or 1.
-    Flag,
-}
-
-/// How a value is bent before it is clipped and standardised.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Scale {
-    Straight,
-    /// `sign(x) ln(1 + |x|)`: for what spans orders of magnitude.
-    SignedLog,
-}
-
-/// One feature.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-pub struct Feature {
-    pub name: &'static str,
-    pub family: Family,
-    pub unit: Unit,
-    /// Length of the window that ends on the as-of day; none where the whole life counts.
-    pub window_days: Option<u32>,
-    pub scale: Scale,
-    /// The formula in words. Days are known days: feed gaps and days before creation are none.
-    pub formula: &'static str,
-    /// For a reader, where the value is at or above the typical one. `{value}` and `{typical}`
-    /// stand for both, written in the feature's unit.
-    pub sentence: &'static str,
-    /// The same where the value is below the typical one.
-    pub sentence_below: &'static str,
-}
 
 /// Number of features, the width of every row.
 pub const FEATURE_COUNT: usize = FEATURES.len();
@@ -116,47 +58,13 @@ const fn same(a: &str, b: &str) -> bool {
     true
 }
 
-impl Feature {
-    /// The value in this feature's unit, for a reader: `19`, `43 %`, `0.4 times`.
-    #[must_use]
-    pub fn show(&self, value: f64) -> String {
-        match self.unit {
-            Unit::Days | Unit::Count | Unit::Flag => plain(value.round()),
-            Unit::VolumePerDay | Unit::Number => plain(value),
-            Unit::Share => format!("{:.0} %", value * 100.0),
-            Unit::ShareChange => format!("{:+.0} points", value * 100.0),
-            Unit::LogRatio => format!("{} times", plain(value.exp())),
-        }
-    }
-
-    /// One plain sentence on `value` beside what is `typical` in the portfolio.
-    #[must_use]
-    pub fn tell(&self, value: f64, typical: f64) -> String {
-        let template = if value >= typical { self.sentence } else { self.sentence_below };
-        template.replace("{value}", &self.show(value)).replace("{typical}", &self.show(typical))
-    }
-}
-
-/// Three significant digits, no exponent, no trailing zeros; `-0` is `0`.
-fn plain(value: f64) -> String {
-    let digits: usize = match value.abs() {
-        size if size >= 100.0 => 0,
-        size if size >= 10.0 => 1,
-        size if size >= 1.0 => 2,
-        _ => 3,
-    };
-    let text = format!("{value:.digits$}");
-    let text = if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.') } else { &text };
-    if text == "-0" { "0".to_owned() } else { text.to_owned() }
-}
-
 const fn volume(name: &'static str, window: u32, formula: &'static str, sentence: &'static str, below: &'static str) -> Feature {
     Feature {
         name,
         family: Family::Level,
         unit: Unit::VolumePerDay,
         window_days: Some(window),
-        scale: Scale::SignedLog,
+        scale: Scale::SignedLog { times: 1 },
         formula,
         sentence,
         sentence_below: below,
@@ -169,7 +77,7 @@ const fn share(name: &'static str, window: u32, formula: &'static str, sentence:
         family: Family::Level,
         unit: Unit::Share,
         window_days: Some(window),
-        scale: Scale::Straight,
+        scale: Scale::SignedLog { times: window },
         formula,
         sentence,
         sentence_below: below,
@@ -249,14 +157,24 @@ pub const FEATURES: &[Feature] = &[
         "used on only {value} of the last 84 days; typical is {typical}",
     ),
     Feature {
+        name: "usage_days_life",
+        family: Family::Level,
+        unit: Unit::Days,
+        window_days: None,
+        scale: Scale::SignedLog { times: 1 },
+        formula: "usage days up to the as-of day",
+        sentence: "used on {value} days so far; typical is {typical}",
+        sentence_below: "used on only {value} days so far; typical is {typical}",
+    },
+    Feature {
         name: "days_since_usage",
         family: Family::Recency,
         unit: Unit::Days,
         window_days: None,
-        scale: Scale::SignedLog,
+        scale: Scale::SignedLog { times: 1 },
         formula: "known days after the last usage day; after the day before creation where there is none",
-        sentence: "no usage for {value} days; most subscriptions were used in the last {typical}",
-        sentence_below: "last used {value} days ago; most subscriptions were used in the last {typical}",
+        sentence: "no usage for {value} days; most subscriptions were used in the last {within}",
+        sentence_below: "last used {value} days ago; most subscriptions were used in the last {within}",
     },
     Feature {
         name: "silence_against_usual",
@@ -274,7 +192,7 @@ pub const FEATURES: &[Feature] = &[
         family: Family::Recency,
         unit: Unit::Number,
         window_days: Some(84),
-        scale: Scale::SignedLog,
+        scale: Scale::SignedLog { times: 1 },
         formula: "-days_since_usage ln(1 - (usage days of the last 84 days + 0.5) / (known days among them + 1))",
         sentence: "a silence this long is unusual for how often it is used (surprise {value}; typical is {typical})",
         sentence_below: "a silence this long is usual for how often it is used (surprise {value}; typical is {typical})",
@@ -331,6 +249,16 @@ pub const FEATURES: &[Feature] = &[
         sentence_below: "days of use moved by only {value} from the 28 days before to the last 28; typical is {typical}",
     },
     Feature {
+        name: "activity_against_life",
+        family: Family::Trend,
+        unit: Unit::LogRatio,
+        window_days: Some(28),
+        scale: Scale::Straight,
+        formula: "ln((active_share_28 + 0.01) / (usage_days_life over known days since its first day + 0.01))",
+        sentence: "used {value} as often in the last 28 days as in its whole life; typical is {typical}",
+        sentence_below: "used only {value} as often in the last 28 days as in its whole life; typical is {typical}",
+    },
+    Feature {
         name: "last_7_of_best_7",
         family: Family::Trend,
         unit: Unit::Share,
@@ -371,31 +299,21 @@ pub const FEATURES: &[Feature] = &[
         sentence_below: "usage falls behind over the last 84 days (slope {value}; typical is {typical})",
     },
     Feature {
-        name: "variation_28",
-        family: Family::Variability,
-        unit: Unit::Number,
-        window_days: Some(28),
-        scale: Scale::Straight,
-        formula: "standard deviation over mean of the volume of the known days of the last 28; 0 where the mean is not positive",
-        sentence: "usage varies much from day to day (variation {value} over 28 days; typical is {typical})",
-        sentence_below: "usage varies little from day to day (variation {value} over 28 days; typical is {typical})",
-    },
-    Feature {
         name: "variation_84",
         family: Family::Variability,
         unit: Unit::Number,
         window_days: Some(84),
         scale: Scale::Straight,
-        formula: "as variation_28 over the last 84 days",
-        sentence: "usage varies much from day to day (variation {value} over 84 days; typical is {typical})",
-        sentence_below: "usage varies little from day to day (variation {value} over 84 days; typical is {typical})",
+        formula: "standard deviation over mean of the day's volume over the usage days of the last 84; 0 where the mean is not positive",
+        sentence: "days of use differ much from each other (variation {value} over 84 days; typical is {typical})",
+        sentence_below: "days of use differ little from each other (variation {value} over 84 days; typical is {typical})",
     },
     Feature {
         name: "longest_silence_84",
         family: Family::Variability,
         unit: Unit::Days,
         window_days: Some(84),
-        scale: Scale::SignedLog,
+        scale: Scale::SignedLog { times: 1 },
         formula: "most consecutive known days without usage among the last 84",
         sentence: "its longest silence in 84 days was {value} days; typical is {typical}",
         sentence_below: "its longest silence in 84 days was only {value} days; typical is {typical}",
@@ -415,20 +333,10 @@ pub const FEATURES: &[Feature] = &[
         family: Family::Breadth,
         unit: Unit::Count,
         window_days: Some(28),
-        scale: Scale::SignedLog,
+        scale: Scale::SignedLog { times: 1 },
         formula: "categories with usage in the last 28 days",
         sentence: "{value} categories used in 28 days; typical is {typical}",
         sentence_below: "only {value} categories used in 28 days; typical is {typical}",
-    },
-    Feature {
-        name: "categories_84",
-        family: Family::Breadth,
-        unit: Unit::Count,
-        window_days: Some(84),
-        scale: Scale::SignedLog,
-        formula: "categories with usage in the last 84 days",
-        sentence: "{value} categories used in 84 days; typical is {typical}",
-        sentence_below: "only {value} categories used in 84 days; typical is {typical}",
     },
     Feature {
         name: "categories_change_28",
@@ -445,7 +353,7 @@ pub const FEATURES: &[Feature] = &[
         family: Family::Breadth,
         unit: Unit::Count,
         window_days: Some(84),
-        scale: Scale::SignedLog,
+        scale: Scale::SignedLog { times: 1 },
         formula: "categories with usage in the last 84 days and none in the last 28",
         sentence: "{value} categories have gone silent for 28 days; typical is {typical}",
         sentence_below: "only {value} categories have gone silent for 28 days; typical is {typical}",
@@ -475,7 +383,7 @@ pub const FEATURES: &[Feature] = &[
         family: Family::Life,
         unit: Unit::Days,
         window_days: None,
-        scale: Scale::SignedLog,
+        scale: Scale::SignedLog { times: 1 },
         formula: "days from creation, or the first usage day where that is earlier, to the as-of day",
         sentence: "a customer's subscription for {value} days; typical is {typical}",
         sentence_below: "a customer's subscription for only {value} days; typical is {typical}",
@@ -495,7 +403,7 @@ pub const FEATURES: &[Feature] = &[
         family: Family::Life,
         unit: Unit::Days,
         window_days: None,
-        scale: Scale::SignedLog,
+        scale: Scale::SignedLog { times: 1 },
         formula: "days from the as-of day to the last renewal plus the length of the term before it, at least 0; 0 before the first renewal",
         sentence: "{value} days to the end of the term; typical is {typical}",
         sentence_below: "only {value} days to the end of the term; typical is {typical}",
@@ -515,7 +423,7 @@ pub const FEATURES: &[Feature] = &[
         family: Family::Life,
         unit: Unit::Days,
         window_days: None,
-        scale: Scale::SignedLog,
+        scale: Scale::SignedLog { times: 1 },
         formula: "days since the last renewal; tenure_days before the first",
         sentence: "{value} days since the last renewal; typical is {typical}",
         sentence_below: "only {value} days since the last renewal; typical is {typical}",
@@ -525,7 +433,7 @@ pub const FEATURES: &[Feature] = &[
         family: Family::Life,
         unit: Unit::Count,
         window_days: None,
-        scale: Scale::SignedLog,
+        scale: Scale::SignedLog { times: 1 },
         formula: "times it was suspended, up to the as-of day",
         sentence: "suspended {value} times before; typical is {typical}",
         sentence_below: "suspended only {value} times before; typical is {typical}",
@@ -544,13 +452,5 @@ mod tests {
                 assert!(feature.unit == Unit::Flag || feature.name == "has_term" || sentence.contains("{value}"), "{}", feature.name);
             }
         }
-    }
-
-    #[test]
-    fn a_factor_reads_as_one_plain_sentence() {
-        let feature = &FEATURES[index("days_since_usage")];
-        assert_eq!(feature.tell(19.0, 2.0), "no usage for 19 days; most subscriptions were used in the last 2");
-        assert_eq!(FEATURES[index("active_share_28")].tell(0.25, 0.9), "used on only 25 % of the last 28 days; typical is 90 %");
-        assert_eq!(FEATURES[index("volume_trend_7")].show(0.4_f64.ln()), "0.4 times");
     }
 }

@@ -17,11 +17,16 @@ const ACTIVE_SHARE: [usize; 5] =
 const VOLUME_TREND: [(usize, u32); 3] = [(index("volume_trend_7"), 7), (index("volume_trend_14"), 14), (index("volume_trend_28"), 28)];
 const ACTIVITY_CHANGE: [(usize, u32); 2] = [(index("activity_change_14"), 14), (index("activity_change_28"), 28)];
 const SLOPE: [(usize, u32); 3] = [(index("volume_slope_28"), 28), (index("volume_slope_56"), 56), (index("volume_slope_84"), 84)];
-const VARIATION: [(usize, u32); 2] = [(index("variation_28"), 28), (index("variation_84"), 84)];
 
 /// Part of its own usual volume that is added to both sides of a ratio of windows, so that a
 /// silent window gives a large number and not an infinite one: ln(1/20) is -3.
 const TREND_FLOOR: f64 = 0.05;
+
+/// Added to both rates of use whose ratio is taken: one day in a hundred.
+const RATE_FLOOR: f64 = 0.01;
+
+/// The reach, for arithmetic on days.
+const REACH_DAYS_SIGNED: i32 = REACH_DAYS.cast_signed();
 
 /// One row: a value for each feature of the catalogue, all finite. Only the kernel makes one.
 #[derive(Debug, Clone, PartialEq)]
@@ -66,7 +71,7 @@ impl Kernel {
     pub fn at(&self, as_of: Day) -> AsOf<'_> {
         let mut known = 0_u128;
         let mut weekend = 0_u128;
-        for (age, bit) in (0..REACH as i32).map(|age| (age, 1_u128 << age)) {
+        for (age, bit) in (0..REACH_DAYS_SIGNED).map(|age| (age, 1_u128 << age)) {
             if self.feed.is_known(as_of - age) {
                 known |= bit;
             }
@@ -74,7 +79,7 @@ impl Kernel {
                 weekend |= bit;
             }
         }
-        AsOf { kernel: self, as_of, known, weekend, aggregate: Aggregate::new(&self.volumes) }
+        AsOf { kernel: self, day: as_of, known, weekend, aggregate: Aggregate::new(&self.volumes) }
     }
 }
 
@@ -82,7 +87,7 @@ impl Kernel {
 #[derive(Debug, Clone)]
 pub struct AsOf<'k> {
     kernel: &'k Kernel,
-    as_of: Day,
+    day: Day,
     /// Bit `a` is set where the day `a` days before the as-of day is a known day.
     known: u128,
     weekend: u128,
@@ -93,13 +98,14 @@ impl AsOf<'_> {
     /// The row of one subscription. Nothing dated after the as-of day is read.
     #[must_use]
     pub fn features(&mut self, history: &History<'_>) -> FeatureVector {
-        self.aggregate.fill(history.usage, self.as_of, &self.kernel.volumes);
+        self.aggregate.fill(history.usage, self.day, &self.kernel.volumes);
         let mut row = [0.0; FEATURE_COUNT];
-        let since = history.since(self.as_of);
-        let tenure = self.as_of - since;
+        let since = history.since(self.day);
+        let tenure = self.day - since;
         // Days in reach that are known and not before the subscription's first.
         let known = self.known & ages(u32::try_from(tenure + 1).unwrap_or(0));
         self.level(known, &mut row);
+        self.whole_life(history, since, &mut row);
         self.recency(history, since, known, &mut row);
         self.trend(known, &mut row);
         self.variability(known, &mut row);
@@ -110,19 +116,25 @@ impl AsOf<'_> {
 
     fn level(&self, known: u128, row: &mut [f64; FEATURE_COUNT]) {
         for (at, window) in WINDOWS.into_iter().enumerate() {
-            row[VOLUME[at]] = per_day(self.aggregate.volume_of(ages(window)), known & ages(window));
+            row[VOLUME[at]] = per_day(self.aggregate.volume_of(0, window), known & ages(window));
             row[ACTIVE_SHARE[at]] = share(self.aggregate.active, known & ages(window));
         }
     }
 
+    /// Use over the whole life: rows before the reach are counted by day, those in it are bits.
+    fn whole_life(&self, history: &History<'_>, since: Day, row: &mut [f64; FEATURE_COUNT]) {
+        let earlier = history.usage.within(since, self.day - REACH_DAYS_SIGNED);
+        let days = f64::from(usage_days(earlier) + self.aggregate.active.count_ones());
+        let known_days = f64::from(self.kernel.feed.count(since, self.day).max(1));
+        row[const { index("usage_days_life") }] = days;
+        row[const { index("activity_against_life") }] = ((row[ACTIVE_SHARE[2]] + RATE_FLOOR) / (days / known_days + RATE_FLOOR)).ln();
+    }
+
     fn recency(&self, history: &History<'_>, since: Day, known: u128, row: &mut [f64; FEATURE_COUNT]) {
         let active = self.aggregate.active;
-        let last_used = if active == 0 {
-            history.last_used(self.as_of)
-        } else {
-            i32::try_from(active.trailing_zeros()).ok().map(|age| self.as_of - age)
-        };
-        let silence = f64::from(self.kernel.feed.count(last_used.map_or(since, |day| day + 1), self.as_of));
+        let last_used =
+            if active == 0 { history.last_used(self.day) } else { i32::try_from(active.trailing_zeros()).ok().map(|age| self.day - age) };
+        let silence = f64::from(self.kernel.feed.count(last_used.map_or(since, |day| day + 1), self.day));
         let days_of_use = f64::from(active.count_ones());
         let known_days = f64::from(known.count_ones());
         let usual_gap = if active.count_ones() >= 2 {
@@ -143,8 +155,9 @@ impl AsOf<'_> {
         for (at, days) in VOLUME_TREND {
             let (recent, before) = (ages(days), ages(2 * days) & !ages(days));
             if known & recent != 0 && known & before != 0 && floor > 0.0 {
-                let mean = |mask: u128| per_day(self.aggregate.volume_of(mask), known & mask).max(0.0) + floor;
-                row[at] = (mean(recent) / mean(before)).ln();
+                let recent = per_day(self.aggregate.volume_of(0, days), known & recent).max(0.0) + floor;
+                let before = per_day(self.aggregate.volume_of(days, 2 * days), known & before).max(0.0) + floor;
+                row[at] = (recent / before).ln();
             }
         }
         for (at, days) in ACTIVITY_CHANGE {
@@ -206,20 +219,18 @@ impl AsOf<'_> {
     }
 
     fn variability(&self, known: u128, row: &mut [f64; FEATURE_COUNT]) {
-        for (at, days) in VARIATION {
-            let n = f64::from((known & ages(days)).count_ones());
-            let mut rest = self.aggregate.touched & ages(days);
-            let (mut sum, mut squares) = (0.0, 0.0);
-            while rest != 0 {
-                let volume = self.aggregate.volume[rest.trailing_zeros() as usize];
-                rest &= rest - 1;
-                sum += volume;
-                squares += volume * volume;
-            }
-            if n > 0.0 && sum > 0.0 {
-                let mean = sum / n;
-                row[at] = (squares / n - mean * mean).max(0.0).sqrt() / mean;
-            }
+        let mut rest = self.aggregate.active;
+        let n = f64::from(rest.count_ones());
+        let (mut sum, mut squares) = (0.0, 0.0);
+        while rest != 0 {
+            let volume = self.aggregate.volume[rest.trailing_zeros() as usize];
+            rest &= rest - 1;
+            sum += volume;
+            squares += volume * volume;
+        }
+        if sum > 0.0 {
+            let mean = sum / n;
+            row[const { index("variation_84") }] = (squares / n - mean * mean).max(0.0).sqrt() / mean;
         }
         row[const { index("longest_silence_84") }] = f64::from(longest_run(known, self.aggregate.active));
         let active = self.aggregate.active;
@@ -229,7 +240,6 @@ impl AsOf<'_> {
     fn breadth(&self, row: &mut [f64; FEATURE_COUNT]) {
         let breadth = self.aggregate.breadth();
         row[const { index("categories_28") }] = f64::from(breadth.recent);
-        row[const { index("categories_84") }] = f64::from(breadth.all);
         row[const { index("categories_change_28") }] = f64::from(breadth.recent) - f64::from(breadth.before);
         row[const { index("categories_silent") }] = f64::from(breadth.silent);
         row[const { index("largest_share_84") }] = breadth.largest_share;
@@ -238,21 +248,32 @@ impl AsOf<'_> {
 
     fn life(&self, history: &History<'_>, tenure: i32, row: &mut [f64; FEATURE_COUNT]) {
         row[const { index("tenure_days") }] = f64::from(tenure);
-        row[const { index("young") }] = f64::from(u8::from(tenure < REACH_DAYS as i32));
+        row[const { index("young") }] = f64::from(u8::from(tenure < REACH_DAYS_SIGNED));
         row[const { index("days_since_renewal") }] = f64::from(tenure);
         let renewals = history.life.renewals();
-        let renewals = &renewals[..renewals.partition_point(|day| *day <= self.as_of)];
+        let renewals = &renewals[..renewals.partition_point(|day| *day <= self.day)];
         if let Some((last, earlier)) = renewals.split_last() {
             // The term before the last renewal began with the renewal before it, or with the life.
             let term_began = earlier.last().copied().or(history.life.created()).unwrap_or(*last);
-            row[const { index("days_to_term_end") }] = f64::from((*last + (*last - term_began) - self.as_of).max(0));
+            row[const { index("days_to_term_end") }] = f64::from((*last + (*last - term_began) - self.day).max(0));
             row[const { index("has_term") }] = 1.0;
-            row[const { index("days_since_renewal") }] = f64::from(self.as_of - *last);
+            row[const { index("days_since_renewal") }] = f64::from(self.day - *last);
         }
-        let changes = history.life.changes().iter().take_while(|change| change.on <= self.as_of);
+        let changes = history.life.changes().iter().take_while(|change| change.on <= self.day);
         let suspensions = changes.filter(|change| change.state == State::Suspended).count();
         row[const { index("earlier_suspensions") }] = suspensions as f64;
     }
+}
+
+/// Days with a quantity above 0 among rows in day order.
+fn usage_days(rows: UsageRows<'_>) -> u32 {
+    let mut last = None;
+    let mut days = 0;
+    for row in rows.iter().filter(|row| row.quantity.0 > 0) {
+        days += u32::from(last != Some(row.on));
+        last = Some(row.on);
+    }
+    days
 }
 
 /// A sum over the days of a mask; 0 where there are none.

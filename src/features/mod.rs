@@ -8,11 +8,13 @@
 
 mod aggregate;
 pub mod catalogue;
+mod feature;
 mod history;
 mod kernel;
 mod scale;
 
-pub use catalogue::{FEATURE_COUNT, FEATURES, Family, Feature, Scale, Unit};
+pub use catalogue::{FEATURE_COUNT, FEATURES};
+pub use feature::{Family, Feature, Scale, Unit};
 pub use history::{FeedDays, History};
 pub use kernel::{AsOf, FeatureVector, Kernel};
 pub use scale::{ScaleError, SeriesScale, VolumeScale};

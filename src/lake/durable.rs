@@ -62,10 +62,11 @@ fn parent_of(path: &FsPath) -> &FsPath {
     path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(FsPath::new("."))
 }
 
-/// A name beside `path` that no reader takes for a file of the table.
+/// A name beside `path` that no reader takes for a file of the table. One writer at a time
+/// holds the lease, so two never meet under it.
 fn staging_path(path: &FsPath) -> PathBuf {
     let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-    path.with_file_name(format!(".{name}.{}.tmp", std::process::id()))
+    path.with_file_name(format!(".{name}.tmp"))
 }
 
 fn write_synced(path: &FsPath, write: impl FnOnce(&mut File) -> io::Result<()>) -> io::Result<()> {

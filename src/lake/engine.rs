@@ -78,7 +78,7 @@ const fn pack(subscription: u32, day_of_month: i32, series: u32) -> i64 {
 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "the masks leave 32, 5 and 16 bits")]
 const fn unpack(key: i64) -> (i32, i32, i32) {
     let day = (key >> SERIES_BITS) & ((1 << DAY_BITS) - 1);
-    ((key >> (DAY_BITS + SERIES_BITS)) as u32 as i32, day as i32, (key & ((1 << SERIES_BITS) - 1)) as i32)
+    (((key >> (DAY_BITS + SERIES_BITS)) as u32).cast_signed(), day as i32, (key & ((1 << SERIES_BITS) - 1)) as i32)
 }
 
 /// What came of one month.

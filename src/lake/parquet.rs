@@ -175,27 +175,27 @@ impl Columns {
         self.batch.column_by_name(name).ok_or_else(|| ArrowError::SchemaError(format!("no column `{name}`")).into())
     }
 
-    fn wrong_type(&self, name: &str) -> LakeError {
+    fn wrong_type(name: &str) -> LakeError {
         ArrowError::SchemaError(format!("column `{name}` has another type")).into()
     }
 
     pub(crate) fn text(&self, name: &str, row: usize) -> Result<Option<String>, LakeError> {
-        let column = self.column(name)?.as_string_opt::<i32>().ok_or_else(|| self.wrong_type(name))?;
+        let column = self.column(name)?.as_string_opt::<i32>().ok_or_else(|| Self::wrong_type(name))?;
         Ok(column.is_valid(row).then(|| column.value(row).to_owned()))
     }
 
     pub(crate) fn day(&self, name: &str, row: usize) -> Result<Option<Day>, LakeError> {
-        let column = self.column(name)?.as_primitive_opt::<Date32Type>().ok_or_else(|| self.wrong_type(name))?;
+        let column = self.column(name)?.as_primitive_opt::<Date32Type>().ok_or_else(|| Self::wrong_type(name))?;
         Ok(column.is_valid(row).then(|| Day::from_epoch_days(column.value(row))))
     }
 
     pub(crate) fn flag(&self, name: &str, row: usize) -> Result<Option<bool>, LakeError> {
-        let column = self.column(name)?.as_boolean_opt().ok_or_else(|| self.wrong_type(name))?;
+        let column = self.column(name)?.as_boolean_opt().ok_or_else(|| Self::wrong_type(name))?;
         Ok(column.is_valid(row).then(|| column.value(row)))
     }
 
     pub(crate) fn long(&self, name: &str, row: usize) -> Result<i64, LakeError> {
-        let column = self.column(name)?.as_primitive_opt::<Int64Type>().ok_or_else(|| self.wrong_type(name))?;
+        let column = self.column(name)?.as_primitive_opt::<Int64Type>().ok_or_else(|| Self::wrong_type(name))?;
         Ok(column.value(row))
     }
 }

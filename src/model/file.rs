@@ -28,7 +28,7 @@ pub const MODEL_MAX_BYTES: usize = 16 << 20;
 /// feature, few enough to score in microseconds at load.
 pub const PROBES_MAX: usize = 32;
 
-/// Largest difference of a probe's risk to the stored one. exp() may differ in the last bits
+/// Largest difference of a probe's risk to the stored one. The exponential may differ in the last bits
 /// between platforms; a changed number in the model moves some probe by far more.
 const PROBE_TOLERANCE: f64 = 1e-9;
 
@@ -83,7 +83,8 @@ struct StoredProbe {
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 struct StoredColumn {
-    signed_log: bool,
+    /// 0 for a straight scale.
+    log_times: u32,
     low: f64,
     high: f64,
     mean: f64,
@@ -156,7 +157,8 @@ pub fn version_of(trained_through: Day, payload: &[u8]) -> String {
 /// Lower-case hexadecimal digits.
 #[must_use]
 pub fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    let digit = |value: u8| char::from_digit(u32::from(value), 16).unwrap_or('0');
+    bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()
 }
 
 /// Puts the envelope around a payload.
@@ -266,7 +268,10 @@ impl StoredModel {
 impl StoredColumn {
     fn of(column: &Column) -> Self {
         Self {
-            signed_log: column.scale == Scale::SignedLog,
+            log_times: match column.scale {
+                Scale::Straight => 0,
+                Scale::SignedLog { times } => times,
+            },
             low: column.low,
             high: column.high,
             mean: column.mean,
@@ -289,7 +294,7 @@ impl StoredColumn {
             return Err(RefusedModel::Bounds { feature: feature.to_owned(), low: self.low, high: self.high });
         }
         Ok(Column {
-            scale: if self.signed_log { Scale::SignedLog } else { Scale::Straight },
+            scale: if self.log_times == 0 { Scale::Straight } else { Scale::SignedLog { times: self.log_times } },
             low: self.low,
             high: self.high,
             mean: self.mean,
@@ -323,4 +328,49 @@ fn check_probes(model: &ChurnModel, probes: &[StoredProbe]) -> Result<(), Refuse
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What `tests/golden/model-format-1.bin` holds. Both were written once; a program that
+    /// reads format 1 reads these numbers from those bytes.
+    fn golden() -> StoredModel {
+        let column = |log_times: u32, coefficient: f64| StoredColumn {
+            log_times,
+            low: -0.5,
+            high: 4.25,
+            mean: 1.125,
+            deviation: 0.75,
+            coefficient,
+            typical: 2.0,
+        };
+        StoredModel {
+            catalogue_sha256: [7; 32],
+            silence: true,
+            churn_reasons: vec!["cancelled".to_owned(), "nonpayment".to_owned()],
+            horizon_days: 30,
+            lead_days: 3,
+            grace_days: 7,
+            active_window_days: Some(28),
+            min_age_days: 14,
+            trained_through: 20_000,
+            volume: Some(vec![SeriesScale { category: "Storage".to_owned(), unit: "GB".to_owned(), median: 12.5 }]),
+            columns: vec![column(28, 1.5), column(0, -0.25)],
+            intercept: -2.0,
+            medium_from: 0.125,
+            high_from: 0.5,
+            probes: vec![StoredProbe { values: vec![19.0, 0.25], risk: 0.625 }],
+        }
+    }
+
+    #[test]
+    fn a_file_of_format_1_still_gives_the_numbers_that_were_put_into_it() {
+        let bytes = include_bytes!("../../tests/golden/model-format-1.bin");
+        let payload = open(bytes).expect("the envelope of format 1");
+        assert_eq!(from_payload(payload).expect("the payload of format 1"), golden());
+        assert_eq!(seal(&to_payload(&golden()).expect("plain data")), bytes);
+        assert!(matches!(decode(bytes), Err(RefusedModel::OtherCatalogue { .. })));
+    }
 }

@@ -47,8 +47,8 @@ pub struct Question {
     pub grace_days: u32,
     /// Only subscriptions with a usage day in the last so many days; none for no such bound.
     pub active_window_days: Option<u32>,
-    /// Only subscriptions whose first use (or creation, where there is no use yet) lies at
-    /// least so many days back.
+    /// Only subscriptions whose first usage day lies at least so many days back; 0 for no such
+    /// bound, so that one that was never used counts too.
     pub min_age_days: u32,
 }
 
@@ -86,7 +86,7 @@ impl Column {
 pub fn scaled(scale: Scale, value: f64) -> f64 {
     match scale {
         Scale::Straight => value,
-        Scale::SignedLog => value.signum() * value.abs().ln_1p(),
+        Scale::SignedLog { times } => value.signum() * (f64::from(times) * value.abs()).ln_1p(),
     }
 }
 

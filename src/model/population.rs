@@ -7,9 +7,9 @@ use crate::features::History;
 /// Why a subscription is not among those that the question is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Outside {
-    /// Its first use (its creation, where there is none yet) is less than the least age ago.
+    /// Its first use is less than the least age ago.
     Younger { days: u32, least_days: u32 },
-    /// No usage day at all, where one in the active window is asked for.
+    /// No usage day at all, where a first or a recent one is asked for.
     NeverUsed,
     /// The last usage day is before the active window.
     Silent { days: u32, window_days: u32 },
@@ -22,7 +22,7 @@ impl Question {
     /// Why it is not: too young, never used, silent already.
     pub fn admits(&self, history: &History<'_>, as_of: Day) -> Result<(), Outside> {
         if self.min_age_days > 0 {
-            let begin = history.first_used(as_of).or(history.created(as_of)).unwrap_or(as_of);
+            let begin = history.first_used(as_of).ok_or(Outside::NeverUsed)?;
             let days = u32::try_from(as_of - begin).unwrap_or(0);
             if days < self.min_age_days {
                 return Err(Outside::Younger { days, least_days: self.min_age_days });

@@ -51,7 +51,10 @@ pub(super) fn expand(paths: &[PathBuf]) -> Result<(Vec<PathBuf>, Vec<PathBuf>), 
             let found = glob::glob(&pattern).map_err(|error| ImportError::Pattern { pattern: pattern.to_string(), reason: error.msg })?;
             let before = files.len();
             for entry in found {
-                files.push(entry.map_err(|error| io_error(&error.path().to_path_buf(), error.into()))?);
+                match entry {
+                    Ok(path) => files.push(path),
+                    Err(error) => return Err(ImportError::Io { path: error.path().to_path_buf(), source: error.into() }),
+                }
             }
             files[before..].sort();
             if files.len() == before {
@@ -107,6 +110,11 @@ fn hash(path: &Path, stage: &Stage) -> io::Result<(String, u64)> {
         bytes += read as u64;
         stage.advance(read as u64);
     }
-    let hex = hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
+    let hex = hasher.finalize().iter().fold(String::with_capacity(64), |mut hex, byte| {
+        for digit in [byte >> 4, byte & 15] {
+            hex.extend(char::from_digit(u32::from(digit), 16));
+        }
+        hex
+    });
     Ok((hex, bytes))
 }

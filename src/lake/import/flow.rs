@@ -44,12 +44,12 @@ pub fn import(request: &ImportRequest) -> Result<ImportReport, ImportError> {
     if let (true, Some(snapshot)) = (files.is_empty(), &snapshot) {
         return Ok(unchanged(snapshot.version(), known, warnings));
     }
-    let import_id = snapshot.as_ref().map_or(0, Snapshot::version) + 1;
+    let number = snapshot.as_ref().map_or(0, Snapshot::version) + 1;
     let (intake, counts) = read(request, &lake, &files)?;
     let mut import =
-        Import { request, lake: &lake, snapshot, import_id, files: &files, warnings, first_rejects: Vec::new(), rejects_file: None };
+        Import { request, lake: &lake, snapshot, number, files: &files, warnings, first_rejects: Vec::new(), rejects_file: None };
     import.judge(&intake, &counts)?;
-    import.write(intake, counts, known)
+    import.write(intake, &counts, known)
 }
 
 /// Where rows wait for their roll-up. Only the holder of the lease touches it.
@@ -121,7 +121,8 @@ struct Import<'a> {
     request: &'a ImportRequest,
     lake: &'a Lake,
     snapshot: Option<Snapshot>,
-    import_id: u64,
+    /// The import's number, which will be the tables' version.
+    number: u64,
     files: &'a [InputFile],
     warnings: Vec<String>,
     first_rejects: Vec<rejects::Reject>,
@@ -140,7 +141,7 @@ impl Import<'_> {
         let allowed = ((read as f64 * self.request.max_rejects) as u64).max(REJECTS_ALWAYS_BORNE);
         let borne = refused <= allowed;
         let stem = if borne { "import" } else { "refused-import" };
-        let path = self.lake.dir().join("rejects").join(format!("{stem}-{:08}.csv", self.import_id));
+        let path = self.lake.dir().join("rejects").join(format!("{stem}-{:08}.csv", self.number));
         rejects::write(&path, &rejects)?;
         self.first_rejects = rejects.into_iter().take(REJECTS_QUOTED).collect();
         if !borne {
@@ -152,9 +153,9 @@ impl Import<'_> {
     }
 
     /// Writes the files of every table, then commits the tables, then the import.
-    fn write(mut self, mut intake: Intake, counts: Vec<Counts>, known: Vec<FileReport>) -> Result<ImportReport, ImportError> {
+    fn write(mut self, mut intake: Intake, counts: &[Counts], known: Vec<FileReport>) -> Result<ImportReport, ImportError> {
         let refused = intake.rejects.by_reason();
-        let reports = self.file_reports(&intake, &counts).into_iter().chain(known).collect();
+        let reports = self.file_reports(&intake, counts).into_iter().chain(known).collect();
         let days = std::mem::take(&mut intake.days);
         let mut commits = self.small_tables(&mut intake)?;
         let rolled = self.usage(&mut intake)?;
@@ -173,7 +174,7 @@ impl Import<'_> {
         let rows_read = counts.iter().map(|count| count.read).sum();
         let rows_refused = intake.rejects.len() as u64;
         let record = ImportRecord {
-            import_id: self.import_id,
+            import_id: self.number,
             source: generic::SOURCE.to_owned(),
             imported_on: self.request.today,
             files: self.imported_files(),
@@ -251,7 +252,7 @@ impl Import<'_> {
         }
         let mut commits = Vec::new();
         for (table, batch) in small::changed(&stored, &merged)? {
-            let stem = format!("{}-{:08}", table.name(), self.import_id);
+            let stem = format!("{}-{:08}", table.name(), self.number);
             let file = crate::lake::parquet::write_file(&self.lake.table_dir(table), &stem, &batch)?;
             commits.push((table, Vec::new(), vec![(None, file)]));
         }
@@ -318,7 +319,7 @@ impl Import<'_> {
         let mut rolled = Vec::with_capacity(months.len());
         for staged in &months {
             let stored = stored_of(staged).into_iter().map(|file| file.path).collect();
-            let job = MonthJob { staged, stored, table_dir: &table_dir, import_id: self.import_id };
+            let job = MonthJob { staged, stored, table_dir: &table_dir, import_id: self.number };
             rolled.push(self.lake.runtime().block_on(engine::roll_up(&context, &numbering, job))?);
             stage.advance(1);
         }

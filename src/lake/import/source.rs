@@ -205,13 +205,10 @@ pub(super) fn lines(file: &InputFile, places: &[Place]) -> Result<Vec<u64>, Impo
     let mut pending = None;
     for place in places {
         let (Place::Byte(start) | Place::Row(start)) = *place;
-        loop {
-            let Some(byte) = (match pending.take() {
-                Some(byte) => Some(byte),
-                None => next_byte()?,
-            }) else {
-                break;
-            };
+        while let Some(byte) = match pending.take() {
+            Some(byte) => Some(byte),
+            None => next_byte()?,
+        } {
             // Line ends before the row's first byte belong to empty lines above it.
             if offset >= start && byte != b'\n' && byte != b'\r' {
                 pending = Some(byte);

@@ -55,7 +55,7 @@ pub(crate) struct Ids {
     hasher: DefaultHashBuilder,
     long: HashMap<Box<[u8]>, u32>,
     by_id: HashMap<SubscriptionId, u32>,
-    ids: Vec<SubscriptionId>,
+    in_order: Vec<SubscriptionId>,
     /// Usage rows by number.
     rows: Vec<u64>,
 }
@@ -85,9 +85,9 @@ impl Ids {
 
     /// The number of an id, and of the way that a file spells it.
     pub(crate) fn number(&mut self, bytes: &[u8], id: SubscriptionId) -> u32 {
-        let next = u32::try_from(self.ids.len()).unwrap_or(u32::MAX);
+        let next = u32::try_from(self.in_order.len()).unwrap_or(u32::MAX);
         let number = *self.by_id.entry(id.clone()).or_insert_with(|| {
-            self.ids.push(id);
+            self.in_order.push(id);
             self.rows.push(0);
             next
         });
@@ -106,18 +106,18 @@ impl Ids {
 
     /// Ids ascending, and for each number the place of its id there.
     pub(crate) fn ranked(&self) -> (Vec<String>, Vec<u32>) {
-        rank(&self.ids.iter().map(|id| id.as_str().to_owned()).collect::<Vec<_>>())
+        rank(&self.in_order.iter().map(|id| id.as_str().to_owned()).collect::<Vec<_>>())
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = &SubscriptionId> {
-        self.ids.iter()
+        self.in_order.iter()
     }
 }
 
 /// (category, unit) pairs in order of appearance.
 #[derive(Debug, Default)]
 pub(crate) struct SeriesNumbers {
-    by_names: HashMap<(Box<[u8]>, Box<[u8]>), u32>,
+    by_names: HashMap<OwnedPair, u32>,
     names: Vec<(String, String)>,
 }
 
@@ -144,12 +144,15 @@ impl SeriesNumbers {
     }
 }
 
+/// Category and unit as bytes.
+type OwnedPair = (Box<[u8]>, Box<[u8]>);
+
 /// Looks a pair up without owning it.
 #[derive(Hash)]
 struct BorrowedPair<'a>(&'a [u8], &'a [u8]);
 
-impl hashbrown::Equivalent<(Box<[u8]>, Box<[u8]>)> for BorrowedPair<'_> {
-    fn equivalent(&self, key: &(Box<[u8]>, Box<[u8]>)) -> bool {
+impl hashbrown::Equivalent<OwnedPair> for BorrowedPair<'_> {
+    fn equivalent(&self, key: &OwnedPair) -> bool {
         *self.0 == *key.0 && *self.1 == *key.1
     }
 }

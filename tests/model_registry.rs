@@ -1,0 +1,69 @@
+//! The folder of models: what is named is checked before it is named, and a bad one changes nothing.
+
+use std::fs;
+
+use churn_risk::model::{CURRENT, LoadError, LoadedModel, ModelSlot, PublishError, Registry};
+use churn_risk::progress::Progress;
+use churn_risk::training::train;
+use tempfile::TempDir;
+
+use crate::training_flow::{leavers, request};
+
+/// A registry that serves one trained model; another of the same tables is published beside it.
+fn two_models() -> (TempDir, Registry, LoadedModel, String) {
+    let folder = tempfile::tempdir().expect("a folder");
+    let registry = Registry::open(folder.path());
+    let portfolio = leavers().portfolio();
+    let versions = [1.0, 2.0].map(|alpha| {
+        let trained = train(&portfolio, &churn_risk::training::TrainRequest { alpha, ..request() }, Progress::Silent).expect("enough rows");
+        registry.publish(&trained.model, &trained.model_bin, &trained.card).expect("written");
+        // The same again changes nothing.
+        registry.publish(&trained.model, &trained.model_bin, &trained.card).expect("written before");
+        trained.model.version().to_owned()
+    });
+    assert!(matches!(registry.load_current(), Err(LoadError::NoCurrent(_))));
+    let served = registry.promote(&versions[0]).expect("sound");
+    let [_, other] = versions;
+    (folder, registry, served, other)
+}
+
+#[test]
+fn a_refused_model_is_not_promoted_and_the_old_one_stays_in_service() {
+    let (folder, registry, served, other) = two_models();
+    let slot = ModelSlot::new(registry.clone());
+    slot.reload().expect("sound");
+    let path = folder.path().join(&other).join("model.bin");
+    let sound = fs::read(&path).expect("published");
+    fs::write(&path, &sound[..sound.len() - 1]).expect("written");
+    assert!(matches!(registry.promote(&other), Err(PublishError::Load(LoadError::Refused { .. }))));
+    assert_eq!(registry.load_current().expect("the old one"), served);
+
+    // Even where somebody names it by hand.
+    fs::write(folder.path().join(CURRENT), &other).expect("written");
+    assert!(matches!(slot.reload(), Err(LoadError::Refused { .. })));
+    assert_eq!(*slot.current().expect("in use"), served);
+    fs::write(&path, &sound).expect("written");
+    assert_eq!(slot.reload().expect("sound again").model.version(), other);
+}
+
+#[test]
+fn a_card_beside_another_model_is_refused() {
+    let (folder, registry, served, other) = two_models();
+    let card = |version: &str| folder.path().join(version).join("card.json");
+    fs::copy(card(&other), card(served.model.version())).expect("copied");
+    assert!(matches!(registry.load_current(), Err(LoadError::OtherCard { .. })));
+    fs::write(card(served.model.version()), "{").expect("written");
+    assert!(matches!(registry.load_current(), Err(LoadError::Card { .. })));
+}
+
+#[test]
+fn a_model_under_another_name_and_a_name_that_leaves_the_folder_are_refused() {
+    let (folder, registry, served, other) = two_models();
+    let model = |version: &str| folder.path().join(version).join("model.bin");
+    fs::copy(model(&other), model(served.model.version())).expect("copied");
+    assert!(matches!(registry.load_current(), Err(LoadError::OtherVersion { .. })));
+    for name in ["../elsewhere", "", ".hidden", "a/b", "a name"] {
+        fs::write(folder.path().join(CURRENT), name).expect("written");
+        assert!(matches!(registry.load_current(), Err(LoadError::BadName { .. })), "`{name}`");
+    }
+}
