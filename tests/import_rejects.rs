@@ -191,10 +191,10 @@ fn mixed(good: usize, bad: usize) -> String {
     let mut rows = USAGE_HEADER.to_owned();
     for number in 0..good.max(bad) {
         if number < good {
-            write!(rows, "s{number},2026-06-01,C,h,1,\n").expect("a text grows");
+            writeln!(rows, "s{number},2026-06-01,C,h,1,").expect("a text grows");
         }
         if number < bad {
-            write!(rows, "s{number},2026-06-01,C,h,{},\n", if number % 3 == 0 { "-1" } else { "x" }).expect("a text grows");
+            writeln!(rows, "s{number},2026-06-01,C,h,{},", if number % 3 == 0 { "-1" } else { "x" }).expect("a text grows");
         }
     }
     rows
