@@ -1,6 +1,7 @@
 //! Every promise to a user, one module each, in one binary: `DataFusion` is linked once.
 #![expect(clippy::expect_used, clippy::panic, reason = "a test that cannot go on says so")]
 
+mod committed_model;
 mod features_kernel;
 mod http_answers;
 mod http_at_risk;
