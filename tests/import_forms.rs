@@ -22,7 +22,7 @@ fn usage() -> String {
         let (month, day) = (4 + number % 3, 1 + number % 28);
         let (category, unit) = [("Storage", "1 GB/Month"), ("Compute", "1 Hour")][(number / 7) as usize % 2];
         let cost = if number % 5 == 0 { String::new() } else { format!("{}.{:04}", number % 11, number * 7) };
-        write!(rows, "{id},2026-{month:02}-{day:02},{category},{unit},{}.{number:03},{cost}\n", number % 9).expect("a text grows");
+        writeln!(rows, "{id},2026-{month:02}-{day:02},{category},{unit},{}.{number:03},{cost}", number % 9).expect("a text grows");
     }
     rows
 }

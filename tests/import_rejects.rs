@@ -1,5 +1,7 @@
 //! A bad row is refused with file, line, column, value and reason; nothing is dropped in silence.
 
+use std::fmt::Write;
+
 use churn_risk::lake::{ImportError, Reject, import};
 
 use crate::support::lakes::{Desk, USAGE_HEADER, committed, gzip, parquet, read_rejects, rejects, zstandard};
@@ -189,10 +191,10 @@ fn mixed(good: usize, bad: usize) -> String {
     let mut rows = USAGE_HEADER.to_owned();
     for number in 0..good.max(bad) {
         if number < good {
-            rows.push_str(&format!("s{number},2026-06-01,C,h,1,\n"));
+            writeln!(rows, "s{number},2026-06-01,C,h,1,").expect("a text grows");
         }
         if number < bad {
-            rows.push_str(&format!("s{number},2026-06-01,C,h,{},\n", if number % 3 == 0 { "-1" } else { "x" }));
+            writeln!(rows, "s{number},2026-06-01,C,h,{},", if number % 3 == 0 { "-1" } else { "x" }).expect("a text grows");
         }
     }
     rows
