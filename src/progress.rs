@@ -2,7 +2,7 @@
 //!
 //! Absent on purpose: any effect on the work. A stage can be dropped unfinished.
 
-use std::io::IsTerminal;
+use std::io::{self, IsTerminal, Write};
 use std::sync::Mutex;
 
 use indicatif::{ProgressBar, ProgressStyle};
@@ -36,6 +36,19 @@ enum Form {
     /// Done so far, and the next quarter to be told.
     Lines(Mutex<(u64, u64)>),
     Silent,
+}
+
+/// Prints a command's own output. A reader that has closed the pipe (`| head`) wants no more: that is
+/// no failure, and the work that was done stays acknowledged by the exit code.
+///
+/// # Errors
+/// Where standard output takes nothing for any other reason.
+pub fn say(text: &str) -> io::Result<()> {
+    let mut out = io::stdout().lock();
+    match writeln!(out, "{text}").and_then(|()| out.flush()) {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        written => written,
+    }
 }
 
 impl Progress {

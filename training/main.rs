@@ -1,12 +1,11 @@
 //! `churn-train`: flags in, a model in the registry out. The flow itself is [`training::train`].
 
-use std::io::{self, Write};
 use std::process::ExitCode;
 
 use anyhow::Context;
 use churn_risk::model::Registry;
 use churn_risk::portfolio;
-use churn_risk::progress::Progress;
+use churn_risk::progress::{Progress, say};
 use churn_risk::training::{self, TrainError, args::Args};
 use clap::Parser;
 
@@ -42,7 +41,7 @@ fn run(args: &Args) -> anyhow::Result<()> {
     let registry = Registry::open(&args.models);
     let folder = registry.publish(&trained.model, &trained.model_bin, &trained.card)?;
     registry.promote(trained.model.version())?;
-    write!(io::stdout(), "{}", training::summary(&trained.card))?;
-    writeln!(io::stdout(), "model {} is in {} and in service", trained.model.version(), folder.display())?;
+    say(training::summary(&trained.card).trim_end())?;
+    say(&format!("model {} is in {} and in service", trained.model.version(), folder.display()))?;
     Ok(())
 }

@@ -1,6 +1,6 @@
 //! `churn-risk demo`: a made-up partner from its files to an explained at-risk list, served.
 
-use std::io::{Read, Write};
+use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -11,7 +11,7 @@ use churn_risk::domain::{Day, HorizonDays, Level};
 use churn_risk::lake::{ImportRequest, import};
 use churn_risk::model::{Label, Question, Registry, Scorer, Standing};
 use churn_risk::portfolio::{self, Portfolio};
-use churn_risk::progress::{Progress, Unit};
+use churn_risk::progress::{Progress, Unit, say};
 use churn_risk::service::{Service, ServiceConfig};
 use churn_risk::simulate::{self, Plan};
 use churn_risk::training::{self, TrainRequest};
@@ -59,19 +59,19 @@ pub(crate) fn run(arguments: &DemoArguments) -> anyhow::Result<ExitCode> {
         memory_bytes: 256 << 20,
         progress: Progress::Shown,
     })?;
-    super::import::print(&report);
+    super::import::print(&report)?;
     let portfolio = portfolio::load(&lake, 0)?;
     train(&portfolio, &models)?;
     show(&portfolio, &models)?;
 
     let service = Service::open(ServiceConfig::new(arguments.bind), super::serve::state(&lake, &models, 0)?)
         .with_context(|| format!("cannot serve on {}; choose another port with --bind 127.0.0.1:0", arguments.bind))?;
-    tell(service.address());
+    tell(service.address())?;
     if arguments.once {
         let running = service.start()?;
         let answer = ask(running.address(), AT_RISK);
         running.stop()?;
-        say(&answer?);
+        say(&answer?)?;
     } else {
         service.run()?;
     }
@@ -100,7 +100,7 @@ fn train(portfolio: &Portfolio, models: &Path) -> anyhow::Result<()> {
     let registry = Registry::open(models);
     registry.publish(&trained.model, &trained.model_bin, &trained.card)?;
     registry.promote(trained.model.version())?;
-    say(&training::summary(&trained.card));
+    say(&training::summary(&trained.card))?;
     Ok(())
 }
 
@@ -139,22 +139,23 @@ fn show(portfolio: &Portfolio, models: &Path) -> anyhow::Result<()> {
         }
     }
     let cost = ranking.cost_at_risk();
-    say(&format!("{} active subscriptions on {as_of}; cost at risk in {HORIZON_DAYS} days: {:.2}", ranking.rows().len(), cost.as_f64()));
-    say(&table.to_string());
+    say(&format!("{} active subscriptions on {as_of}; cost at risk in {HORIZON_DAYS} days: {:.2}", ranking.rows().len(), cost.as_f64()))?;
+    say(&table.to_string())?;
     Ok(())
 }
 
 const AT_RISK: &str = "/v1/subscriptions/at-risk?limit=5";
 
-fn tell(address: SocketAddr) {
-    say("three pages worth opening (Ctrl-C ends the service):");
+fn tell(address: SocketAddr) -> io::Result<()> {
+    say("three pages worth opening (Ctrl-C ends the service):")?;
     for (path, what) in [
         (AT_RISK, "who is about to leave, and why"),
         ("/v1/churn?bucket=month&period=last_6_months", "who left, month by month"),
         ("/v1/model", "what the model got right on rows it had not seen"),
     ] {
-        say(&format!("  http://{address}{path}\n      {what}"));
+        say(&format!("  http://{address}{path}\n      {what}"))?;
     }
+    Ok(())
 }
 
 /// One GET over plain HTTP; the body of a 200.
@@ -167,9 +168,4 @@ fn ask(address: SocketAddr, path: &str) -> anyhow::Result<String> {
     let (head, body) = answer.split_once("\r\n\r\n").context("the service answered no HTTP")?;
     ensure!(head.starts_with("HTTP/1.1 200"), "GET {path} answered {}", head.lines().next().unwrap_or_default());
     Ok(body.to_owned())
-}
-
-#[expect(clippy::print_stdout, reason = "the demo's output is for a person")]
-fn say(text: &str) {
-    println!("{text}");
 }

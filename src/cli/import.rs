@@ -1,10 +1,11 @@
 //! `churn-risk import`.
 
+use std::io;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use churn_risk::lake::{FileReport, ImportReport, ImportRequest, Outcome, import};
-use churn_risk::progress::Progress;
+use churn_risk::progress::{Progress, say};
 use clap::Args;
 use comfy_table::{CellAlignment, Table, presets};
 
@@ -50,37 +51,38 @@ pub(crate) fn run(arguments: &ImportArguments) -> anyhow::Result<ExitCode> {
         memory_bytes: arguments.memory,
         progress: Progress::Shown,
     })?;
-    print(&report);
+    print(&report)?;
     Ok(ExitCode::SUCCESS)
 }
 
-/// The summary: a table of files, then what a person should know. The acknowledgement comes
-/// last, when everything is on disk.
-#[expect(clippy::print_stdout, reason = "the summary is the command's output")]
-pub(crate) fn print(report: &ImportReport) {
-    println!("{}", table(&report.files));
+/// Prints the summary: a table of files, then what a person should know. The acknowledgement
+/// comes last, when everything is on disk.
+pub(crate) fn print(report: &ImportReport) -> io::Result<()> {
+    say(&table(&report.files).to_string())?;
     for (reason, rows) in &report.refused {
-        println!("refused: {rows} rows, {reason}");
+        say(&format!("refused: {rows} rows, {reason}"))?;
     }
     for reject in &report.first_rejects {
-        println!("  {reject}");
+        say(&format!("  {reject}"))?;
     }
     if let Some(path) = &report.rejects_file {
-        println!("all refused rows: {}", path.display());
+        say(&format!("all refused rows: {}", path.display()))?;
     }
     if let (Some(first), Some(last)) = (report.gaps.first(), report.gaps.last()) {
-        println!("gaps: {} days without any usage row, from {first} to {last}", report.gaps.len());
+        say(&format!("gaps: {} days without any usage row, from {first} to {last}", report.gaps.len()))?;
     }
     for warning in &report.warnings {
-        println!("note: {warning}");
+        say(&format!("note: {warning}"))?;
     }
     match &report.outcome {
         Outcome::Committed(record) => {
-            println!("{} rows are in the tables, on disk, as version {}", record.rows_kept, record.import_id);
+            say(&format!("{} rows are in the tables, on disk, as version {}", record.rows_kept, record.import_id))?;
             // Alone on its line, for programs: from here on the import cannot be lost.
-            println!("acked {}", record.import_id);
+            say(&format!("acked {}", record.import_id))
         }
-        Outcome::Unchanged { version } => println!("nothing to do: every file was imported before; the tables stay at version {version}"),
+        Outcome::Unchanged { version } => {
+            say(&format!("nothing to do: every file was imported before; the tables stay at version {version}"))
+        }
     }
 }
 

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use churn_risk::domain::Day;
-use churn_risk::progress::{Progress, Unit};
+use churn_risk::progress::{Progress, Unit, say};
 use churn_risk::simulate::{self, Plan, Written};
 use clap::Args;
 
@@ -33,13 +33,12 @@ pub(crate) fn run(arguments: &SimulateArguments) -> anyhow::Result<ExitCode> {
     let stage = Progress::Shown.stage("writing days", u64::from(plan.days()), Unit::Items);
     let written = simulate::write_csv(plan, &arguments.out, |_| stage.advance(1))?;
     stage.finish();
-    print(arguments, plan, &written);
+    say(&summary(arguments, plan, &written))?;
     Ok(ExitCode::SUCCESS)
 }
 
-#[expect(clippy::print_stdout, reason = "the summary is the command's output")]
-fn print(arguments: &SimulateArguments, plan: Plan, written: &Written) {
-    println!(
+fn summary(arguments: &SimulateArguments, plan: Plan, written: &Written) -> String {
+    format!(
         "{}: {} to {}, {} customers, {} subscriptions ({} left, {} of them into another one), {} events, {} usage rows",
         arguments.out.display(),
         plan.first_day(),
@@ -50,5 +49,5 @@ fn print(arguments: &SimulateArguments, plan: Plan, written: &Written) {
         written.migrated,
         written.events,
         written.usage_rows
-    );
+    )
 }

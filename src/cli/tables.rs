@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use churn_risk::lake::Lake;
+use churn_risk::progress::say;
 use clap::Args;
 use comfy_table::{CellAlignment, Table, presets};
 
@@ -20,11 +21,10 @@ pub(crate) struct TablesArguments {
     read: bool,
 }
 
-#[expect(clippy::print_stdout, reason = "the list is the command's output")]
 pub(crate) fn run(arguments: &TablesArguments) -> anyhow::Result<ExitCode> {
     let lake = Lake::open(&arguments.lake)?;
     let Some(snapshot) = lake.snapshot(arguments.as_of_version)? else {
-        println!("version 0: nothing was imported yet");
+        say("version 0: nothing was imported yet")?;
         return Ok(ExitCode::SUCCESS);
     };
     let mut tables = Table::new();
@@ -58,6 +58,6 @@ pub(crate) fn run(arguments: &TablesArguments) -> anyhow::Result<ExitCode> {
             }
         }
     }
-    println!("version {}\n{tables}\n{imports}", snapshot.version());
+    say(&format!("version {}\n{tables}\n{imports}", snapshot.version()))?;
     Ok(ExitCode::SUCCESS)
 }
