@@ -255,8 +255,8 @@ pub const FEATURES: &[Feature] = &[
         window_days: Some(28),
         scale: Scale::Straight,
         formula: "ln((active_share_28 + 0.01) / (usage_days_life over known days since its first day + 0.01))",
-        sentence: "used {value} as often in the last 28 days as in its whole life; typical is {typical}",
-        sentence_below: "used only {value} as often in the last 28 days as in its whole life; typical is {typical}",
+        sentence: "its rate of use in the last 28 days is {value} that of its whole life; typical is {typical}",
+        sentence_below: "its rate of use in the last 28 days is only {value} that of its whole life; typical is {typical}",
     },
     Feature {
         name: "last_7_of_best_7",

@@ -67,7 +67,7 @@ pub struct Feature {
 }
 
 impl Feature {
-    /// The value in this feature's unit, for a reader: `19`, `43 %`, `0.4 times`.
+    /// The value in this feature's unit, for a reader: `19`, `43 %`, `2.4 times`.
     #[must_use]
     pub fn show(&self, value: f64) -> String {
         match self.unit {
@@ -75,7 +75,8 @@ impl Feature {
             Unit::VolumePerDay | Unit::Number => plain(value),
             Unit::Share => format!("{:.0} %", value * 100.0),
             Unit::ShareChange => format!("{:+.0} points", value * 100.0),
-            Unit::LogRatio => format!("{} times", plain(value.exp())),
+            Unit::LogRatio if value < 2_f64.ln() => format!("{:.0} %", value.exp() * 100.0),
+            Unit::LogRatio => format!("{:.1} times", value.exp()),
         }
     }
 
@@ -84,7 +85,14 @@ impl Feature {
     pub fn tell(&self, value: f64, typical: f64) -> String {
         let template = if value >= typical { self.sentence } else { self.sentence_below };
         let within = self.show(typical.max(1.0));
-        template.replace("{value}", &self.show(value)).replace("{typical}", &self.show(typical)).replace("{within}", &within)
+        let shown = match (self.unit, self.show(value)) {
+            // "49 % of the usage before", but "2.4 times the usage before".
+            (Unit::LogRatio, shown) if shown.ends_with('%') => format!("{shown} of"),
+            (_, shown) => shown,
+        };
+        let template =
+            if self.unit == Unit::Share && shown == "0 %" { template.replace("only {value}", "none") } else { template.to_owned() };
+        template.replace("{value}", &shown).replace("{typical}", &self.show(typical)).replace("{within}", &within)
     }
 }
 
@@ -111,6 +119,9 @@ mod tests {
         assert_eq!(feature.tell(19.0, 2.0), "no usage for 19 days; most subscriptions were used in the last 2");
         assert_eq!(feature.tell(3.0, 0.0), "no usage for 3 days; most subscriptions were used in the last 1");
         assert_eq!(FEATURES[index("active_share_28")].tell(0.25, 0.9), "used on only 25 % of the last 28 days; typical is 90 %");
-        assert_eq!(FEATURES[index("volume_trend_7")].show(0.4_f64.ln()), "0.4 times");
+        let trend = &FEATURES[index("volume_trend_7")];
+        assert_eq!(trend.tell(0.4_f64.ln(), 0.0), "the last 7 days had only 40 % of the usage of the 7 before; typical is 100 %");
+        assert_eq!(trend.tell(2.44_f64.ln(), 0.0), "the last 7 days had 2.4 times the usage of the 7 before; typical is 100 %");
+        assert_eq!(FEATURES[index("active_share_14")].tell(0.0, 0.79), "used on none of the last 14 days; typical is 79 %");
     }
 }
