@@ -22,10 +22,12 @@ use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::physical_plan::streaming::PartitionStream;
 use datafusion::prelude::{SessionConfig, SessionContext};
 use futures::StreamExt;
+use hashbrown::HashMap;
+use hashbrown::hash_map::Entry;
 
 use super::import::{AMOUNT_TYPE, Ids, SeriesNumbers, StagedMonth, read_staged};
 use super::parquet::{FileWriter, WrittenFile, read_file};
-use super::schema::Table;
+use super::schema::{Table, month_of};
 use super::tables::LakeError;
 use crate::domain::{Day, Exact, Micros};
 
@@ -146,7 +148,7 @@ pub(crate) async fn roll_up(context: &SessionContext, numbering: &Arc<Numbering>
     }
     context.register_table("staged", source(Rows::Staged(job.staged.path.clone()))?)?;
     context.register_table("stored", source(Rows::Stored(job.stored.clone()))?)?;
-    let month = job.staged.month.to_string()[..7].to_owned();
+    let month = month_of(job.staged.month);
     let folder = format!("month={month}");
     let stem = format!("usage-{:08}", job.import_id);
     let mut writer = FileWriter::create(job.table_dir, Some(&folder), &stem, Table::UsageDaily.arrow_schema())?;
@@ -264,26 +266,31 @@ fn stored_batch(batch: &RecordBatch, numbering: &Numbering, month: Day, schema: 
     let unknown = |what: &str| LakeError::from(DataFusionError::Internal(format!("a stored row has {what} that no table knows")));
     let dictionary = |at: usize| batch.column(at).as_dictionary_opt::<Int32Type>().ok_or_else(|| unknown("a column type"));
     let (ids, categories, units) = (dictionary(0)?, dictionary(2)?, dictionary(3)?);
-    let text = |array: &DictionaryArray<Int32Type>, row: usize| -> String {
-        array.values().as_string::<i32>().value(usize::try_from(array.keys().value(row)).unwrap_or(0)).to_owned()
+    let text = |array: &DictionaryArray<Int32Type>, key: i32| -> String {
+        array.values().as_string::<i32>().value(usize::try_from(key).unwrap_or(0)).to_owned()
     };
+    let mut places: HashMap<i32, u32> = HashMap::new();
+    let mut series: HashMap<(i32, i32), u32> = HashMap::new();
     let days = batch.column(1).as_primitive::<Date32Type>().values();
     let mut keys = Vec::with_capacity(batch.num_rows());
-    let mut last: Option<(i32, u32)> = None;
-    for (row, day) in days.iter().enumerate() {
-        let id_key = ids.keys().value(row);
-        let id = match last {
-            Some((key, place)) if key == id_key => place,
-            _ => {
-                let place = numbering.id_texts.binary_search(&text(ids, row)).map_err(|_| unknown("an id"))?;
-                u32::try_from(place).unwrap_or(u32::MAX)
+    for (((day, id), category), unit) in days.iter().zip(ids.keys().values()).zip(categories.keys().values()).zip(units.keys().values()) {
+        let id = match places.entry(*id) {
+            Entry::Occupied(place) => *place.get(),
+            Entry::Vacant(place) => *place.insert(place_of(&numbering.id_texts, &text(ids, *id)).ok_or_else(|| unknown("an id"))?),
+        };
+        let pair = match series.entry((*category, *unit)) {
+            Entry::Occupied(place) => *place.get(),
+            Entry::Vacant(place) => {
+                let names = (text(categories, *category), text(units, *unit));
+                *place.insert(place_of(&numbering.series, &names).ok_or_else(|| unknown("a category"))?)
             }
         };
-        last = Some((id_key, id));
-        let pair = (text(categories, row), text(units, row));
-        let series = numbering.series.binary_search(&pair).map_err(|_| unknown("a category"))?;
-        keys.push(pack(id, day - month.epoch_days(), u32::try_from(series).unwrap_or(u32::MAX)));
+        keys.push(pack(id, day - month.epoch_days(), pair));
     }
     let columns: Vec<ArrayRef> = vec![Arc::new(Int64Array::from(keys)), Arc::clone(batch.column(4)), Arc::clone(batch.column(5))];
     Ok(RecordBatch::try_new(Arc::clone(schema), columns)?)
+}
+
+fn place_of<T: Ord>(sorted: &[T], wanted: &T) -> Option<u32> {
+    u32::try_from(sorted.binary_search(wanted).ok()?).ok()
 }

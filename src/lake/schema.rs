@@ -5,6 +5,8 @@ use std::sync::Arc;
 use datafusion::arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use deltalake::kernel::{DataType as DeltaType, StructField};
 
+use crate::domain::Day;
+
 /// One of the tables of a lake.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) enum Table {
@@ -80,6 +82,11 @@ const IMPORTS: &[Column] = &[
 
 /// The partition column of `usage_daily`: the month as `2026-01`.
 pub(crate) const MONTH: &str = "month";
+
+/// The value of [`MONTH`] for the rows of a day.
+pub(crate) fn month_of(day: Day) -> String {
+    day.date().format("%Y-%m").to_string()
+}
 
 impl Table {
     /// Every table, the commit point last.

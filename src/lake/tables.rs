@@ -273,11 +273,18 @@ impl Lake {
     /// Where the version does not exist or its files cannot be listed.
     pub fn snapshot(&self, version: Option<u64>) -> Result<Option<Snapshot>, LakeError> {
         let mut records = self.imports()?;
-        let Some(newest) = records.last().map(|record| record.import_id) else { return Ok(None) };
-        let wanted = version.unwrap_or(newest);
-        let at = records.iter().position(|record| record.import_id == wanted);
-        let at = at.ok_or_else(|| LakeError::NoSuchVersion { lake: self.dir.clone(), version: wanted, newest })?;
-        let record = records.swap_remove(at);
+        if let (Some(wanted), Some(newest)) = (version, records.last().map(|record| record.import_id)) {
+            records.retain(|record| record.import_id == wanted);
+            if records.is_empty() {
+                return Err(LakeError::NoSuchVersion { lake: self.dir.clone(), version: wanted, newest });
+            }
+        }
+        self.newest(&records)
+    }
+
+    /// The tables that the last of `records` names; none where there is no record.
+    pub(crate) fn newest(&self, records: &[ImportRecord]) -> Result<Option<Snapshot>, LakeError> {
+        let Some(record) = records.last().cloned() else { return Ok(None) };
         let files = self.runtime.block_on(async {
             let mut files = BTreeMap::new();
             for table in Table::ALL {
@@ -352,10 +359,9 @@ impl Lake {
         Ok(builder.await?)
     }
 
-    /// Writes the row that makes an import visible: the commit point.
-    pub(crate) fn commit_import(&self, record: &ImportRecord) -> Result<(), LakeError> {
-        let mut records = self.imports()?;
-        records.retain(|known| known.import_id < record.import_id);
+    /// Writes the row that makes an import visible, after those of the imports before it: the
+    /// commit point.
+    pub(crate) fn commit_import(&self, mut records: Vec<ImportRecord>, record: &ImportRecord) -> Result<(), LakeError> {
         records.push(record.clone());
         let batch = imports_batch(&records)?;
         let file = write_file(&self.table_dir(Table::Imports), &format!("imports-{:08}", record.import_id), &batch)?;

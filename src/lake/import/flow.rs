@@ -16,7 +16,7 @@ use crate::lake::LakeError;
 use crate::lake::durable::create_dirs;
 use crate::lake::engine::{self, MonthJob, Numbering, RolledMonth, SERIES_MAX};
 use crate::lake::parquet::{WrittenFile, read_file};
-use crate::lake::schema::Table;
+use crate::lake::schema::{Table, month_of};
 use crate::lake::tables::{DataFile, ImportRecord, ImportedFile, Lake, Snapshot};
 use crate::lake::{small, usage};
 use crate::progress::Unit;
@@ -37,17 +37,18 @@ pub fn import(request: &ImportRequest) -> Result<ImportReport, ImportError> {
     }
     let _lease = lake.lease(|| request.progress.line("another import writes to this lake; waiting for it to end"))?;
     staging::clear(&staging_dir(&lake))?;
-    let snapshot = lake.snapshot(None)?;
+    let records = lake.imports()?;
+    let snapshot = lake.newest(&records)?;
     let mut warnings: Vec<String> =
         passed_over.iter().map(|path| format!("{} is no table and was passed over", discover::file_name(path))).collect();
-    let (files, known) = recognise(request, &lake, &paths, &mut warnings)?;
+    let (files, known) = recognise(request, &records, &paths, &mut warnings)?;
     if let (true, Some(snapshot)) = (files.is_empty(), &snapshot) {
         return Ok(unchanged(snapshot.version(), known, warnings));
     }
     let number = snapshot.as_ref().map_or(0, Snapshot::version) + 1;
     let (intake, counts) = read(request, &lake, &files)?;
     let mut import =
-        Import { request, lake: &lake, snapshot, number, files: &files, warnings, first_rejects: Vec::new(), rejects_file: None };
+        Import { request, lake: &lake, records, snapshot, number, files: &files, warnings, first_rejects: Vec::new(), rejects_file: None };
     import.judge(&intake, &counts)?;
     import.write(intake, &counts, known)
 }
@@ -70,22 +71,20 @@ fn unchanged(version: u64, files: Vec<FileReport>, warnings: Vec<String>) -> Imp
 }
 
 /// The files to read, and those whose bytes an earlier import has read.
-fn recognise(
+fn recognise<'r>(
     request: &ImportRequest,
-    lake: &Lake,
+    records: &'r [ImportRecord],
     paths: &[PathBuf],
     warnings: &mut Vec<String>,
 ) -> Result<(Vec<InputFile>, Vec<FileReport>), ImportError> {
-    let mut known_hashes: HashMap<String, u64> = HashMap::new();
-    for record in lake.imports()? {
-        known_hashes.extend(record.files.into_iter().map(|file| (file.sha256, record.import_id)));
-    }
+    let hashes = |record: &'r ImportRecord| record.files.iter().map(|file| (file.sha256.as_str(), record.import_id));
+    let known_hashes: HashMap<&str, u64> = records.iter().flat_map(hashes).collect();
     let total = paths.iter().filter_map(|path| path.metadata().ok()).map(|metadata| metadata.len()).sum();
     let stage = request.progress.stage("looking at files", total, Unit::Bytes);
     let (mut files, mut known) = (Vec::<InputFile>::new(), Vec::new());
     for path in paths {
         let file = discover::recognise(path, &stage)?;
-        let since = known_hashes.get(&file.sha256).copied();
+        let since = known_hashes.get(file.sha256.as_str()).copied();
         let twin = files.iter().find(|other| other.sha256 == file.sha256).map(|other| other.name.clone());
         if let Some(twin) = &twin {
             warnings.push(format!("{} holds the same bytes as {twin} and was read once", file.name));
@@ -120,6 +119,8 @@ fn read(request: &ImportRequest, lake: &Lake, files: &[InputFile]) -> Result<(In
 struct Import<'a> {
     request: &'a ImportRequest,
     lake: &'a Lake,
+    /// Every import before this one.
+    records: Vec<ImportRecord>,
     snapshot: Option<Snapshot>,
     /// The import's number, which will be the tables' version.
     number: u64,
@@ -186,7 +187,7 @@ impl Import<'_> {
             warnings: self.warnings.clone(),
             table_versions,
         };
-        self.lake.commit_import(&record)?;
+        self.lake.commit_import(self.records, &record)?;
         Ok(ImportReport {
             outcome: Outcome::Committed(record),
             files: reports,
@@ -299,7 +300,7 @@ impl Import<'_> {
             return Ok(Vec::new());
         }
         let stored_of = |month: &StagedMonth| {
-            let name = month.month.to_string()[..7].to_owned();
+            let name = month_of(month.month);
             self.stored(Table::UsageDaily, |file| file.month.as_deref() == Some(&name))
         };
         for file in months.iter().flat_map(stored_of) {
@@ -334,10 +335,10 @@ impl Import<'_> {
         let mut gaps = Vec::new();
         let mut month = first.month_start();
         while month <= last {
-            let name = &month.to_string()[..7];
-            let mut mask = touched.get(name).copied().unwrap_or(0);
-            if !touched.contains_key(name) {
-                for file in self.stored(Table::UsageDaily, |file| file.month.as_deref() == Some(name)) {
+            let name = month_of(month);
+            let mut mask = touched.get(name.as_str()).copied().unwrap_or(0);
+            if !touched.contains_key(name.as_str()) {
+                for file in self.stored(Table::UsageDaily, |file| file.month.as_deref() == Some(&name)) {
                     mask |= days_of(&file, month)?;
                 }
             }
