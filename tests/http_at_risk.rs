@@ -86,7 +86,7 @@ fn a_cursor_is_bound_to_its_list_and_to_the_tables() {
     served.get(&format!("{LIST}?country=DE&cursor=")).problem(400);
     let mut later = forty();
     later.version += 1;
-    served.state.replace_portfolio(later.portfolio());
+    served.state.replace_tables(later.portfolio());
     served.get(&format!("{LIST}?limit=5&country=DE&cursor={next}")).problem(410);
     served.get(&format!("{LIST}?limit=5&country=DE")).ok();
 }
@@ -135,7 +135,7 @@ fn a_risk_may_be_asked_of_an_earlier_day_and_reads_nothing_after_it() {
     assert_eq!((&earlier["data"]["last_used_on"], &earlier["data"]["as_of"]), (&"2024-02-23".into(), &"2024-02-23".into()));
     let mut cut = forty();
     cut.usage.retain(|(_, on, ..), _| on.to_string().as_str() <= "2024-02-23");
-    served.state.replace_portfolio(cut.portfolio());
+    served.state.replace_tables(cut.portfolio());
     let known = served.get("/v1/subscriptions/s37/risk").ok();
     assert_eq!(known["data"]["risk"], earlier["data"]["risk"]);
     assert_eq!(known["data"]["factors"], earlier["data"]["factors"]);

@@ -25,7 +25,7 @@ fn what_the_client_has_already_is_not_sent_again() {
     assert_ne!(served.get("/v1/summary?country=DE").header("etag"), tag);
     let mut later = forty();
     later.version += 1;
-    served.state.replace_portfolio(later.portfolio());
+    served.state.replace_tables(later.portfolio());
     assert_eq!(served.ask("GET", "/v1/summary", &[("if-none-match", &tag)]).status, 200);
     // A malformed question is not answered by what the client has.
     assert_eq!(served.ask("GET", "/v1/summary?period=x", &[("if-none-match", "*")]).status, 400);
@@ -102,7 +102,7 @@ fn answers_stand_on_one_version_while_versions_change() {
     let state = served.state.clone();
     let swapping = thread::spawn(move || {
         for at in 0..200 {
-            state.replace_portfolio(portfolios[at % 2].1.clone());
+            state.replace_tables(portfolios[at % 2].1.clone());
         }
     });
     while !swapping.is_finished() {

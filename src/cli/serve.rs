@@ -3,11 +3,11 @@
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::time::Duration;
 
 use anyhow::Context;
 use churn_risk::model::{ModelSlot, Registry};
-use churn_risk::portfolio;
-use churn_risk::service::{Service, ServiceConfig, State};
+use churn_risk::service::{Service, ServiceConfig, State, TableSource};
 use clap::Args;
 
 #[derive(Debug, Args)]
@@ -24,13 +24,17 @@ pub(crate) struct ServeArguments {
     /// Days that the as-of day stands back from the last usage day, where the feed restates them
     #[arg(long, env = "CHURN_RISK_SETTLE_DAYS", default_value_t = 0, value_parser = clap::value_parser!(u32).range(0..=365))]
     settle_days: u32,
+    /// Seconds from one look for newer tables and another current model to the next; 0 for only on request
+    #[arg(long, env = "CHURN_RISK_LOOK_SECONDS", default_value_t = 5, value_parser = clap::value_parser!(u64).range(0..=86_400))]
+    look_seconds: u64,
 }
 
 pub(crate) fn run(arguments: &ServeArguments) -> anyhow::Result<ExitCode> {
     super::log_to_stderr();
     let state = state(&arguments.lake, &arguments.models, arguments.settle_days)?;
-    let service =
-        Service::open(ServiceConfig::new(arguments.bind), state).with_context(|| format!("cannot serve on {}", arguments.bind))?;
+    let look_every = (arguments.look_seconds > 0).then(|| Duration::from_secs(arguments.look_seconds));
+    let config = ServiceConfig { look_every, ..ServiceConfig::new(arguments.bind) };
+    let service = Service::open(config, state).with_context(|| format!("cannot serve on {}", arguments.bind))?;
     eprintln!("serving on http://{}", service.address());
     service.run()?;
     Ok(ExitCode::SUCCESS)
@@ -39,8 +43,9 @@ pub(crate) fn run(arguments: &ServeArguments) -> anyhow::Result<ExitCode> {
 /// The portfolio of a lake and the registry's model. Without either the service answers what
 /// it can, and `/readyz` says what is missing; a refused model is told to the log.
 pub(crate) fn state(lake: &Path, models: &Path, settle_days: u32) -> anyhow::Result<State> {
-    let portfolio = portfolio::load(lake, settle_days).with_context(|| format!("the lake {} does not load", lake.display()))?;
-    let state = State::new(portfolio, ModelSlot::new(Registry::open(models)));
+    let source = TableSource { lake: lake.to_path_buf(), settle_days };
+    let state = State::from_source(source, ModelSlot::new(Registry::open(models)))
+        .with_context(|| format!("the lake {} does not load", lake.display()))?;
     match state.reload_model() {
         Ok(loaded) => tracing::info!(model = loaded.model.version(), "model in service"),
         Err(error) => tracing::warn!(error = &error as &dyn std::error::Error, "no model in service"),

@@ -1,12 +1,16 @@
 //! Exact amounts: money and quantities as integer micro-units, and the wider form in which
 //! rows are added before they are rounded once.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::iter::Sum;
 use std::ops::AddAssign;
 
 use serde::{Serialize, Serializer};
+use serde_json::value::RawValue;
 use thiserror::Error;
+use utoipa::openapi::{ObjectBuilder, RefOr, Schema, Type};
+use utoipa::{PartialSchema, ToSchema};
 
 /// Micro-units in one unit of money or quantity.
 pub const MICROS_PER_UNIT: i64 = 1_000_000;
@@ -211,10 +215,31 @@ fn write_micros(micros: i128, f: &mut fmt::Formatter<'_>) -> fmt::Result {
     write!(f, "{sign}{whole}.{}", digits.trim_end_matches('0'))
 }
 
-/// A decimal string, so that no reader's float rounds it (METRICS.md, Settled).
+/// A number with at most 6 digits after the point, exact (METRICS.md, Settled).
 impl Serialize for Micros {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
+        exact_number(self.to_string(), serializer)
+    }
+}
+
+/// Writes the digits as they are: a float in between would round what passes 2^53.
+fn exact_number<S: Serializer>(digits: String, serializer: S) -> Result<S::Ok, S::Error> {
+    RawValue::from_string(digits).map_err(serde::ser::Error::custom)?.serialize(serializer)
+}
+
+impl PartialSchema for Micros {
+    fn schema() -> RefOr<Schema> {
+        ObjectBuilder::new()
+            .schema_type(Type::Number)
+            .description(Some("An exact amount of money or of a quantity, with at most 6 digits after the point."))
+            .examples([serde_json::json!(18.1)])
+            .into()
+    }
+}
+
+impl ToSchema for Micros {
+    fn name() -> Cow<'static, str> {
+        "Amount".into()
     }
 }
 
@@ -249,10 +274,22 @@ impl fmt::Display for MicrosSum {
     }
 }
 
-/// A decimal string, as [`Micros`].
+/// A number, as [`Micros`].
 impl Serialize for MicrosSum {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
+        exact_number(self.to_string(), serializer)
+    }
+}
+
+impl PartialSchema for MicrosSum {
+    fn schema() -> RefOr<Schema> {
+        Micros::schema()
+    }
+}
+
+impl ToSchema for MicrosSum {
+    fn name() -> Cow<'static, str> {
+        Micros::name()
     }
 }
 

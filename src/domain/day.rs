@@ -6,6 +6,8 @@ use std::ops::{Add, Sub};
 use chrono::{Datelike, NaiveDate, Weekday};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use thiserror::Error;
+use utoipa::openapi::{KnownFormat, ObjectBuilder, RefOr, Schema, SchemaFormat, Type};
+use utoipa::{PartialSchema, ToSchema};
 
 /// Years outside these are typing errors or "never" in disguise (9999-12-31). The bounds keep
 /// every arithmetic on days far from the ends of `i32`.
@@ -156,6 +158,19 @@ impl<'de> Deserialize<'de> for Day {
     }
 }
 
+impl PartialSchema for Day {
+    fn schema() -> RefOr<Schema> {
+        ObjectBuilder::new()
+            .schema_type(Type::String)
+            .format(Some(SchemaFormat::KnownFormat(KnownFormat::Date)))
+            .description(Some("A UTC calendar date, of the years 1970 to 2200."))
+            .examples(["2026-10-31"])
+            .into()
+    }
+}
+
+impl ToSchema for Day {}
+
 /// Why two days are no period.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum PeriodError {
@@ -221,7 +236,7 @@ impl Period {
 }
 
 /// How a period is cut into pieces.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Bucket {
     Day,

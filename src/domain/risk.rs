@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
+use utoipa::ToSchema;
 
 /// Why a number is no risk, or a number of days no horizon.
 #[derive(Debug, Clone, PartialEq, Error)]
@@ -14,8 +15,9 @@ pub enum RiskError {
 
 /// P(the subscription leaves within the horizon | active on the as-of day): in 0..=1, never
 /// NaN. 1 means that it will leave.
-#[derive(Debug, Clone, Copy, PartialEq, PartialOrd, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, PartialOrd, Serialize, ToSchema)]
 #[serde(transparent)]
+#[schema(minimum = 0, maximum = 1, examples(0.61))]
 pub struct ChurnRisk(f64);
 
 impl ChurnRisk {
@@ -43,8 +45,9 @@ impl ChurnRisk {
 }
 
 /// How many days ahead a risk looks: 1..=365.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ToSchema)]
 #[serde(transparent)]
+#[schema(minimum = 1, maximum = 365, examples(30))]
 pub struct HorizonDays(u32);
 
 impl HorizonDays {
@@ -67,7 +70,7 @@ impl HorizonDays {
 }
 
 /// Where a risk stands among the cut-offs stored with the model.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Level {
     Low,

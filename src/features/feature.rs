@@ -3,6 +3,7 @@
 //! Absent on purpose: the features themselves, which stand in the catalogue.
 
 use serde::Serialize;
+use utoipa::ToSchema;
 
 /// What a feature is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
@@ -17,7 +18,7 @@ pub enum Family {
 }
 
 /// In what a feature's value is counted.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Unit {
     Days,

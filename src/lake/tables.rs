@@ -267,6 +267,14 @@ impl Lake {
         Ok(records)
     }
 
+    /// The number of the newest import; none where nothing was ever imported.
+    ///
+    /// # Errors
+    /// Where the table of imports cannot be read.
+    pub fn newest_version(&self) -> Result<Option<u64>, LakeError> {
+        Ok(self.imports()?.last().map(|record| record.import_id))
+    }
+
     /// The tables at `version`, or at the newest; none where nothing was ever imported.
     ///
     /// # Errors

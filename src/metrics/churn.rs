@@ -1,6 +1,7 @@
 //! Churn: who left, who came back, who came and who renewed, by date; and the rate of a period.
 
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::{Filter, Slice, Slices, ratio};
 use crate::domain::{Bucket, Period, State, Timeline};
@@ -8,7 +9,7 @@ use crate::portfolio::Portfolio;
 
 /// What happened to the subscriptions in some days. In every bucket
 /// `active(end) = active(start) + created + recovered - deprovisioned`.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, ToSchema)]
 pub struct ChurnCounts {
     /// Left `active` (or were created on that very day) and were not active at its end:
     /// `suspended + ended`. A second step, suspended and then ended, is none.
@@ -26,7 +27,7 @@ pub struct ChurnCounts {
 }
 
 /// One bucket.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
 pub struct ChurnSlice {
     #[serde(flatten)]
     pub slice: Slice,
@@ -37,7 +38,7 @@ pub struct ChurnSlice {
 }
 
 /// Churn of a period.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 pub struct Churn {
     /// Active at the end of the day before the period.
     pub active_before: u64,

@@ -3,13 +3,14 @@
 //! Absent on purpose: cohorts and revenue, which are metrics of their own.
 
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::{Filter, Slice, Slices, ratio};
 use crate::domain::{Bucket, Period, State};
 use crate::portfolio::{Portfolio, Subscription};
 
 /// The renewals of one bucket.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
 pub struct RenewalSlice {
     #[serde(flatten)]
     pub slice: Slice,
@@ -18,7 +19,7 @@ pub struct RenewalSlice {
 }
 
 /// Retention of a period.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 pub struct Retention {
     /// Renewals in the period: every (subscription, day).
     pub renewed: u64,

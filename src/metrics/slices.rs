@@ -1,11 +1,12 @@
 //! A period cut into days, ISO weeks or months, up to the as-of day.
 
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use crate::domain::{Bucket, Day, Period, State, Timeline};
 
 /// One bucket, as far as it lies in the period and the data.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
 pub struct Slice {
     /// The bucket's natural first day: a Monday, the first of a month.
     pub bucket: Day,

@@ -3,6 +3,7 @@
 //! Absent on purpose: the cost at risk, which takes a model.
 
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::{Cut, Filter, Slice, Slices};
 use crate::domain::{Bucket, MicrosSum, Period, State};
@@ -13,7 +14,7 @@ use crate::portfolio::{CustomerIx, Portfolio};
 const DAILY_MAX_DAYS: i32 = 92;
 
 /// One point of a sparkline: the figure of a day or month.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
 pub struct Point {
     #[serde(flatten)]
     pub slice: Slice,
@@ -21,7 +22,7 @@ pub struct Point {
 }
 
 /// A figure, beside that of the preceding period of equal length.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 pub struct Figure {
     pub value: u64,
     /// The same figure for the preceding period of the length asked for.
@@ -41,7 +42,7 @@ impl Figure {
 }
 
 /// The summary of a period.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 pub struct Summary {
     pub subscriptions_sold: Figure,
     pub customers_with_usage: Figure,

@@ -3,12 +3,13 @@
 //! Absent on purpose: a time of creation. The same data give the same bytes.
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use super::Question;
 use crate::domain::Day;
 
 /// How the risks are made.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Method {
     /// The fitted model.
@@ -18,7 +19,7 @@ pub enum Method {
 }
 
 /// A figure with its 95 % interval, from a bootstrap over customers.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Interval {
     pub value: f64,
     pub low: f64,
@@ -26,7 +27,7 @@ pub struct Interval {
 }
 
 /// Lift, precision and recall of the riskiest part of the test rows.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct TopShare {
     /// Part of the rows, 0.01 for one in a hundred.
     pub share: f64,
@@ -38,7 +39,7 @@ pub struct TopShare {
 }
 
 /// How well something did on the test rows.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Measured {
     pub roc_auc: Interval,
     /// Average precision.
@@ -51,7 +52,7 @@ pub struct Measured {
 }
 
 /// Rows of one part of the data.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Counts {
     pub as_of_days: u64,
     pub first_as_of: Option<Day>,
@@ -80,7 +81,7 @@ impl Counts {
 }
 
 /// A difference of figures. Log loss is better below 0, the others above.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Gain {
     pub roc_auc: Interval,
     pub pr_auc: Interval,
@@ -88,7 +89,7 @@ pub struct Gain {
 }
 
 /// What the model was trained and tested on.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Population {
     pub table_version: u64,
     pub data_first_day: Option<Day>,
@@ -98,7 +99,7 @@ pub struct Population {
 }
 
 /// The cut-offs, and what `high` holds.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct LevelCard {
     pub medium_from: f64,
     pub high_from: f64,
@@ -111,7 +112,7 @@ pub struct LevelCard {
 }
 
 /// The card of one model.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Card {
     pub version: String,
     pub method: Method,

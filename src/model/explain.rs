@@ -37,19 +37,28 @@ impl ChurnModel {
     pub fn explain(&self, features: &FeatureVector) -> Explanation {
         let contributions: Vec<f64> = self.contributions(features.values()).collect();
         let log_odds = contributions.iter().fold(self.base_log_odds, |sum, each| sum + each);
-        let columns = self.columns().iter().zip(features.values()).zip(contributions);
-        let mut factors: Vec<Factor> = FEATURES
-            .iter()
-            .zip(columns)
-            .map(|(feature, ((column, value), contribution))| Factor {
-                feature,
-                value: *value,
-                typical: column.typical,
-                contribution,
-                sentence: feature.tell(*value, column.typical),
-            })
-            .collect();
-        factors.sort_by(|a, b| b.contribution.abs().total_cmp(&a.contribution.abs()));
+        let factors = by_strength(&contributions).into_iter().map(|at| self.factor(features, at, contributions[at])).collect();
         Explanation { risk: ChurnRisk::from_log_odds(log_odds), log_odds, base_log_odds: self.base_log_odds, factors }
     }
+
+    /// The features that push a row's risk most, at most `most` of them and none that push it
+    /// not at all. Only their sentences are written.
+    #[must_use]
+    pub fn strongest(&self, features: &FeatureVector, most: usize) -> Vec<Factor> {
+        let contributions: Vec<f64> = self.contributions(features.values()).collect();
+        let pushing = by_strength(&contributions).into_iter().filter(|at| contributions[*at] != 0.0);
+        pushing.take(most).map(|at| self.factor(features, at, contributions[at])).collect()
+    }
+
+    fn factor(&self, features: &FeatureVector, at: usize, contribution: f64) -> Factor {
+        let (feature, column, value) = (&FEATURES[at], &self.columns()[at], features.values()[at]);
+        Factor { feature, value, typical: column.typical, contribution, sentence: feature.tell(value, column.typical) }
+    }
+}
+
+/// The places of contributions, the largest absolute one first; ties in the catalogue's order.
+fn by_strength(contributions: &[f64]) -> Vec<usize> {
+    let mut places: Vec<usize> = (0..contributions.len()).collect();
+    places.sort_by(|a, b| contributions[*b].abs().total_cmp(&contributions[*a].abs()));
+    places
 }

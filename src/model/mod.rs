@@ -20,12 +20,13 @@ pub use registry::{CURRENT, LoadError, LoadedModel, PublishError, Registry};
 pub use slot::ModelSlot;
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use crate::domain::{ChurnRisk, Day, HorizonDays, Level};
 use crate::features::{FEATURE_COUNT, FeatureVector, Scale, VolumeScale};
 
 /// What a model was taught to foresee (MODEL.md, Question and label).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Label {
     /// A deprovisioning that is not recovered within the grace days.
@@ -35,7 +36,7 @@ pub enum Label {
 }
 
 /// The whole question: what, when, and of whom.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Question {
     pub label: Label,
     /// Reasons of an end that count as churn; empty where every reason does.

@@ -3,11 +3,13 @@
 //! Absent on purpose: filters and pages, which are the service's; a level for those of whom too
 //! little is known. `unknown` is never `low`.
 
+use std::borrow::Cow;
+
 use crate::domain::{ChurnRisk, Day, Level, Micros, State};
 use crate::features::{AsOf, History, Kernel, VolumeScale};
 use crate::portfolio::{Portfolio, SubscriptionIx};
 
-use super::{ChurnModel, Explanation, Outside};
+use super::{ChurnModel, Explanation, Factor, Outside};
 
 /// Youngest subscription that gets a risk, in days (METRICS.md, Risk).
 pub const YOUNGEST_DAYS: u32 = 14;
@@ -152,13 +154,20 @@ fn risk_key(standing: Standing) -> f64 {
 pub struct Scorer<'a> {
     portfolio: &'a Portfolio,
     model: &'a ChurnModel,
-    kernel: Kernel,
+    kernel: Cow<'a, Kernel>,
 }
 
 impl<'a> Scorer<'a> {
     #[must_use]
     pub fn new(portfolio: &'a Portfolio, model: &'a ChurnModel) -> Self {
-        Self { portfolio, model, kernel: Kernel::new(portfolio, model.volume_scale()) }
+        Self { portfolio, model, kernel: Cow::Owned(Kernel::new(portfolio, model.volume_scale())) }
+    }
+
+    /// The same with a kernel that was made before, of this portfolio and the model's scale of
+    /// volume: making one reads every day of the feed.
+    #[must_use]
+    pub const fn over(kernel: &'a Kernel, portfolio: &'a Portfolio, model: &'a ChurnModel) -> Self {
+        Self { portfolio, model, kernel: Cow::Borrowed(kernel) }
     }
 
     /// Ready to score at one as-of day, which may lie before the portfolio's own.
@@ -194,6 +203,27 @@ impl Scoring<'_> {
         }
         let features = self.kernel.features(&History::of(self.scorer.portfolio, subscription));
         Some(self.scorer.model.explain(&features))
+    }
+
+    /// The standing, and the risk taken apart where there is one, from one row of features.
+    pub fn explained(&mut self, subscription: SubscriptionIx) -> (Standing, Option<Explanation>) {
+        match self.explain(subscription) {
+            Some(explanation) => {
+                let level = self.scorer.model.level(explanation.risk);
+                (Standing::Known { risk: explanation.risk, level }, Some(explanation))
+            }
+            None => (self.standing(subscription), None),
+        }
+    }
+
+    /// The features that push a risk most, at most `most` of them and none that push it not at
+    /// all; empty where the risk would be a guess.
+    pub fn strongest(&mut self, subscription: SubscriptionIx, most: usize) -> Vec<Factor> {
+        if self.unknown(subscription).is_some() {
+            return Vec::new();
+        }
+        let features = self.kernel.features(&History::of(self.scorer.portfolio, subscription));
+        self.scorer.model.strongest(&features, most)
     }
 
     fn unknown(&self, subscription: SubscriptionIx) -> Option<UnknownReason> {

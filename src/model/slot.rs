@@ -26,6 +26,14 @@ impl ModelSlot {
         self.current.load_full()
     }
 
+    /// The version that the registry names, which need not be the one in use.
+    ///
+    /// # Errors
+    /// Where it names none.
+    pub fn current_version(&self) -> Result<String, LoadError> {
+        self.registry.current_version()
+    }
+
     /// Reads the registry again. The model in use stays unless the new one passes every
     /// check: all that can fail comes before the swap, and the swap cannot fail.
     ///

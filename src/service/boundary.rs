@@ -1,4 +1,4 @@
-//! What every request passes: bounds and the form of the answer before it is routed; after it,
+//! What every request passes: bounds before it is routed, counters after it; and
 //! whatever failed, however it failed, becomes a problem, and failures of ours are logged once.
 //!
 //! Absent on purpose: anything that knows a route.
@@ -6,6 +6,7 @@
 use std::any::Any;
 use std::error::Error as StdError;
 use std::panic::AssertUnwindSafe;
+use std::time::Instant;
 
 use actix_web::body::MessageBody;
 use actix_web::dev::{ServiceRequest, ServiceResponse};
@@ -17,31 +18,39 @@ use futures::FutureExt;
 
 use super::Limits;
 use super::problem::Problem;
+use super::state::State;
 
 /// The outermost layer.
 pub(super) async fn boundary<B: MessageBody + 'static>(request: ServiceRequest, next: Next<B>) -> Result<ServiceResponse<B>, Error> {
-    let (method, instance) = (request.method().clone(), request.path().to_owned());
+    let began = Instant::now();
+    let state = request.app_data::<web::Data<State>>().cloned();
+    // Nothing may hold the request itself while it is routed: the router changes it in place.
+    let instance = request.path().to_owned();
     let outcome = match admit(&request) {
         // A handler holds nothing that outlives its request, so a panic leaves nothing half-changed.
         Ok(()) => AssertUnwindSafe(async { next.call(request).await }).catch_unwind().await,
         Err(problem) => Ok(Err(problem.into())),
     };
-    let problem = match outcome {
-        Ok(Ok(response)) if response.status().as_u16() < 400 => {
-            tracing::debug!(%method, path = instance, status = response.status().as_u16(), "answered");
-            return Ok(response);
+    let (route, outcome) = match outcome {
+        Ok(Ok(response)) => {
+            let route = response.request().match_pattern();
+            match (response.status().as_u16() < 400, response.response().error()) {
+                (true, _) => (route, Ok(response)),
+                (false, Some(error)) => (route, Err(told(error, &instance))),
+                (false, None) => (route, Err(bare(response.status(), &instance))),
+            }
         }
-        Ok(Ok(response)) => match response.response().error() {
-            Some(error) => told(error, &instance),
-            None => bare(response.status(), &instance),
-        },
-        Ok(Err(error)) => told(&error, &instance),
+        Ok(Err(error)) => (None, Err(told(&error, &instance))),
         Err(panic) => {
             tracing::error!(path = instance, panic = message(panic.as_ref()), "a request panicked");
-            answer(&Problem::Panicked, &instance)
+            (None, Err(answer(&Problem::Panicked, &instance)))
         }
     };
-    Err(problem)
+    if let Some(state) = state {
+        let status = outcome.as_ref().map_or_else(|error| error.as_response_error().status_code(), ServiceResponse::status);
+        state.counters().answered(route, status.as_u16(), began.elapsed());
+    }
+    outcome
 }
 
 /// The answer to an error of a handler, or of actix-web itself.
@@ -77,7 +86,7 @@ fn answer(problem: &Problem, instance: &str) -> Error {
     InternalError::from_response(problem.to_string(), problem.response(Some(instance))).into()
 }
 
-/// The bounds that can be checked before anything is read, and the form of the answer.
+/// The bounds that can be checked before anything is read.
 fn admit(request: &ServiceRequest) -> Result<(), Problem> {
     let Some(limits) = request.app_data::<web::Data<Limits>>() else { return Ok(()) };
     let bytes = request.uri().path_and_query().map_or(0, |target| target.as_str().len());
@@ -88,42 +97,9 @@ fn admit(request: &ServiceRequest) -> Result<(), Problem> {
     if length.is_some_and(|length| length > limits.body_max_bytes) {
         return Err(Problem::BodyTooLarge { max_bytes: limits.body_max_bytes });
     }
-    let accept: Vec<&str> = request.headers().get_all(header::ACCEPT).filter_map(|accept| accept.to_str().ok()).collect();
-    let accept = accept.join(", ");
-    if accept.trim().is_empty() || accepts_json(&accept) { Ok(()) } else { Err(Problem::NotAcceptable { accept }) }
-}
-
-/// Whether an Accept header allows `application/json`: its most specific range decides.
-fn accepts_json(accept: &str) -> bool {
-    let ranges = accept.split(',').filter_map(|range| {
-        let mut parts = range.split(';').map(str::trim);
-        let specific = match parts.next()?.to_ascii_lowercase().as_str() {
-            "application/json" => 2,
-            "application/*" => 1,
-            "*/*" => 0,
-            _ => return None,
-        };
-        let weight = parts.find_map(|part| part.strip_prefix("q=").or(part.strip_prefix("Q="))).map_or(Ok(1.0), str::parse::<f64>);
-        Some((specific, weight.unwrap_or(1.0) > 0.0))
-    });
-    ranges.max().is_some_and(|(_, allowed)| allowed)
+    Ok(())
 }
 
 fn message(panic: &(dyn Any + Send)) -> &str {
     panic.downcast_ref::<&str>().copied().or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("no message")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_most_specific_range_of_an_accept_header_decides() {
-        for yes in ["*/*", "application/json", "text/csv, application/*;q=0.1", "text/html,application/xhtml+xml,*/*;q=0.8"] {
-            assert!(accepts_json(yes), "{yes}");
-        }
-        for no in ["text/csv", "application/json;q=0", "application/json;q=0, */*", "application/problem+json", ""] {
-            assert!(!accepts_json(no), "{no}");
-        }
-    }
 }

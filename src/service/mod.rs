@@ -4,15 +4,23 @@
 //! services run in one process), sign-in. Because there is no sign-in, only loopback addresses
 //! are served.
 
-mod answer;
+mod body;
 mod boundary;
+mod cache;
+mod counters;
 mod cursor;
+mod endpoint;
+mod forms;
+mod meta;
+mod openapi;
 mod parameters;
 mod period;
 mod problem;
-mod rankings;
 mod routes;
+mod source;
 mod state;
+mod version;
+mod watch;
 
 use std::fmt;
 use std::io;
@@ -27,7 +35,11 @@ use actix_web::middleware::{Compress, from_fn};
 use actix_web::{App, HttpServer, rt, web};
 use futures::future::{Either, select};
 
+use watch::Watch;
+
+pub use source::TableSource;
 pub use state::State;
+pub use version::Tables;
 
 /// What a request may cost before anything of it is answered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -66,13 +78,15 @@ pub struct ServiceConfig {
     /// Threads that answer; figures are computed on threads of their own.
     pub workers: usize,
     pub limits: Limits,
+    /// How often newer tables and another current model are looked for; none for only on request.
+    pub look_every: Option<Duration>,
 }
 
 impl ServiceConfig {
     /// A service on `bind` with the standard bounds and two threads.
     #[must_use]
     pub const fn new(bind: SocketAddr) -> Self {
-        Self { bind, workers: 2, limits: Limits::STANDARD }
+        Self { bind, workers: 2, limits: Limits::STANDARD, look_every: None }
     }
 }
 
@@ -122,6 +136,7 @@ impl Service {
     /// Where the runtime or the listener fails.
     pub fn run(self) -> io::Result<()> {
         tracing::info!(address = %self.address, "serving");
+        let _watch = self.watch()?;
         rt::System::new().block_on(async {
             let server = self.server(routes::configure)?;
             let insisted = stop_at_signals(server.handle())?;
@@ -143,6 +158,7 @@ impl Service {
 
     fn start_with(self, routes: Routes) -> io::Result<Running> {
         let address = self.address;
+        let watch = self.watch()?;
         let (tell, told) = mpsc::channel();
         let thread = thread::Builder::new().name("service".to_owned()).spawn(move || {
             rt::System::new().block_on(async {
@@ -159,7 +175,11 @@ impl Service {
             })
         })?;
         let handle = told.recv().map_err(io::Error::other)??;
-        Ok(Running { address, handle, thread })
+        Ok(Running { address, handle, thread, _watch: watch })
+    }
+
+    fn watch(&self) -> io::Result<Option<Watch>> {
+        self.config.look_every.map(|every| Watch::start(self.state.clone(), every)).transpose()
     }
 
     fn server(self, routes: Routes) -> io::Result<Server> {
@@ -240,6 +260,7 @@ pub struct Running {
     address: SocketAddr,
     handle: ServerHandle,
     thread: JoinHandle<io::Result<()>>,
+    _watch: Option<Watch>,
 }
 
 impl Running {

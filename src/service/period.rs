@@ -1,65 +1,71 @@
 //! `from` and `to`, or `period=`: which days a question is about.
 
-use super::parameters::Parameters;
+use super::parameters::{Kind, Parameters, Spec};
 use crate::domain::{Day, Period};
 
 /// A period as it was asked for. Presets end on the as-of day, so they are resolved by request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum AskedPeriod {
     Days(Period),
+    /// From a day to the as-of day.
+    From(Day),
+    /// The days that end on a day, as many as where nothing is said.
+    Until(Day),
     LastDays(u32),
     /// Whole months back from the as-of day: a month that ends on March 15th begins on
     /// February 16th.
     LastMonths(i32),
 }
 
-const PRESETS: [(&str, AskedPeriod); 6] = [
-    ("last_7_days", AskedPeriod::LastDays(7)),
-    ("last_30_days", AskedPeriod::LastDays(30)),
-    ("last_month", AskedPeriod::LastMonths(1)),
-    ("last_3_months", AskedPeriod::LastMonths(3)),
-    ("last_6_months", AskedPeriod::LastMonths(6)),
-    ("last_12_months", AskedPeriod::LastMonths(12)),
+const NAMES: &[&str] = &["last_7_days", "last_30_days", "last_month", "last_3_months", "last_6_months", "last_12_months"];
+
+const PRESETS: [AskedPeriod; 6] = [
+    AskedPeriod::LastDays(7),
+    AskedPeriod::LastDays(DEFAULT_DAYS),
+    AskedPeriod::LastMonths(1),
+    AskedPeriod::LastMonths(3),
+    AskedPeriod::LastMonths(6),
+    AskedPeriod::LastMonths(12),
 ];
+
+/// Days of a period of which nothing is said.
+const DEFAULT_DAYS: u32 = 30;
+
+const PERIOD: Spec = Spec::new(
+    "period",
+    Kind::Choice(NAMES),
+    "A period that ends on the as-of day; `last_30_days` where nothing is said. Either this, or `from` and `to`.",
+)
+.such_as("last_30_days");
+const FROM: Spec = Spec::new("from", Kind::Day, "First day of the period. Alone, the period ends on the as-of day.");
+const TO: Spec = Spec::new("to", Kind::Day, "Last day of the period, itself inside. Alone, the period has 30 days.");
 
 impl AskedPeriod {
     /// `last_30_days` where nothing is said.
     pub(super) fn parse(parameters: &mut Parameters) -> Self {
-        let day = |text: &str| Day::parse(text).map_err(|error| error.to_string());
-        let preset = parameters.one("period");
-        let (has_from, has_to) = (parameters.has("from"), parameters.has("to"));
-        let (from, to) = (parameters.parsed("from", day), parameters.parsed("to", day));
-        let asked = preset.as_deref().map(|name| PRESETS.into_iter().find(|(preset, _)| *preset == name.trim()));
-        match asked {
-            Some(None) => {
-                let names: Vec<&str> = PRESETS.iter().map(|(name, _)| *name).collect();
-                parameters.fault("period", format!("`{}` is none of {}", preset.unwrap_or_default(), names.join(", ")));
-            }
-            Some(Some(_)) if has_from || has_to => {
-                parameters.fault("period", "is given beside from or to: give either");
-                return Self::LastDays(30);
-            }
-            Some(Some((_, asked))) => return asked,
-            None => {}
-        }
-        match (from, to) {
-            (Some(from), Some(to)) => match Period::new(from, to) {
+        let preset = parameters.choice(&PERIOD, &PRESETS);
+        let has_days = parameters.has(FROM.name) || parameters.has(TO.name);
+        let (from, to) = (parameters.day(&FROM), parameters.day(&TO));
+        match (preset, from, to) {
+            (Some(_), ..) if has_days => parameters.impossible(PERIOD.name, "is given beside from or to: give either"),
+            (Some(preset), ..) => return preset,
+            (None, Some(from), Some(to)) => match Period::new(from, to) {
                 Ok(period) => return Self::Days(period),
-                Err(error) => parameters.fault("to", error.to_string()),
+                Err(error) => parameters.impossible(TO.name, error.to_string()),
             },
-            _ if has_from != has_to => {
-                let (given, missing) = if has_from { ("from", "to") } else { ("to", "from") };
-                parameters.fault(missing, format!("is missing beside {given}"));
-            }
-            _ => {}
+            (None, Some(from), None) => return Self::From(from),
+            (None, None, Some(to)) => return Self::Until(to),
+            (None, None, None) => {}
         }
-        Self::LastDays(30)
+        Self::LastDays(DEFAULT_DAYS)
     }
 
     /// The days of it, where the last complete day is `as_of`.
     pub(super) fn resolve(self, as_of: Day) -> Period {
         match self {
             Self::Days(period) => period,
+            Self::From(from) => Period::new(from, as_of).unwrap_or(Period::last(1, from)),
+            Self::Until(to) => Period::last(DEFAULT_DAYS, to),
             Self::LastDays(days) => Period::last(days, as_of),
             Self::LastMonths(months) => last_months(months, as_of),
         }

@@ -9,16 +9,19 @@ use actix_web::http::{Method, StatusCode, header};
 use actix_web::{HttpResponse, ResponseError};
 use serde::Serialize;
 use thiserror::Error;
+use utoipa::ToSchema;
 
 use crate::domain::SubscriptionId;
 use crate::model::LoadError;
+use crate::portfolio;
 
 /// When a client that met a service without data may ask again.
 const RETRY_SECONDS: &str = "10";
 
 /// What is wrong with one parameter, or with one part of the service.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub(super) struct Fault {
+    /// The parameter or field; absent where a part of the service is missing.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) parameter: Option<String>,
     pub(super) detail: String,
@@ -49,8 +52,8 @@ pub(super) enum Problem {
     NoSuchSubscription(SubscriptionId),
     #[error("{method} is not answered here; {} is", allowed.join(" or "))]
     MethodNotAllowed { method: Method, allowed: &'static [&'static str] },
-    #[error("the answer is application/json, which the Accept header `{accept}` rules out")]
-    NotAcceptable { accept: String },
+    #[error("the answer is {}, which the Accept header `{accept}` rules out", if *.tabular { "application/json, text/csv or application/x-ndjson" } else { "application/json" })]
+    NotAcceptable { accept: String, tabular: bool },
     #[error("no encoding that the Accept-Encoding header allows can be given")]
     EncodingNotAcceptable,
     #[error("the body did not come whole within {seconds} seconds")]
@@ -65,6 +68,8 @@ pub(super) enum Problem {
     TargetTooLong { bytes: usize, max_bytes: usize },
     #[error("{}", refused(.source, .in_service.as_deref()))]
     ModelRefused { source: LoadError, in_service: Option<String> },
+    #[error("the newer tables do not load: {}; those in service stay", chain(.0))]
+    TablesDoNotLoad(#[source] portfolio::LoadError),
     #[error("{}", sentences(.0))]
     NotReady(Vec<Fault>),
     #[error("the request failed inside the service, which has logged it and goes on")]
@@ -104,6 +109,7 @@ impl Problem {
             Self::BodyNotTaken => kind("body-not-taken", "A body that nothing reads", StatusCode::UNSUPPORTED_MEDIA_TYPE),
             Self::TargetTooLong { .. } => kind("target-too-long", "The path and query are too long", StatusCode::URI_TOO_LONG),
             Self::ModelRefused { .. } => kind("model-refused", "The model is refused", StatusCode::CONFLICT),
+            Self::TablesDoNotLoad(_) => kind("tables-do-not-load", "The newer tables do not load", StatusCode::INTERNAL_SERVER_ERROR),
             Self::NotReady(_) => kind("not-ready", "Not ready", StatusCode::SERVICE_UNAVAILABLE),
             Self::Panicked | Self::Unserialisable(_) => kind("internal", "Internal error", StatusCode::INTERNAL_SERVER_ERROR),
             Self::Framework(status) => kind("framework", "The request failed", *status),
@@ -125,6 +131,7 @@ impl Problem {
             | Self::BodyNotTaken
             | Self::TargetTooLong { .. }
             | Self::ModelRefused { .. }
+            | Self::TablesDoNotLoad(_)
             | Self::Panicked
             | Self::Unserialisable(_)
             | Self::Framework(_) => &[],
@@ -136,14 +143,14 @@ impl Problem {
         let Kind { name, title, status } = self.kind();
         let body = Body {
             r#type: format!("urn:problem-type:churn-risk:{name}"),
-            title,
+            title: title.to_owned(),
             status: status.as_u16(),
             detail: self.to_string(),
-            instance,
-            errors: self.faults(),
+            instance: instance.map(str::to_owned),
+            errors: self.faults().to_vec(),
         };
         let mut response = HttpResponse::build(status);
-        response.insert_header((header::CONTENT_TYPE, "application/problem+json")).insert_header((header::CACHE_CONTROL, "no-store"));
+        response.insert_header((header::CONTENT_TYPE, PROBLEM_JSON)).insert_header((header::CACHE_CONTROL, "no-store"));
         if let Some(allowed) = self.allowed() {
             response.insert_header((header::ALLOW, allowed));
         }
@@ -170,16 +177,47 @@ impl ResponseError for Problem {
     }
 }
 
-#[derive(Serialize)]
-struct Body<'a> {
+/// A failure (RFC 9457).
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Problem)]
+pub(super) struct Body {
+    /// What sort of failure, for programs.
+    #[schema(examples("urn:problem-type:churn-risk:bad-parameters"))]
     r#type: String,
-    title: &'a str,
+    #[schema(examples("Malformed parameters"))]
+    title: String,
+    #[schema(examples(400))]
     status: u16,
+    /// What is wrong, in a sentence.
+    #[schema(examples("1 parameter is wrong"))]
     detail: String,
+    /// The path that was asked.
     #[serde(skip_serializing_if = "Option::is_none")]
-    instance: Option<&'a str>,
-    #[serde(skip_serializing_if = "<[Fault]>::is_empty")]
-    errors: &'a [Fault],
+    instance: Option<String>,
+    /// Each bad parameter or field, all of them at once.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    errors: Vec<Fault>,
+}
+
+/// The media type of a failure.
+pub(super) const PROBLEM_JSON: &str = "application/problem+json";
+
+/// What a status of failure means here, for the document.
+pub(super) const fn title_of(status: u16) -> &'static str {
+    match status {
+        400 => "Malformed: a parameter or field is not what it should be. `errors` names each.",
+        404 => "There is no such thing in the tables.",
+        406 => "No form of the answer that the Accept headers allow.",
+        408 => "The body did not come in time.",
+        409 => "Refused; what was in service stays.",
+        410 => "The list has changed since its cursor was given.",
+        413 => "The body is too large.",
+        414 => "The path and query are too long.",
+        415 => "The body is not what this route reads.",
+        422 => "Well-formed, and cannot be answered. `errors` names each parameter.",
+        503 => "Not ready: tables or model are missing. `errors` says which.",
+        _ => "The request failed inside the service.",
+    }
 }
 
 fn count(faults: usize) -> String {
@@ -190,8 +228,8 @@ fn sentences(faults: &[Fault]) -> String {
     faults.iter().map(|fault| fault.detail.as_str()).collect::<Vec<_>>().join("; ")
 }
 
-/// The whole chain of a refusal, for its sources do not print themselves.
-fn refused(error: &LoadError, in_service: Option<&str>) -> String {
+/// An error with all its sources, which do not print themselves.
+fn chain(error: &dyn StdError) -> String {
     let mut text = error.to_string();
     let mut source = error.source();
     while let Some(cause) = source {
@@ -199,6 +237,11 @@ fn refused(error: &LoadError, in_service: Option<&str>) -> String {
         let _ = write!(text, ": {cause}");
         source = cause.source();
     }
+    text
+}
+
+fn refused(error: &LoadError, in_service: Option<&str>) -> String {
+    let text = chain(error);
     let stays = in_service.map_or_else(|| "no model is in service".to_owned(), |version| format!("model {version} stays in service"));
     format!("{text}; {stays}")
 }

@@ -1,50 +1,107 @@
-//! What a service holds, and the only ways in which a handler gets at it: one portfolio and one
-//! model for the whole of a request, both taken at its first look.
+//! What a service holds: the version in service, older ones that somebody is walking through,
+//! answers given before; and the only ways in which a version is replaced.
 //!
-//! Absent on purpose: a handler that holds the slot. Where a portfolio comes from and when it is
-//! replaced is the caller's affair.
+//! Absent on purpose: a swap that can fail. All that can fail is done aside, before it.
 
-use std::ops::Deref;
-use std::sync::Arc;
+use std::fmt;
+use std::sync::{Arc, OnceLock};
+use std::time::{Duration, Instant};
 
-use actix_web::dev::Payload;
-use actix_web::{FromRequest, HttpMessage, HttpRequest, web};
+use actix_web::web::Bytes;
+use actix_web::{HttpRequest, web};
 use arc_swap::ArcSwap;
-use futures::future::{Ready, ready};
 use parking_lot::Mutex;
 
-use super::problem::{Fault, Problem};
-use super::rankings::Rankings;
-use crate::domain::Day;
+use super::cache::Answers;
+use super::counters::Counters;
+use super::cursor::{Cursor, Sealer, Short};
+use super::problem::Problem;
+use super::source::TableSource;
+use super::version::{Tables, Version};
 use crate::model::{LoadError, LoadedModel, ModelSlot};
-use crate::portfolio::Portfolio;
+use crate::portfolio;
+
+/// Versions beside the one in service that are kept for those who walk through their lists. Each
+/// holds a portfolio: some 0.5 GB at 20 million usage rows.
+const WALKED_MAX: usize = 2;
+
+/// How long after its last page a version is kept for a walk.
+const WALKED_FOR: Duration = Duration::from_mins(2);
 
 /// The portfolio and the model in service. Clones are of one state.
 #[derive(Debug, Clone)]
 pub struct State(Arc<Inner>);
 
-#[derive(Debug)]
 struct Inner {
-    portfolio: ArcSwap<Portfolio>,
+    current: ArcSwap<Version>,
     model: ModelSlot,
-    /// Reloads take turns, so that the last to begin is the last to be stored.
-    reloading: Mutex<()>,
-    rankings: Arc<Rankings>,
+    source: Option<TableSource>,
+    /// Changes take turns, so that the last to begin is the last to be stored.
+    changing: Mutex<()>,
+    walked: Mutex<Vec<Walked>>,
+    sealer: Sealer,
+    answers: Answers,
+    counters: Counters,
+    document: OnceLock<Bytes>,
+}
+
+impl fmt::Debug for Inner {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("State").field("epoch", &self.current.load().epoch()).finish_non_exhaustive()
+    }
+}
+
+/// A version with a list of which somebody has a part.
+struct Walked {
+    version: Arc<Version>,
+    last: Instant,
 }
 
 impl State {
-    /// A portfolio, empty where there was no import yet, and a slot, empty where there is no model yet.
+    /// Tables, empty where there was no import yet, and a slot, empty where there is no model yet.
     #[must_use]
-    pub fn new(portfolio: Portfolio, model: ModelSlot) -> Self {
-        let inner =
-            Inner { portfolio: ArcSwap::from_pointee(portfolio), model, reloading: Mutex::new(()), rankings: Arc::new(Rankings::new()) };
+    pub fn new(tables: impl Into<Tables>, model: ModelSlot) -> Self {
+        Self::over(tables.into(), model, None)
+    }
+
+    /// The newest tables of a source, which is looked at again by [`State::reload_tables`].
+    ///
+    /// # Errors
+    /// Where the tables do not load.
+    pub fn from_source(source: TableSource, model: ModelSlot) -> Result<Self, portfolio::LoadError> {
+        let tables = source.load()?;
+        Ok(Self::over(tables, model, Some(source)))
+    }
+
+    fn over(tables: Tables, model: ModelSlot, source: Option<TableSource>) -> Self {
+        let mut secret = [0; 32];
+        // A system without randomness is one without TLS and without temporary files too; its
+        // cursors are then sealed with a key that can be guessed, and open nothing but the place
+        // in a list that their holder may read anyway.
+        if let Err(error) = getrandom::fill(&mut secret) {
+            tracing::warn!(%error, "the system gives no random bytes; cursors are sealed with a fixed key");
+        }
+        let version = Version::new(0, Arc::new(tables), model.current());
+        let inner = Inner {
+            current: ArcSwap::from_pointee(version),
+            model,
+            source,
+            changing: Mutex::new(()),
+            walked: Mutex::new(Vec::new()),
+            sealer: Sealer::new(secret),
+            answers: Answers::new(),
+            counters: Counters::new(),
+            document: OnceLock::new(),
+        };
         Self(Arc::new(inner))
     }
 
     /// Puts another version of the tables in service. It was built and checked aside; requests
     /// in flight go on over the one they took. It cannot fail.
-    pub fn replace_portfolio(&self, portfolio: Portfolio) {
-        self.0.portfolio.store(Arc::new(portfolio));
+    pub fn replace_tables(&self, tables: impl Into<Tables>) {
+        let tables = Arc::new(tables.into());
+        let _turn = self.0.changing.lock();
+        self.swap(tables, self.0.model.current());
     }
 
     /// Puts the registry's current model in service; the one in use stays where it is refused.
@@ -52,168 +109,138 @@ impl State {
     /// # Errors
     /// Why it is refused.
     pub fn reload_model(&self) -> Result<Arc<LoadedModel>, LoadError> {
-        let _turn = self.0.reloading.lock();
-        self.0.model.reload()
+        let _turn = self.0.changing.lock();
+        let loaded = self.0.model.reload()?;
+        let tables = Arc::clone(self.0.current.load().tables());
+        self.swap(tables, Some(Arc::clone(&loaded)));
+        Ok(loaded)
+    }
+
+    /// Puts the newest tables of the source in service, where they are newer than those in use.
+    /// Returns the version in service and whether it is a new one.
+    ///
+    /// # Errors
+    /// Why they do not load; the ones in use stay.
+    pub fn reload_tables(&self) -> Result<(u64, bool), portfolio::LoadError> {
+        let _turn = self.0.changing.lock();
+        let before = self.0.current.load().tables().portfolio.version();
+        let newer = match &self.0.source {
+            Some(source) => source.newer_than(before)?,
+            None => None,
+        };
+        let Some(tables) = newer else { return Ok((before, false)) };
+        let version = tables.portfolio.version();
+        self.swap(Arc::new(tables), self.0.model.current());
+        tracing::info!(version, previous = before, "new tables came into service");
+        Ok((version, true))
+    }
+
+    /// Looks for newer tables and another current model, and takes what is there. What does not
+    /// load is told to the log; what is in service stays.
+    pub(super) fn look_around(&self) {
+        if let Err(error) = self.reload_tables() {
+            tracing::error!(error = &error as &dyn std::error::Error, "the newer tables do not load; those in service stay");
+        }
+        let in_service = self.0.model.current().map(|loaded| loaded.model.version().to_owned());
+        match self.0.model.current_version() {
+            Ok(version) if in_service.as_ref() != Some(&version) => match self.reload_model() {
+                Ok(loaded) => tracing::info!(model = loaded.model.version(), previous = in_service, "a model came into service"),
+                Err(error) => tracing::error!(error = &error as &dyn std::error::Error, "the current model is refused"),
+            },
+            // No model at all is told at the start, and by /readyz.
+            Ok(_) | Err(_) => {}
+        }
+        self.forget_walks(Instant::now());
     }
 
     /// What is missing, in words; nothing where every route answers.
     #[must_use]
     pub fn missing(&self) -> Vec<String> {
-        let seen = Seen { portfolio: self.0.portfolio.load_full(), model: self.0.model.current() };
-        [no_days(&seen.portfolio), no_model(seen.model.as_deref())].into_iter().flatten().map(|fault| fault.detail).collect()
+        self.0.current.load().missing().into_iter().map(|fault| fault.detail).collect()
     }
-}
 
-fn no_days(portfolio: &Portfolio) -> Option<Fault> {
-    if portfolio.as_of().is_some() {
-        return None;
+    /// With the turn held.
+    fn swap(&self, tables: Arc<Tables>, model: Option<Arc<LoadedModel>>) {
+        let epoch = self.0.current.load().epoch() + 1;
+        self.0.current.store(Arc::new(Version::new(epoch, tables, model)));
+        self.forget_walks(Instant::now());
     }
-    let sentence = if portfolio.version() == 0 && portfolio.subscriptions().is_empty() {
-        "no import yet: run `churn-risk import`"
-    } else {
-        "no usage in the tables, so there is no as-of day: run `churn-risk import` with usage"
-    };
-    Some(Fault::missing(sentence))
-}
 
-fn no_model(model: Option<&LoadedModel>) -> Option<Fault> {
-    model.is_none().then(|| Fault::missing("no model: run `churn-train`, then POST /v1/model/reload"))
-}
+    /// Lets go of versions that nobody walks through any more. The one in service stays by
+    /// itself, so it does not count.
+    fn forget_walks(&self, now: Instant) {
+        let current = self.0.current.load();
+        let mut walked = self.0.walked.lock();
+        walked.retain(|walk| walk.version.epoch() == current.epoch() || now.duration_since(walk.last) < WALKED_FOR);
+        walked.sort_by_key(|walk| std::cmp::Reverse(walk.last));
+        let mut older = 0;
+        walked.retain(|walk| {
+            older += usize::from(walk.version.epoch() != current.epoch());
+            walk.version.epoch() == current.epoch() || older <= WALKED_MAX
+        });
+    }
 
-/// What a request saw at its first look: everything later in it sees the same.
-#[derive(Debug, Clone)]
-struct Seen {
-    portfolio: Arc<Portfolio>,
-    model: Option<Arc<LoadedModel>>,
-}
+    /// The version in service.
+    pub(super) fn current(&self) -> Arc<Version> {
+        self.0.current.load_full()
+    }
 
-impl Seen {
-    fn of(request: &HttpRequest) -> Result<Self, Problem> {
-        if let Some(seen) = request.extensions().get::<Self>() {
-            return Ok(seen.clone());
+    /// The version that a cursor goes on over.
+    ///
+    /// # Errors
+    /// 410 where it is kept no more.
+    pub(super) fn walked(&self, versions: Short) -> Result<Arc<Version>, Problem> {
+        let current = self.current();
+        if current.digest() == versions {
+            return Ok(current);
         }
-        let inner = &state(request)?.0;
-        let seen = Self { portfolio: inner.portfolio.load_full(), model: inner.model.current() };
-        request.extensions_mut().insert(seen.clone());
-        Ok(seen)
+        let walked = self.0.walked.lock();
+        let kept = walked.iter().find(|walk| walk.version.digest() == versions).map(|walk| Arc::clone(&walk.version));
+        kept.ok_or(Problem::StaleCursor)
+    }
+
+    /// The text of a cursor into a list of `version`, which is kept for its next page.
+    pub(super) fn walk_on(&self, version: &Arc<Version>, cursor: Cursor) -> String {
+        let now = Instant::now();
+        let mut walked = self.0.walked.lock();
+        match walked.iter_mut().find(|walk| walk.version.epoch() == version.epoch()) {
+            Some(walk) => walk.last = now,
+            None => walked.push(Walked { version: Arc::clone(version), last: now }),
+        }
+        drop(walked);
+        self.0.sealer.seal(cursor)
+    }
+
+    pub(super) fn sealer(&self) -> &Sealer {
+        &self.0.sealer
+    }
+
+    pub(super) fn answers(&self) -> &Answers {
+        &self.0.answers
+    }
+
+    pub(super) fn counters(&self) -> &Counters {
+        &self.0.counters
+    }
+
+    /// The document of the interface, made at the first look.
+    ///
+    /// # Errors
+    /// Where it does not serialise.
+    pub(super) fn document(&self, make: impl FnOnce() -> serde_json::Result<Vec<u8>>) -> Result<Bytes, Problem> {
+        if let Some(document) = self.0.document.get() {
+            return Ok(document.clone());
+        }
+        let made = make().map_err(Problem::Unserialisable)?.into();
+        Ok(self.0.document.get_or_init(|| made).clone())
     }
 }
 
+/// The state of the service that a request came to.
+///
+/// # Errors
 /// Every service is built with a state; one without is not ready.
-fn state(request: &HttpRequest) -> Result<&State, Problem> {
+pub(super) fn of(request: &HttpRequest) -> Result<&State, Problem> {
     let state = request.app_data::<web::Data<State>>().map(|state| state.as_ref());
-    state.ok_or_else(|| Problem::NotReady(vec![Fault::missing("the service has no state")]))
-}
-
-/// The tables of this request. They have an as-of day; a service without one is not ready.
-#[derive(Debug, Clone)]
-pub(super) struct CurrentPortfolio {
-    portfolio: Arc<Portfolio>,
-    as_of: Day,
-}
-
-impl CurrentPortfolio {
-    pub(super) const fn as_of(&self) -> Day {
-        self.as_of
-    }
-
-    pub(super) const fn shared(&self) -> &Arc<Portfolio> {
-        &self.portfolio
-    }
-}
-
-impl Deref for CurrentPortfolio {
-    type Target = Portfolio;
-    fn deref(&self) -> &Portfolio {
-        &self.portfolio
-    }
-}
-
-impl FromRequest for CurrentPortfolio {
-    type Error = Problem;
-    type Future = Ready<Result<Self, Problem>>;
-    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        ready(Seen::of(request).and_then(|Seen { portfolio, .. }| match portfolio.as_of() {
-            Some(as_of) => Ok(Self { portfolio, as_of }),
-            None => Err(Problem::NotReady(no_days(&portfolio).into_iter().collect())),
-        }))
-    }
-}
-
-/// The model of this request, where there is one.
-#[derive(Debug, Clone)]
-pub(super) struct PossibleModel(pub(super) Option<CurrentModel>);
-
-impl FromRequest for PossibleModel {
-    type Error = Problem;
-    type Future = Ready<Result<Self, Problem>>;
-    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        ready(Seen::of(request).map(|seen| Self(seen.model.map(CurrentModel))))
-    }
-}
-
-/// The model of this request; a service without one is not ready.
-#[derive(Debug, Clone)]
-pub(super) struct CurrentModel(Arc<LoadedModel>);
-
-impl CurrentModel {
-    pub(super) const fn shared(&self) -> &Arc<LoadedModel> {
-        &self.0
-    }
-}
-
-impl Deref for CurrentModel {
-    type Target = LoadedModel;
-    fn deref(&self) -> &LoadedModel {
-        &self.0
-    }
-}
-
-impl FromRequest for CurrentModel {
-    type Error = Problem;
-    type Future = Ready<Result<Self, Problem>>;
-    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        ready(Seen::of(request).and_then(|seen| match seen.model {
-            Some(model) => Ok(Self(model)),
-            None => Err(Problem::NotReady(no_model(None).into_iter().collect())),
-        }))
-    }
-}
-
-/// The rankings computed so far.
-#[derive(Debug, Clone)]
-pub(super) struct SharedRankings(pub(super) Arc<Rankings>);
-
-impl FromRequest for SharedRankings {
-    type Error = Problem;
-    type Future = Ready<Result<Self, Problem>>;
-    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        ready(state(request).map(|state| Self(Arc::clone(&state.0.rankings))))
-    }
-}
-
-/// The right to ask what is missing and to load another model, and to nothing else.
-#[derive(Debug, Clone)]
-pub(super) struct Keeper(State);
-
-impl Keeper {
-    pub(super) fn missing(&self) -> Vec<Fault> {
-        self.0.missing().into_iter().map(Fault::missing).collect()
-    }
-
-    /// Loads the registry's current model; the version before it stays where that fails.
-    pub(super) fn reload_model(&self) -> Result<Arc<LoadedModel>, Problem> {
-        self.0.reload_model().map_err(|source| {
-            let in_service = self.0.0.model.current().map(|loaded| loaded.model.version().to_owned());
-            Problem::ModelRefused { source, in_service }
-        })
-    }
-}
-
-impl FromRequest for Keeper {
-    type Error = Problem;
-    type Future = Ready<Result<Self, Problem>>;
-    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        ready(state(request).cloned().map(Self))
-    }
+    state.ok_or_else(|| Problem::NotReady(vec![super::problem::Fault::missing("the service has no state")]))
 }

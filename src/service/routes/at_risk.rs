@@ -2,134 +2,171 @@
 
 use std::cmp::Ordering;
 
-use actix_web::HttpResponse;
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use crate::domain::{ChurnRisk, Day, HorizonDays, MicrosSum};
 use crate::metrics::{Cut, Filter};
-use crate::model::{RankedSubscription, Ranking, Scorer, Scoring, Standing};
+use crate::model::{LoadedModel, RankedSubscription, Ranking, Standing};
 
-use super::super::answer::{Asked, Envelope, Meta, Page, Warning, versions};
-use super::super::cursor::Cursor;
-use super::super::parameters::{Parameters, Query, Valid, number};
-use super::super::period::last_months;
+use super::super::cursor::Key;
+use super::super::endpoint::{About, Listing};
+use super::super::meta::{Meta, Warning};
+use super::super::parameters::{Kind, Parameters, Query, Spec};
 use super::super::problem::{Fault, Problem};
-use super::super::state::{CurrentModel, CurrentPortfolio, SharedRankings};
-use super::words::{FactorRow, Reason, Standpoint, doubts_about_cost};
+use super::super::version::Version;
+use super::words::{COST_DAYS, FactorRow, Stakes, Standpoint, Who, at_risk_of, reason};
 
 /// Factors told of each row of a list; the route of one subscription tells them all.
 const FACTORS_IN_LIST: usize = 5;
 
-/// Days over which "cost of 30 days" is summed, the as-of day included.
-const COST_DAYS: i32 = 30;
+const LEVEL: Spec =
+    Spec::new("level", Kind::Choice(Standpoint::NAMES), "Levels to list; all where nothing is said. `unknown` has no risk, and says why.")
+        .such_as("high");
+const MIN_RISK: Spec = Spec::new("min_risk", Kind::Number { least: 0.0, most: 1.0 }, "Least risk to list.").such_as("0.2");
+const HORIZON: Spec = Spec::new(
+    "horizon",
+    Kind::Whole { least: 1, most: 365 },
+    "Days that the risk looks ahead. The model in service speaks of some horizons alone; others get 422 with those that it knows.",
+)
+.such_as("30");
 
-/// Levels, a least risk, the horizon, the common filters, a page.
+/// Levels, a least risk, the horizon, the common filters.
 #[derive(Debug, Clone)]
 pub(super) struct AtRiskQuery {
     levels: Vec<Standpoint>,
     min_risk: Option<f64>,
     horizon: Option<HorizonDays>,
     filter: Filter,
-    limit: usize,
-    cursor: Option<Cursor>,
 }
 
 impl Query for AtRiskQuery {
     fn parse(parameters: &mut Parameters) -> Self {
-        let mut levels = Vec::new();
-        for name in parameters.all("level") {
-            match Standpoint::ALL.into_iter().find(|(known, _)| *known == name.trim()) {
-                Some((_, level)) => levels.push(level),
-                None => parameters.fault("level", format!("`{name}` is none of high, medium, low, unknown")),
-            }
-        }
         Self {
-            levels,
-            min_risk: parameters.parsed("min_risk", |text| number::<f64>(text, 0.0, 1.0)),
+            levels: parameters.choices(&LEVEL, &Standpoint::ALL),
+            min_risk: parameters.number(&MIN_RISK),
             horizon: horizon(parameters),
             filter: parameters.filter(),
-            limit: parameters.limit(),
-            cursor: parameters.cursor(),
         }
     }
 }
 
 /// `horizon`, in days.
 pub(super) fn horizon(parameters: &mut Parameters) -> Option<HorizonDays> {
-    parameters.parsed("horizon", |text| {
-        let days = number::<u32>(text, 1, 365)?;
-        HorizonDays::new(days).map_err(|error| error.to_string())
-    })
+    parameters.whole(&HORIZON).and_then(|days| HorizonDays::new(days).ok())
 }
 
 /// Whether the model in service speaks of this horizon.
-pub(super) fn known_horizon(asked: Option<HorizonDays>, model: &CurrentModel) -> Result<(), Problem> {
-    let known = model.model.horizon();
+pub(super) fn known_horizon(asked: Option<HorizonDays>, loaded: &LoadedModel) -> Result<(), Problem> {
+    let known = loaded.model.horizon();
     if asked.is_none_or(|asked| asked == known) {
         return Ok(());
     }
     let detail = format!("the model in service speaks of {} days alone", known.get());
-    Err(Problem::ImpossibleParameters(vec![Fault::parameter("horizon", detail)]))
+    Err(Problem::ImpossibleParameters(vec![Fault::parameter(HORIZON.name, detail)]))
 }
 
 /// One subscription of the list.
-#[derive(Debug, Serialize)]
-struct Row {
-    subscription_id: String,
-    subscription_name: Option<String>,
-    customer_id: String,
-    customer_name: Option<String>,
-    country: Option<String>,
-    product: Option<String>,
-    /// None where it would be a guess.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = AtRisk)]
+pub(super) struct Row {
+    #[serde(flatten)]
+    who: Who,
+    /// The probability that it leaves within the horizon; null where it would be a guess.
     risk: Option<ChurnRisk>,
     level: Standpoint,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    unknown_reason: Option<Reason>,
+    /// Why there is no risk, for programs; null where there is one.
+    #[schema(examples("too_young"))]
+    unknown_code: Option<&'static str>,
+    unknown_detail: Option<String>,
+    /// The feature that pushes the risk most, up or down, in a sentence.
+    reason_1: Option<String>,
+    reason_2: Option<String>,
+    reason_3: Option<String>,
+    #[serde(flatten)]
+    stakes: Stakes,
+    /// The strongest pushes, the strongest first.
     factors: Vec<FactorRow>,
-    created_on: Option<Day>,
-    last_used_on: Option<Day>,
-    /// Of the 30 days that end on the as-of day; none where the tables have no cost.
-    cost_30_days: Option<MicrosSum>,
-    /// Of the twelve months that end on the as-of day.
-    cost_12_months: Option<MicrosSum>,
-    /// Risk times the cost of 30 days.
-    cost_at_risk: Option<MicrosSum>,
-    term_end_on: Option<Day>,
-    auto_renew: Option<bool>,
-}
-
-pub(super) async fn at_risk(
-    asked: Asked,
-    portfolio: CurrentPortfolio,
-    model: CurrentModel,
-    rankings: SharedRankings,
-    query: Valid<AtRiskQuery>,
-) -> Result<HttpResponse, Problem> {
-    known_horizon(query.horizon, &model)?;
-    let versions = versions(Some(&portfolio), Some(&model));
-    let page = Page::new(versions, asked.list(None), query.cursor, query.limit)?;
-    asked
-        .answer(versions, move || {
-            let ranking = rankings.0.of(portfolio.shared(), model.shared());
-            let cut = query.filter.cut(&portfolio);
-            let rows = chosen(&ranking, &cut, &query, portfolio.as_of());
-            let mut meta = Meta::of(&portfolio).spoken_by(&model);
-            meta.warn(doubts_about_cost(&portfolio));
-            meta.warn(Warning::gaps(&portfolio, portfolio.as_of() - (COST_DAYS - 1), portfolio.as_of()));
-            let scorer = Scorer::new(&portfolio, &model.model);
-            let mut scoring = scorer.at(portfolio.as_of());
-            let data: Vec<Row> = page.cut(&rows, &mut meta).iter().map(|row| Row::of(row, &cut, portfolio.as_of(), &mut scoring)).collect();
-            Ok(Envelope { data, meta })
-        })
-        .await
 }
 
 /// A row of the ranking, its cost cut by the filter.
 #[derive(Debug, Clone, Copy)]
-struct Chosen {
+pub(super) struct Chosen {
     ranked: RankedSubscription,
     cost_30_days: MicrosSum,
+}
+
+/// The at-risk list.
+#[derive(Debug)]
+pub(super) struct AtRisk;
+
+impl Listing for AtRisk {
+    const ABOUT: About = About {
+        path: "/v1/subscriptions/at-risk",
+        id: "at_risk",
+        tag: "risk",
+        summary: "Who is about to leave, and why",
+        what: "Every active subscription with the probability that it leaves within the horizon, the riskiest first, then the dearest; those of whom nothing can be said come last, with the reason. Each with the features that push its risk most, in sentences.",
+        fails: &[410],
+    };
+    type Query = AtRiskQuery;
+    type Entry = Chosen;
+    type Row = Row;
+
+    fn entries(version: &Version, query: &AtRiskQuery) -> Result<(Vec<Chosen>, Meta), Problem> {
+        let sight = version.sight()?;
+        let loaded = version.needed_model()?;
+        known_horizon(query.horizon, loaded)?;
+        let cut = query.filter.cut(sight.portfolio);
+        let rows = chosen(version.ranking(loaded), &cut, query, sight.as_of);
+        let mut meta = Meta::of(sight).spoken_by(loaded);
+        meta.warn(Warning::doubts_about_cost(sight.portfolio));
+        meta.warn(Warning::gaps(sight.portfolio, sight.as_of - (COST_DAYS - 1), sight.as_of));
+        Ok((rows, meta))
+    }
+
+    fn key(entry: &Chosen) -> Key {
+        // Risks are no smaller than 0, so their bits ascend with them; no risk comes last.
+        let risk = match entry.ranked.standing {
+            Standing::Known { risk, .. } => u64::MAX - 1 - risk.get().to_bits(),
+            Standing::Unknown { .. } => u64::MAX,
+        };
+        Key(risk, -entry.cost_30_days.0, entry.ranked.subscription.0)
+    }
+
+    fn rows(version: &Version, query: &AtRiskQuery, entries: &[Chosen], take: &mut dyn FnMut(Row) -> bool) -> Result<(), Problem> {
+        let sight = version.sight()?;
+        let scorer = version.scorer(version.needed_model()?);
+        let mut scoring = scorer.at(sight.as_of);
+        let cut = query.filter.cut(sight.portfolio);
+        for entry in entries {
+            let ix = entry.ranked.subscription;
+            let standing = entry.ranked.standing;
+            let factors: Vec<FactorRow> = match standing {
+                Standing::Known { .. } => scoring.strongest(ix, FACTORS_IN_LIST).into_iter().map(FactorRow::from).collect(),
+                Standing::Unknown { .. } => Vec::new(),
+            };
+            let mut reasons = factors.iter().map(|factor| factor.sentence.clone());
+            let unknown = if let Standing::Unknown { reason: why } = standing { Some(reason(why)) } else { None };
+            let (unknown_code, unknown_detail) = unknown.unzip();
+            let row = Row {
+                who: Who::of(sight.portfolio, ix),
+                risk: risk(standing),
+                level: Standpoint::of(standing),
+                unknown_code,
+                unknown_detail,
+                reason_1: reasons.next(),
+                reason_2: reasons.next(),
+                reason_3: reasons.next(),
+                stakes: Stakes::of(&cut, ix, sight.as_of, Some(standing), Some(entry.cost_30_days)),
+                factors,
+            };
+            if !take(row) {
+                break;
+            }
+        }
+        Ok(())
+    }
 }
 
 /// The rows that the query keeps, in the order of the list: risk descending, then cost of the
@@ -152,8 +189,7 @@ fn chosen(ranking: &Ranking, cut: &Cut<'_>, query: &AtRiskQuery, as_of: Day) -> 
 }
 
 fn order(a: &Chosen, b: &Chosen) -> Ordering {
-    let risk = |row: &Chosen| risk(row.ranked.standing).map_or(-1.0, ChurnRisk::get);
-    risk(b).total_cmp(&risk(a)).then(b.cost_30_days.cmp(&a.cost_30_days)).then(a.ranked.subscription.cmp(&b.ranked.subscription))
+    AtRisk::key(a).cmp(&AtRisk::key(b))
 }
 
 fn risk(standing: Standing) -> Option<ChurnRisk> {
@@ -167,48 +203,10 @@ fn cost_30_days(row: &RankedSubscription, cut: &Cut<'_>, as_of: Day) -> MicrosSu
     if cut.cuts_rows() { cut.cost(row.subscription, as_of - (COST_DAYS - 1), as_of) } else { MicrosSum(i128::from(row.cost_30_days.0)) }
 }
 
-/// Risk times cost, rounded to a micro-unit; none without a risk.
-pub(super) fn at_risk_of(standing: Standing, cost: MicrosSum) -> Option<MicrosSum> {
-    #[expect(clippy::cast_possible_truncation, reason = "the product is no larger than the cost, which is an i128")]
-    risk(standing).map(|risk| MicrosSum((risk.get() * cost.0 as f64).round() as i128))
-}
-
 /// Cost at risk of what a filter leaves: the sum of risk times the cost of the last 30 days,
 /// each product rounded to a micro-unit (METRICS.md, Risk). None where there is no cost.
 pub(super) fn cost_at_risk(ranking: &Ranking, cut: &Cut<'_>, as_of: Day) -> Option<MicrosSum> {
     let of = |row: &RankedSubscription| at_risk_of(row.standing, cost_30_days(row, cut, as_of)).map_or(0, |sum| sum.0);
     let sum = || MicrosSum(ranking.rows().iter().filter(|row| cut.keeps(row.subscription)).map(of).sum());
     cut.portfolio().has_cost().then(sum)
-}
-
-impl Row {
-    fn of(row: &Chosen, cut: &Cut<'_>, as_of: Day, scoring: &mut Scoring<'_>) -> Self {
-        let portfolio = cut.portfolio();
-        let ix = row.ranked.subscription;
-        let subscription = portfolio.subscription(ix);
-        let customer = portfolio.customer(subscription.customer);
-        let standing = row.ranked.standing;
-        let explanation = scoring.explain(ix);
-        let factors = explanation.map(|told| told.factors).unwrap_or_default();
-        let year = last_months(12, as_of);
-        Self {
-            subscription_id: subscription.id.to_string(),
-            subscription_name: subscription.name.clone(),
-            customer_id: customer.id.clone(),
-            customer_name: customer.name.clone(),
-            country: customer.country.clone(),
-            product: subscription.product.clone(),
-            risk: risk(standing),
-            level: Standpoint::of(standing),
-            unknown_reason: if let Standing::Unknown { reason } = standing { Some(reason.into()) } else { None },
-            factors: factors.into_iter().filter(|factor| factor.contribution != 0.0).take(FACTORS_IN_LIST).map(FactorRow::from).collect(),
-            created_on: subscription.life.created(),
-            last_used_on: cut.last_used(ix, as_of),
-            cost_30_days: portfolio.has_cost().then_some(row.cost_30_days),
-            cost_12_months: portfolio.has_cost().then(|| cut.cost(ix, year.from(), year.to())),
-            cost_at_risk: at_risk_of(standing, row.cost_30_days).filter(|_| portfolio.has_cost()),
-            term_end_on: subscription.term_end_on,
-            auto_renew: subscription.auto_renew,
-        }
-    }
 }

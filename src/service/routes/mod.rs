@@ -1,63 +1,84 @@
 //! The routes: which path answers what.
 //!
-//! Absent on purpose: figures. A handler takes its inputs, asks one function below, and wraps
-//! the answer.
+//! Absent on purpose: figures. A route takes its query, asks one function below, and wraps the
+//! answer.
 
 mod at_risk;
-mod flows;
+mod churn;
+mod docs;
 mod health;
 mod model;
+mod retention;
 mod risk;
 mod summary;
+mod tables;
 mod without_usage;
 mod words;
 
 use actix_web::guard::{self, Guard};
-use actix_web::http::Method;
-use actix_web::{FromRequest, Handler, Resource, Responder, web};
-
+use actix_web::http::{Method, header};
+use actix_web::{HttpResponse, web};
 use futures::future::{Ready, ready};
+use serde::Serialize;
+use utoipa::openapi::path::HttpMethod;
 
+use super::endpoint::Envelope;
+use super::forms::JSON;
+use super::openapi::Route;
 use super::problem::Problem;
+
+/// Every route, in the order of the document.
+pub(super) fn routes() -> Vec<Route> {
+    vec![
+        Route::listing::<at_risk::AtRisk>(),
+        Route::figures::<risk::OneRisk>(),
+        Route::figures::<summary::SummaryOfPeriod>(),
+        Route::figures::<churn::ChurnOfPeriod>(),
+        Route::figures::<retention::RetentionOfPeriod>(),
+        Route::listing::<without_usage::Unused>(),
+        Route::figures::<model::CardInService>(),
+        model::reload_route(),
+        Route::figures::<tables::Imports>(),
+        Route::figures::<tables::Gaps>(),
+        tables::reload_route(),
+        health::alive_route(),
+        health::ready_route(),
+        health::metrics_route(),
+        docs::start_route(),
+        docs::document_route(),
+        docs::page_route(),
+        docs::file_route(),
+    ]
+}
 
 /// Mounts every route.
 pub(super) fn configure(config: &mut web::ServiceConfig) {
-    config
-        .service(get("/v1/summary", summary::summary))
-        .service(get("/v1/subscriptions/at-risk", at_risk::at_risk))
-        .service(get("/v1/subscriptions/without-usage", without_usage::without_usage))
-        .service(get("/v1/subscriptions/{id}/risk", risk::risk))
-        .service(get("/v1/churn", flows::churn))
-        .service(get("/v1/retention", flows::retention))
-        .service(get("/v1/model", model::card))
-        .service(
-            web::resource("/v1/model/reload")
-                .route(web::post().to(model::reload))
-                .default_service(web::to(|method: Method| refuse(method, POST))),
-        )
-        .service(get("/healthz", health::alive))
-        .service(get("/readyz", health::ready));
+    for Route { about, method, mount, .. } in routes() {
+        let resource = web::resource(about.path);
+        config.service(if matches!(method, HttpMethod::Post) {
+            resource.route(mount().guard(guard::Post())).default_service(web::to(|method: Method| refuse(method, POST)))
+        } else {
+            resource.route(mount().guard(reads())).default_service(web::to(|method: Method| refuse(method, READ)))
+        });
+    }
 }
 
 const READ: &[&str] = &["GET", "HEAD"];
 const POST: &[&str] = &["POST"];
 
 /// A path that is read: GET, and HEAD without the body.
-fn get<F, Args>(path: &str, handler: F) -> Resource
-where
-    F: Handler<Args>,
-    Args: FromRequest + 'static,
-    F::Output: Responder + 'static,
-{
-    web::resource(path).route(web::route().guard(reads()).to(handler)).default_service(web::to(|method: Method| refuse(method, READ)))
-}
-
 fn reads() -> impl Guard {
     guard::Any(guard::Get()).or(guard::Head())
 }
 
 fn refuse(method: Method, allowed: &'static [&'static str]) -> Ready<Result<&'static str, Problem>> {
     ready(Err(Problem::MethodNotAllowed { method, allowed }))
+}
+
+/// Answers without a tag: states of the service rather than of the tables.
+fn plain<T: Serialize>(envelope: &Envelope<T>) -> Result<HttpResponse, Problem> {
+    let body = serde_json::to_vec(envelope).map_err(Problem::Unserialisable)?;
+    Ok(HttpResponse::Ok().insert_header((header::CACHE_CONTROL, "no-store")).content_type(JSON).body(body))
 }
 
 /// Every path that is none of the above.

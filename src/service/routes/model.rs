@@ -1,77 +1,95 @@
 //! GET /v1/model and POST /v1/model/reload
 
-use actix_web::dev::Payload;
-use actix_web::{FromRequest, HttpRequest, HttpResponse, rt, web};
-use futures::StreamExt;
-use futures::future::LocalBoxFuture;
+use std::error::Error as _;
+
+use actix_web::{HttpRequest, HttpResponse, web};
 use serde::Serialize;
+use utoipa::ToSchema;
+use utoipa::openapi::path::HttpMethod;
 
 use crate::model::Card;
 
-use super::super::Limits;
-use super::super::answer::{Asked, Envelope, Meta, plain, versions};
-use super::super::parameters::{Nothing, Valid};
+use super::super::body::NoBody;
+use super::super::endpoint::{About, Envelope, Figures, NoRows, parameters};
+use super::super::meta::Meta;
+use super::super::openapi::{Route, Success, named};
+use super::super::parameters::{Nothing, Parameters};
 use super::super::problem::Problem;
-use super::super::state::{CurrentModel, Keeper, PossibleModel};
+use super::super::state;
+use super::super::version::Version;
+use super::plain;
 
-/// The card as it was written at training.
-#[derive(Debug, Serialize)]
-#[serde(transparent)]
-struct CardAnswer(Card);
+/// The card of the model in service.
+#[derive(Debug)]
+pub(super) struct CardInService;
 
-pub(super) async fn card(asked: Asked, model: CurrentModel, _: Valid<Nothing>) -> Result<HttpResponse, Problem> {
-    let versions = versions(None, Some(&model));
-    let work = move || Ok(Envelope { meta: Meta::default().spoken_by(&model), data: CardAnswer(model.card.clone()) });
-    asked.answer(versions, work).await
+impl Figures for CardInService {
+    const ABOUT: About = About {
+        path: "/v1/model",
+        id: "model",
+        tag: "model",
+        summary: "The card of the model in service",
+        what: "What it was asked, what it was trained on, how good it was on rows that it had not seen, beside the rules that it has to beat; as it was written at training.",
+        fails: &[],
+    };
+    type Query = Nothing;
+    type Answer = Card;
+    type Row = NoRows;
+    const TABULAR: bool = false;
+
+    fn answer(version: &Version, _: &Nothing) -> Result<(Card, Meta), Problem> {
+        let loaded = version.needed_model()?;
+        Ok((loaded.card.clone(), Meta::default().spoken_by(loaded)))
+    }
+
+    fn rows(_: &Card) -> &[NoRows] {
+        &[]
+    }
 }
 
-#[derive(Debug, Serialize)]
-struct Reloaded {
+#[derive(Debug, Serialize, ToSchema)]
+struct ModelReload {
     /// The model in service.
     model_version: String,
-    /// The one before it; none where there was none.
+    /// The one before it; null where there was none.
     previous_version: Option<String>,
     changed: bool,
 }
 
-pub(super) async fn reload(keeper: Keeper, before: PossibleModel, _: Valid<Nothing>, _: NoBody) -> Result<HttpResponse, Problem> {
-    let loaded = web::block(move || keeper.reload_model()).await.map_err(|_| Problem::Panicked)??;
-    let previous_version = before.0.map(|model| model.model.version().to_owned());
+pub(super) fn reload_route() -> Route {
+    let mut schemas = Vec::new();
+    let data = named::<ModelReload>(&mut schemas);
+    Route {
+        about: About {
+            path: "/v1/model/reload",
+            id: "reload_model",
+            tag: "model",
+            summary: "Put the registry's current model in service",
+            what: "Reads the registry again. A model that fails a check is refused with the reason, and the one in service stays. A service also looks by itself every few seconds.",
+            fails: &[409],
+        },
+        method: HttpMethod::Post,
+        parameters: parameters::<Nothing>(false, false),
+        body: None,
+        success: Success::Enveloped { data, tabular: false },
+        schemas,
+        tagged: false,
+        mount: || web::route().to(reload),
+    }
+}
+
+async fn reload(request: HttpRequest, _: NoBody) -> Result<HttpResponse, Problem> {
+    Parameters::of(&request).finish()?;
+    let state = state::of(&request)?.clone();
+    let before = state.current();
+    let reloaded = web::block(move || state.reload_model()).await.map_err(|_| Problem::Panicked)?;
+    let previous_version = before.model().map(|loaded| loaded.model.version().to_owned());
+    let loaded = reloaded.map_err(|source| {
+        tracing::warn!(cause = source.source(), "the current model is refused: {source}");
+        Problem::ModelRefused { source, in_service: previous_version.clone() }
+    })?;
     let model_version = loaded.model.version().to_owned();
     tracing::info!(model = model_version, previous = previous_version, "a model came into service");
     let changed = previous_version.as_ref() != Some(&model_version);
-    plain(&Envelope { meta: Meta::default().spoken_by(&loaded), data: Reloaded { model_version, previous_version, changed } })
-}
-
-/// The proof that a request came without a body.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct NoBody;
-
-impl FromRequest for NoBody {
-    type Error = Problem;
-    type Future = LocalBoxFuture<'static, Result<Self, Problem>>;
-
-    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
-        let limits = request.app_data::<web::Data<Limits>>().map_or(Limits::STANDARD, |limits| *limits.get_ref());
-        let payload = payload.take();
-        Box::pin(async move {
-            let read = rt::time::timeout(limits.body_deadline, read(payload, limits.body_max_bytes)).await;
-            match read.map_err(|_| Problem::BodyTooSlow { seconds: limits.body_deadline.as_secs() })?? {
-                0 => Ok(Self),
-                _ => Err(Problem::BodyNotTaken),
-            }
-        })
-    }
-}
-
-/// Reads a body of unannounced length up to `max_bytes`, so that the connection can go on.
-async fn read(mut payload: Payload, max_bytes: u64) -> Result<u64, Problem> {
-    let mut bytes = 0_u64;
-    while let Some(chunk) = payload.next().await {
-        bytes += chunk.map_err(|_| Problem::BodyBroken)?.len() as u64;
-        if bytes > max_bytes {
-            return Err(Problem::BodyTooLarge { max_bytes });
-        }
-    }
-    Ok(bytes)
+    plain(&Envelope { meta: Meta::default().spoken_by(&loaded), data: ModelReload { model_version, previous_version, changed } })
 }

@@ -1,178 +1,148 @@
 //! GET /v1/subscriptions/{id}/risk
 
-use actix_web::dev::Payload;
-use actix_web::{FromRequest, HttpRequest, HttpResponse, web};
-use futures::future::{Ready, ready};
 use serde::Serialize;
+use utoipa::ToSchema;
 
-use crate::domain::{ChurnRisk, Day, HorizonDays, MicrosSum, State, SubscriptionId};
-use crate::metrics::{Cut, Filter};
-use crate::model::{Explanation, Scorer, Standing};
-use crate::portfolio::SubscriptionIx;
+use crate::domain::{ChurnRisk, Day, HorizonDays, State, SubscriptionId};
+use crate::metrics::Filter;
+use crate::model::{LoadedModel, Standing};
 
-use super::super::answer::{Asked, Envelope, Meta, Warning, versions};
-use super::super::parameters::{Parameters, Query, Valid};
-use super::super::period::last_months;
+use super::super::endpoint::{About, Figures};
+use super::super::meta::{Meta, Warning};
+use super::super::parameters::{Kind, Parameters, Query, Spec};
 use super::super::problem::{Fault, Problem};
-use super::super::state::{CurrentModel, CurrentPortfolio};
-use super::at_risk::{at_risk_of, horizon, known_horizon};
-use super::words::{FactorRow, Reason, Standpoint, doubts_about_cost};
+use super::super::version::{Sight, Version};
+use super::at_risk::{horizon, known_horizon};
+use super::words::{COST_DAYS, FactorRow, Stakes, Standpoint, Who, not_active, reason};
 
-/// The day to stand on, and the horizon.
-#[derive(Debug, Clone, Copy)]
+const AS_OF: Spec = Spec::new(
+    "as_of",
+    Kind::Day,
+    "The day to stand on; the as-of day of the tables where nothing is said. Nothing dated after it is read.",
+);
+
+/// The subscription, the day to stand on, the horizon.
+#[derive(Debug, Clone)]
 pub(super) struct RiskQuery {
+    subscription: Option<SubscriptionId>,
     as_of: Option<Day>,
     horizon: Option<HorizonDays>,
 }
 
 impl Query for RiskQuery {
     fn parse(parameters: &mut Parameters) -> Self {
-        Self { as_of: parameters.parsed("as_of", |text| Day::parse(text).map_err(|error| error.to_string())), horizon: horizon(parameters) }
+        Self { subscription: parameters.subscription(), as_of: parameters.day(&AS_OF), horizon: horizon(parameters) }
     }
 }
 
-/// The subscription that the path names.
-#[derive(Debug, Clone)]
-pub(super) struct Named(SubscriptionId);
-
-impl FromRequest for Named {
-    type Error = Problem;
-    type Future = Ready<Result<Self, Problem>>;
-    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
-        let wrong = |detail: String| Problem::BadParameters(vec![Fault::parameter("id", detail)]);
-        // The path's own deserialiser undoes every escape, those of `/` and `%` too.
-        let text = web::Path::<String>::from_request(request, payload).into_inner().map_err(|error| wrong(error.to_string()));
-        ready(text.and_then(|text| SubscriptionId::parse(&text).map(Self).map_err(|error| wrong(error.to_string()))))
-    }
-}
-
-#[derive(Debug, Serialize)]
-struct RiskAnswer {
-    subscription_id: String,
-    subscription_name: Option<String>,
-    customer_id: String,
-    customer_name: Option<String>,
-    country: Option<String>,
-    product: Option<String>,
+/// One subscription's risk, taken apart.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Risk)]
+pub(super) struct RiskAnswer {
+    #[serde(flatten)]
+    who: Who,
     /// The day on which the score stands.
     as_of: Day,
+    /// The state at the end of that day.
     state: State,
-    /// None where it would be a guess.
+    /// The probability that it leaves within the horizon; null where it would be a guess.
     risk: Option<ChurnRisk>,
     level: Standpoint,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    unknown_reason: Option<Reason>,
+    /// Why there is no risk, for programs; null where there is one.
+    #[schema(examples("too_young"))]
+    unknown_code: Option<&'static str>,
+    unknown_detail: Option<String>,
     /// Log-odds of the risk: those of a typical subscription and all contributions.
     log_odds: Option<f64>,
     base_log_odds: Option<f64>,
+    #[serde(flatten)]
+    stakes: Stakes,
     /// Every feature, the strongest push first.
     factors: Vec<FactorRow>,
-    created_on: Option<Day>,
-    last_used_on: Option<Day>,
-    cost_30_days: Option<MicrosSum>,
-    cost_12_months: Option<MicrosSum>,
-    cost_at_risk: Option<MicrosSum>,
-    /// As last recorded, whatever the day.
-    term_end_on: Option<Day>,
-    auto_renew: Option<bool>,
 }
 
-pub(super) async fn risk(
-    asked: Asked,
-    portfolio: CurrentPortfolio,
-    model: CurrentModel,
-    Named(id): Named,
-    query: Valid<RiskQuery>,
-) -> Result<HttpResponse, Problem> {
-    known_horizon(query.horizon, &model)?;
-    let as_of = known_day(query.as_of, &portfolio)?;
-    let Some(ix) = portfolio.find_subscription(id.as_str()) else { return Err(Problem::NoSuchSubscription(id)) };
-    let versions = versions(Some(&portfolio), Some(&model));
-    asked
-        .answer(versions, move || {
-            let scorer = Scorer::new(&portfolio, &model.model);
-            let mut scoring = scorer.at(as_of);
-            // Only subscriptions active on the as-of day have a risk (METRICS.md, Risk).
-            let is_active = portfolio.state_at(ix, as_of) == State::Active;
-            let standing = is_active.then(|| scoring.standing(ix));
-            let explanation = is_active.then(|| scoring.explain(ix)).flatten();
-            let mut meta = Meta::of(&portfolio).spoken_by(&model);
-            meta.warn(doubts_about_cost(&portfolio));
-            meta.warn(Warning::gaps(&portfolio, as_of - 29, as_of));
-            let learnt = learnt_through(&model);
-            if as_of < learnt {
-                let detail = format!("the model learnt from what happened up to {learnt}; a score on an earlier day is no forecast");
-                meta.warn(Warning::new("seen_in_training", detail));
-            }
-            let data = RiskAnswer::of(&Filter::default().cut(&portfolio), ix, as_of, standing, explanation);
-            Ok(Envelope { data, meta })
-        })
-        .await
+/// The risk of one subscription.
+#[derive(Debug)]
+pub(super) struct OneRisk;
+
+impl Figures for OneRisk {
+    const ABOUT: About = About {
+        path: "/v1/subscriptions/{id}/risk",
+        id: "risk",
+        tag: "risk",
+        summary: "One subscription's risk, with every factor",
+        what: "The probability that it leaves within the horizon, and what each feature adds to its log-odds over a typical subscription: the base and all contributions add up to the log-odds exactly.",
+        fails: &[404],
+    };
+    type Query = RiskQuery;
+    type Answer = RiskAnswer;
+    type Row = FactorRow;
+
+    fn answer(version: &Version, query: &RiskQuery) -> Result<(RiskAnswer, Meta), Problem> {
+        let sight = version.sight()?;
+        let loaded = version.needed_model()?;
+        known_horizon(query.horizon, loaded)?;
+        let as_of = known_day(query.as_of, sight)?;
+        let ix = sight.find(query.subscription.as_ref())?;
+        let scorer = version.scorer(loaded);
+        let mut scoring = scorer.at(as_of);
+        // Only subscriptions active on the as-of day have a risk (METRICS.md, Risk).
+        let state = sight.portfolio.state_at(ix, as_of);
+        let (standing, explanation) = if state == State::Active {
+            let (standing, explanation) = scoring.explained(ix);
+            (Some(standing), explanation)
+        } else {
+            (None, None)
+        };
+        let unknown = match standing {
+            Some(Standing::Known { .. }) => None,
+            Some(Standing::Unknown { reason: why }) => Some(reason(why)),
+            None => Some(not_active(state, as_of)),
+        };
+        let (unknown_code, unknown_detail) = unknown.unzip();
+        let mut meta = Meta::of(sight).spoken_by(loaded);
+        meta.warn(Warning::doubts_about_cost(sight.portfolio));
+        meta.warn(Warning::gaps(sight.portfolio, as_of - (COST_DAYS - 1), as_of));
+        let learnt = learnt_through(loaded);
+        if as_of < learnt {
+            let detail = format!("the model learnt from what happened up to {learnt}; a score on an earlier day is no forecast");
+            meta.warn(Warning::new("seen_in_training", detail));
+        }
+        let answer = RiskAnswer {
+            who: Who::of(sight.portfolio, ix),
+            as_of,
+            state,
+            risk: explanation.as_ref().map(|told| told.risk),
+            level: standing.map_or(Standpoint::Unknown, Standpoint::of),
+            unknown_code,
+            unknown_detail,
+            log_odds: explanation.as_ref().map(|told| told.log_odds),
+            base_log_odds: explanation.as_ref().map(|told| told.base_log_odds),
+            stakes: Stakes::of(&Filter::default().cut(sight.portfolio), ix, as_of, standing, None),
+            factors: explanation.map(|told| told.factors).unwrap_or_default().into_iter().map(FactorRow::from).collect(),
+        };
+        Ok((answer, meta))
+    }
+
+    fn rows(answer: &RiskAnswer) -> &[FactorRow] {
+        &answer.factors
+    }
 }
 
 /// The last day that the labels of training read.
-fn learnt_through(model: &CurrentModel) -> Day {
-    let question = model.model.question();
+fn learnt_through(loaded: &LoadedModel) -> Day {
+    let question = loaded.model.question();
     let label_days = question.lead_days + question.horizon_days.get() + question.grace_days;
-    model.model.trained_through() + i32::try_from(label_days).unwrap_or(i32::MAX)
+    loaded.model.trained_through() + i32::try_from(label_days).unwrap_or(i32::MAX)
 }
 
 /// The day to stand on: the as-of day, or an earlier one with data.
-fn known_day(asked: Option<Day>, portfolio: &CurrentPortfolio) -> Result<Day, Problem> {
-    let (first, last) = (portfolio.first_day().unwrap_or(portfolio.as_of()), portfolio.as_of());
+fn known_day(asked: Option<Day>, sight: Sight<'_>) -> Result<Day, Problem> {
+    let (first, last) = (sight.portfolio.first_day().unwrap_or(sight.as_of), sight.as_of);
     let day = asked.unwrap_or(last);
     if (first..=last).contains(&day) {
         return Ok(day);
     }
     let detail = format!("{day} is outside the data, which run from {first} to the as-of day {last}");
-    Err(Problem::ImpossibleParameters(vec![Fault::parameter("as_of", detail)]))
-}
-
-impl RiskAnswer {
-    fn of(cut: &Cut<'_>, ix: SubscriptionIx, as_of: Day, standing: Option<Standing>, explanation: Option<Explanation>) -> Self {
-        let portfolio = cut.portfolio();
-        let subscription = portfolio.subscription(ix);
-        let customer = portfolio.customer(subscription.customer);
-        let state = portfolio.state_at(ix, as_of);
-        let year = last_months(12, as_of);
-        let cost_30_days = cut.cost(ix, as_of - 29, as_of);
-        let unknown_reason = match standing {
-            Some(Standing::Known { .. }) => None,
-            Some(Standing::Unknown { reason }) => Some(reason.into()),
-            None => Some(not_active(state, as_of)),
-        };
-        Self {
-            subscription_id: subscription.id.to_string(),
-            subscription_name: subscription.name.clone(),
-            customer_id: customer.id.clone(),
-            customer_name: customer.name.clone(),
-            country: customer.country.clone(),
-            product: subscription.product.clone(),
-            as_of,
-            state,
-            risk: explanation.as_ref().map(|told| told.risk),
-            level: standing.map_or(Standpoint::Unknown, Standpoint::of),
-            unknown_reason,
-            log_odds: explanation.as_ref().map(|told| told.log_odds),
-            base_log_odds: explanation.as_ref().map(|told| told.base_log_odds),
-            factors: explanation.map(|told| told.factors).unwrap_or_default().into_iter().map(FactorRow::from).collect(),
-            created_on: subscription.life.created(),
-            last_used_on: cut.last_used(ix, as_of),
-            cost_30_days: portfolio.has_cost().then_some(cost_30_days),
-            cost_12_months: portfolio.has_cost().then(|| cut.cost(ix, year.from(), year.to())),
-            cost_at_risk: standing.and_then(|standing| at_risk_of(standing, cost_30_days)).filter(|_| portfolio.has_cost()),
-            term_end_on: subscription.term_end_on,
-            auto_renew: subscription.auto_renew,
-        }
-    }
-}
-
-fn not_active(state: State, as_of: Day) -> Reason {
-    let what = match state {
-        State::None => "not created yet",
-        State::Active => "active",
-        State::Suspended => "suspended",
-        State::Ended => "ended",
-    };
-    Reason { code: "not_active", detail: format!("{what} on {as_of}; only active subscriptions have a risk") }
+    Err(Problem::ImpossibleParameters(vec![Fault::parameter(AS_OF.name, detail)]))
 }

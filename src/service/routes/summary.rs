@@ -1,18 +1,18 @@
 //! GET /v1/summary
 
-use actix_web::HttpResponse;
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use crate::domain::MicrosSum;
-use crate::metrics::{self, Filter, Summary};
+use crate::metrics::{self, Figure, Filter, Summary};
 
-use super::super::answer::{Asked, Envelope, Meta, Warning, versions};
-use super::super::parameters::{Parameters, Query, Valid};
+use super::super::endpoint::{About, Figures};
+use super::super::meta::{Meta, Warning};
+use super::super::parameters::{Parameters, Query};
 use super::super::period::AskedPeriod;
 use super::super::problem::Problem;
-use super::super::state::{CurrentPortfolio, PossibleModel, SharedRankings};
+use super::super::version::Version;
 use super::at_risk::cost_at_risk;
-use super::words::{doubts_about_cost, doubts_about_lives};
 
 /// A period and the common filters.
 #[derive(Debug, Clone)]
@@ -27,47 +27,81 @@ impl Query for SummaryQuery {
     }
 }
 
-#[derive(Debug, Serialize)]
-struct SummaryAnswer {
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Summary)]
+pub(super) struct SummaryAnswer {
     #[serde(flatten)]
     summary: Summary,
-    /// Sum of risk times the cost of the last 30 days, on the as-of day; none without a model or cost.
+    /// Sum of risk times the cost of the last 30 days, on the as-of day; null without a model or cost.
     cost_at_risk: Option<MicrosSum>,
+    /// The figures as rows.
+    figures: Vec<FigureRow>,
 }
 
-pub(super) async fn summary(
-    asked: Asked,
-    portfolio: CurrentPortfolio,
-    model: PossibleModel,
-    rankings: SharedRankings,
-    query: Valid<SummaryQuery>,
-) -> Result<HttpResponse, Problem> {
-    let PossibleModel(model) = model;
-    let versions = versions(Some(&portfolio), model.as_ref());
-    asked
-        .answer(versions, move || {
-            let period = query.period.resolve(portfolio.as_of());
-            let summary = metrics::summary(&portfolio, period, &query.filter);
-            let mut meta = Meta::of(&portfolio).about(&portfolio, period);
-            if portfolio.first_day().is_some_and(|first| period.preceding().from() < first && first <= period.from()) {
-                meta.warn(Warning::new(
-                    "preceding_before_data",
-                    "the preceding period begins before the first day of usage; growth compares with less than a whole one",
-                ));
-            }
-            meta.warn(doubts_about_cost(&portfolio));
-            for warning in doubts_about_lives(&portfolio) {
-                meta.warn(warning);
-            }
-            let mut at_risk = None;
-            if let Some(model) = &model {
-                let ranking = rankings.0.of(portfolio.shared(), model.shared());
-                at_risk = cost_at_risk(&ranking, &query.filter.cut(&portfolio), portfolio.as_of());
-                meta = meta.spoken_by(model);
-            } else {
-                meta.warn(Warning::new("no_model", "there is no model, so there is no cost at risk"));
-            }
-            Ok(Envelope { data: SummaryAnswer { summary, cost_at_risk: at_risk }, meta })
-        })
-        .await
+/// One figure of the summary.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct FigureRow {
+    #[schema(examples("subscriptions_sold"))]
+    figure: &'static str,
+    value: u64,
+    /// The same figure for the preceding period of equal length.
+    preceding: u64,
+    /// `(value - preceding) / preceding`; null where the earlier is 0.
+    growth: Option<f64>,
+}
+
+impl FigureRow {
+    fn of(name: &'static str, figure: &Figure) -> Self {
+        Self { figure: name, value: figure.value, preceding: figure.preceding, growth: figure.growth }
+    }
+}
+
+/// The summary of a period.
+#[derive(Debug)]
+pub(super) struct SummaryOfPeriod;
+
+impl Figures for SummaryOfPeriod {
+    const ABOUT: About = About {
+        path: "/v1/summary",
+        id: "summary",
+        tag: "metrics",
+        summary: "Sold, used, unused, cost, cost at risk",
+        what: "Subscriptions sold in the period, customers with usage and without, each beside the preceding period of equal length and with a series for a sparkline; subscriptions active at its end, what its usage cost, and the cost at risk.",
+        fails: &[],
+    };
+    type Query = SummaryQuery;
+    type Answer = SummaryAnswer;
+    type Row = FigureRow;
+
+    fn answer(version: &Version, query: &SummaryQuery) -> Result<(SummaryAnswer, Meta), Problem> {
+        let sight = version.sight()?;
+        let period = query.period.resolve(sight.as_of);
+        let summary = metrics::summary(sight.portfolio, period, &query.filter);
+        let mut meta = Meta::of(sight).about(sight, period);
+        if sight.portfolio.first_day().is_some_and(|first| period.preceding().from() < first && first <= period.from()) {
+            meta.warn(Warning::new(
+                "preceding_before_data",
+                "the preceding period begins before the first day of usage; growth compares with less than a whole one",
+            ));
+        }
+        meta.warn(Warning::doubts_about_cost(sight.portfolio));
+        let mut meta = meta.warned(Warning::doubts_about_lives(sight.portfolio));
+        let mut at_risk = None;
+        if let Some(loaded) = version.model() {
+            at_risk = cost_at_risk(version.ranking(loaded), &query.filter.cut(sight.portfolio), sight.as_of);
+            meta = meta.spoken_by(loaded);
+        } else {
+            meta.warn(Warning::new("no_model", "there is no model, so there is no cost at risk"));
+        }
+        let figures = vec![
+            FigureRow::of("subscriptions_sold", &summary.subscriptions_sold),
+            FigureRow::of("customers_with_usage", &summary.customers_with_usage),
+            FigureRow::of("customers_without_usage", &summary.customers_without_usage),
+        ];
+        Ok((SummaryAnswer { summary, cost_at_risk: at_risk, figures }, meta))
+    }
+
+    fn rows(answer: &SummaryAnswer) -> &[FigureRow] {
+        &answer.figures
+    }
 }

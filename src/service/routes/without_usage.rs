@@ -1,79 +1,90 @@
 //! GET /v1/subscriptions/without-usage
 
-use actix_web::HttpResponse;
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use crate::domain::{Day, State};
 use crate::metrics::{self, Filter, WithoutUsage};
-use crate::portfolio::Portfolio;
 
-use super::super::answer::{Asked, Envelope, Meta, Page, versions};
-use super::super::cursor::Cursor;
-use super::super::parameters::{Parameters, Query, Valid};
+use super::super::cursor::Key;
+use super::super::endpoint::{About, Listing};
+use super::super::meta::Meta;
+use super::super::parameters::{Parameters, Query};
 use super::super::period::AskedPeriod;
 use super::super::problem::Problem;
-use super::super::state::CurrentPortfolio;
+use super::super::version::Version;
+use super::words::Who;
 
-/// A period, the common filters, a page.
+/// A period and the common filters.
 #[derive(Debug, Clone)]
-pub(super) struct WithoutUsageQuery {
+pub(super) struct UnusedQuery {
     period: AskedPeriod,
     filter: Filter,
-    limit: usize,
-    cursor: Option<Cursor>,
 }
 
-impl Query for WithoutUsageQuery {
+impl Query for UnusedQuery {
     fn parse(parameters: &mut Parameters) -> Self {
-        Self { period: AskedPeriod::parse(parameters), filter: parameters.filter(), limit: parameters.limit(), cursor: parameters.cursor() }
+        Self { period: AskedPeriod::parse(parameters), filter: parameters.filter() }
     }
 }
 
-#[derive(Debug, Serialize)]
-struct Row {
-    subscription_id: String,
-    subscription_name: Option<String>,
-    customer_id: String,
-    customer_name: Option<String>,
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = WithoutUsage)]
+pub(super) struct Row {
+    #[serde(flatten)]
+    who: Who,
+    /// At the end of the period.
     state: State,
     created_on: Option<Day>,
-    /// None where it was never used.
+    /// Null where it was never used.
     last_used_on: Option<Day>,
-    /// Days on which the feed had a row since then; none where it was never used.
+    /// Days on which the feed had a row since then; null where it was never used.
     days_since: Option<u32>,
 }
 
-impl Row {
-    fn of(portfolio: &Portfolio, row: &WithoutUsage) -> Self {
-        let subscription = portfolio.subscription(row.subscription);
-        let customer = portfolio.customer(subscription.customer);
-        Self {
-            subscription_id: subscription.id.to_string(),
-            subscription_name: subscription.name.clone(),
-            customer_id: customer.id.clone(),
-            customer_name: customer.name.clone(),
-            state: row.state,
-            created_on: row.created_on,
-            last_used_on: row.last_used_on,
-            days_since: row.days_since,
-        }
-    }
-}
+/// Subscriptions that somebody has and nobody uses.
+#[derive(Debug)]
+pub(super) struct Unused;
 
-pub(super) async fn without_usage(
-    asked: Asked,
-    portfolio: CurrentPortfolio,
-    query: Valid<WithoutUsageQuery>,
-) -> Result<HttpResponse, Problem> {
-    let versions = versions(Some(&portfolio), None);
-    let period = query.period.resolve(portfolio.as_of());
-    let page = Page::new(versions, asked.list(Some(period)), query.cursor, query.limit)?;
-    asked
-        .answer(versions, move || {
-            let rows = metrics::without_usage(&portfolio, period, &query.filter);
-            let mut meta = Meta::of(&portfolio).about(&portfolio, period);
-            let data: Vec<Row> = page.cut(&rows, &mut meta).iter().map(|row| Row::of(&portfolio, row)).collect();
-            Ok(Envelope { data, meta })
-        })
-        .await
+impl Listing for Unused {
+    const ABOUT: About = About {
+        path: "/v1/subscriptions/without-usage",
+        id: "without_usage",
+        tag: "subscriptions",
+        summary: "Active, and not used",
+        what: "Subscriptions active on at least one day of the period with no usage day in it: the never-used first, then the longest silent.",
+        fails: &[410],
+    };
+    type Query = UnusedQuery;
+    type Entry = WithoutUsage;
+    type Row = Row;
+
+    fn entries(version: &Version, query: &UnusedQuery) -> Result<(Vec<WithoutUsage>, Meta), Problem> {
+        let sight = version.sight()?;
+        let period = query.period.resolve(sight.as_of);
+        Ok((metrics::without_usage(sight.portfolio, period, &query.filter), Meta::of(sight).about(sight, period)))
+    }
+
+    fn key(entry: &WithoutUsage) -> Key {
+        // Never used comes first; days of 1970 and later are no smaller than 0.
+        let last = entry.last_used_on.map_or(0, |day| 1 + u64::try_from(day.epoch_days()).unwrap_or(0));
+        Key(last, 0, entry.subscription.0)
+    }
+
+    fn rows(version: &Version, _: &UnusedQuery, entries: &[WithoutUsage], take: &mut dyn FnMut(Row) -> bool) -> Result<(), Problem> {
+        let sight = version.sight()?;
+        for entry in entries {
+            let row = Row {
+                who: Who::of(sight.portfolio, entry.subscription),
+                state: entry.state,
+                created_on: entry.created_on,
+                last_used_on: entry.last_used_on,
+                days_since: entry.days_since,
+            };
+            if !take(row) {
+                break;
+            }
+        }
+        Ok(())
+    }
 }

@@ -1,27 +1,119 @@
-//! What several routes say in the same words: factors, levels, reasons, warnings about the tables.
+//! What several routes say in the same words: whose subscription, factors, levels, reasons.
 
 use serde::Serialize;
+use utoipa::ToSchema;
 
-use crate::domain::Level;
+use crate::domain::{Day, Level, MicrosSum, State};
 use crate::features::Unit;
+use crate::metrics::Cut;
 use crate::model::{Factor, Standing, UnknownReason};
-use crate::portfolio::Portfolio;
+use crate::portfolio::{CustomerIx, Portfolio, SubscriptionIx};
 
-use super::super::answer::Warning;
+use super::super::period::last_months;
+
+/// Days over which "cost of 30 days" is summed, the as-of day included.
+pub(super) const COST_DAYS: i32 = 30;
+
+/// A customer, by id and name.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub(super) struct Customer {
+    #[schema(examples("2d6a43fa-9f5e-4a8e-8b1c-0b7a6a1d6d11"))]
+    customer_id: String,
+    #[schema(examples("Iron Clinics 00680"))]
+    customer_name: Option<String>,
+    #[schema(examples("DE"))]
+    country: Option<String>,
+}
+
+impl Customer {
+    pub(super) fn of(portfolio: &Portfolio, customer: CustomerIx) -> Self {
+        let customer = portfolio.customer(customer);
+        Self { customer_id: customer.id.clone(), customer_name: customer.name.clone(), country: customer.country.clone() }
+    }
+}
+
+/// A subscription and its customer, by id and name.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub(super) struct Who {
+    #[schema(examples("7e3c1f0a-52d4-4a53-9a3e-1f0f6a3b0c55"))]
+    subscription_id: String,
+    subscription_name: Option<String>,
+    #[serde(flatten)]
+    customer: Customer,
+    #[schema(examples("Azure plan"))]
+    product: Option<String>,
+}
+
+impl Who {
+    pub(super) fn of(portfolio: &Portfolio, ix: SubscriptionIx) -> Self {
+        let subscription = portfolio.subscription(ix);
+        Self {
+            subscription_id: subscription.id.to_string(),
+            subscription_name: subscription.name.clone(),
+            customer: Customer::of(portfolio, subscription.customer),
+            product: subscription.product.clone(),
+        }
+    }
+}
+
+/// What goes with a subscription beside its risk.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct Stakes {
+    created_on: Option<Day>,
+    /// The last day with a quantity above 0; null where it was never used.
+    last_used_on: Option<Day>,
+    /// Of the 30 days that end on the as-of day; null where the tables have no cost.
+    cost_30_days: Option<MicrosSum>,
+    /// Of the twelve months that end on the as-of day.
+    cost_12_months: Option<MicrosSum>,
+    /// Risk times the cost of 30 days; null without a risk.
+    cost_at_risk: Option<MicrosSum>,
+    /// End of the running term as last recorded.
+    term_end_on: Option<Day>,
+    auto_renew: Option<bool>,
+}
+
+impl Stakes {
+    /// On `as_of`, with the cost of 30 days where it is known already.
+    pub(super) fn of(cut: &Cut<'_>, ix: SubscriptionIx, as_of: Day, standing: Option<Standing>, cost_30_days: Option<MicrosSum>) -> Self {
+        let portfolio = cut.portfolio();
+        let subscription = portfolio.subscription(ix);
+        let cost_30_days = cost_30_days.unwrap_or_else(|| cut.cost(ix, as_of - (COST_DAYS - 1), as_of));
+        let year = last_months(12, as_of);
+        Self {
+            created_on: subscription.life.created(),
+            last_used_on: cut.last_used(ix, as_of),
+            cost_30_days: portfolio.has_cost().then_some(cost_30_days),
+            cost_12_months: portfolio.has_cost().then(|| cut.cost(ix, year.from(), year.to())),
+            cost_at_risk: standing.and_then(|standing| at_risk_of(standing, cost_30_days)).filter(|_| portfolio.has_cost()),
+            term_end_on: subscription.term_end_on,
+            auto_renew: subscription.auto_renew,
+        }
+    }
+}
+
+/// Risk times cost, rounded to a micro-unit; none without a risk.
+pub(super) fn at_risk_of(standing: Standing, cost: MicrosSum) -> Option<MicrosSum> {
+    let Standing::Known { risk, .. } = standing else { return None };
+    #[expect(clippy::cast_possible_truncation, reason = "the product is no larger than the cost, which is an i128")]
+    Some(MicrosSum((risk.get() * cost.0 as f64).round() as i128))
+}
 
 /// One feature's push.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub(super) struct FactorRow {
+    #[schema(examples("days_since_usage"))]
     feature: &'static str,
     unit: Unit,
-    #[serde(skip_serializing_if = "Option::is_none")]
+    /// Length of the feature's window; null where the whole life counts.
     window_days: Option<u32>,
     value: f64,
     /// The training rows' median.
     typical: f64,
     /// Log-odds over those of the typical value; above 0 towards leaving.
     contribution: f64,
-    sentence: String,
+    #[schema(examples("no usage for 19 days; most subscriptions were used in the last 1"))]
+    pub(super) sentence: String,
 }
 
 impl From<Factor> for FactorRow {
@@ -39,7 +131,7 @@ impl From<Factor> for FactorRow {
 }
 
 /// A level, or that there is none.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub(super) enum Standpoint {
     High,
@@ -50,8 +142,10 @@ pub(super) enum Standpoint {
 }
 
 impl Standpoint {
-    pub(super) const ALL: [(&'static str, Self); 4] =
-        [("high", Self::High), ("medium", Self::Medium), ("low", Self::Low), ("unknown", Self::Unknown)];
+    pub(super) const NAMES: &[&str] = &["high", "medium", "low", "unknown"];
+
+    /// In the order of the names.
+    pub(super) const ALL: [Self; 4] = [Self::High, Self::Medium, Self::Low, Self::Unknown];
 
     pub(super) fn of(standing: Standing) -> Self {
         match standing {
@@ -63,54 +157,31 @@ impl Standpoint {
     }
 }
 
-/// Why there is no risk.
-#[derive(Debug, Serialize)]
-pub(super) struct Reason {
-    pub(super) code: &'static str,
-    pub(super) detail: String,
-}
+/// Why there is no risk: a word for programs, and a sentence.
+pub(super) type Reason = (&'static str, String);
 
-impl From<UnknownReason> for Reason {
-    fn from(reason: UnknownReason) -> Self {
-        let (code, detail) = match reason {
-            UnknownReason::TooYoung { days, least_days } => {
-                ("too_young", format!("{days} days old; a risk needs {least_days} days of history"))
-            }
-            UnknownReason::NoUsageYet => ("no_usage_yet", "never used, and the model speaks of subscriptions in use".to_owned()),
-            UnknownReason::Silent { days, window_days } => {
-                ("silent", format!("not used for {days} days, and the model speaks of subscriptions used in the last {window_days}"))
-            }
-            UnknownReason::Gap { gap_days, of_days } => ("gap", format!("the feed has no row on {gap_days} of the last {of_days} days")),
-            UnknownReason::NoCost => ("no_cost", "the model reads cost, and the tables have none".to_owned()),
-            UnknownReason::NoModel => ("no_model", "there is no model".to_owned()),
-        };
-        Self { code, detail }
+pub(super) fn reason(reason: UnknownReason) -> Reason {
+    match reason {
+        UnknownReason::TooYoung { days, least_days } => {
+            ("too_young", format!("{days} days old; a risk needs {least_days} days of history"))
+        }
+        UnknownReason::NoUsageYet => ("no_usage_yet", "never used, and the model speaks of subscriptions in use".to_owned()),
+        UnknownReason::Silent { days, window_days } => {
+            ("silent", format!("not used for {days} days, and the model speaks of subscriptions used in the last {window_days}"))
+        }
+        UnknownReason::Gap { gap_days, of_days } => ("gap", format!("the feed has no row on {gap_days} of the last {of_days} days")),
+        UnknownReason::NoCost => ("no_cost", "the model reads cost, and the tables have none".to_owned()),
+        UnknownReason::NoModel => ("no_model", "there is no model".to_owned()),
     }
 }
 
-/// What the tables say of lives, where that is less than all.
-pub(super) fn doubts_about_lives(portfolio: &Portfolio) -> Vec<Warning> {
-    let errors = portfolio.data_errors().len();
-    let derived = portfolio.subscriptions().iter().filter(|subscription| subscription.creation_is_derived).count();
-    let mut warnings = Vec::new();
-    if errors > 0 {
-        warnings.push(Warning::new(
-            "events_without_effect",
-            format!(
-                "{errors} lifecycle events of the whole portfolio had no effect: before a creation, after an end, or a second creation"
-            ),
-        ));
-    }
-    if derived > 0 {
-        warnings.push(Warning::new(
-            "creation_not_recorded",
-            format!("{derived} subscriptions of the whole portfolio have no recorded creation; they count as created on their first usage row or event"),
-        ));
-    }
-    warnings
-}
-
-/// That costs are none, where they are.
-pub(super) fn doubts_about_cost(portfolio: &Portfolio) -> Option<Warning> {
-    (!portfolio.has_cost()).then(|| Warning::new("no_cost", "the tables have no cost; figures of it are null"))
+/// Why a subscription in this state has no risk.
+pub(super) fn not_active(state: State, as_of: Day) -> Reason {
+    let what = match state {
+        State::None => "not created yet",
+        State::Active => "active",
+        State::Suspended => "suspended",
+        State::Ended => "ended",
+    };
+    ("not_active", format!("{what} on {as_of}; only active subscriptions have a risk"))
 }

@@ -1,0 +1,130 @@
+//! Answers that were given before, by the versions they stand on and by what was asked.
+//!
+//! Absent on purpose: failures, streams, and anything that could go stale: another version of
+//! the tables or the model has another epoch, and its answers are others.
+
+use std::hash::Hash;
+use std::sync::Arc;
+
+use actix_web::http::header;
+use actix_web::web::Bytes;
+use actix_web::{HttpRequest, HttpResponse};
+use quick_cache::{Equivalent, Weighter, sync::Cache};
+
+/// Bytes of bodies that are kept. A page of 1,000 rows has about a megabyte.
+const KEPT_MAX_BYTES: u64 = 32 << 20;
+
+/// Answers kept, as the cache plans for them.
+const KEPT_ABOUT: usize = 4_096;
+
+/// Longest target and Accept header that make a key; longer ones are answered anew.
+const KEY_MAX_BYTES: usize = 1 << 10;
+
+/// A whole answer.
+#[derive(Debug)]
+pub(super) struct Answered {
+    pub(super) content_type: &'static str,
+    pub(super) tag: String,
+    /// Headers that only some forms have: where the next page is, what a table cannot say of itself.
+    pub(super) headers: Vec<(&'static str, String)>,
+    pub(super) body: Bytes,
+}
+
+impl Answered {
+    /// The response; without its body where the client has it already.
+    pub(super) fn respond(&self, request: &HttpRequest) -> HttpResponse {
+        if has_tag(request, &self.tag) {
+            return not_modified(&self.tag);
+        }
+        let mut response = HttpResponse::Ok();
+        tell(&mut response, &self.tag).content_type(self.content_type);
+        for (name, value) in &self.headers {
+            response.insert_header((*name, value.as_str()));
+        }
+        response.body(self.body.clone())
+    }
+}
+
+/// The answer to a client that has the body already.
+pub(super) fn not_modified(tag: &str) -> HttpResponse {
+    tell(&mut HttpResponse::NotModified(), tag).finish()
+}
+
+/// What every answer that stands on versions says of how it may be kept.
+pub(super) fn tell<'r>(response: &'r mut actix_web::HttpResponseBuilder, tag: &str) -> &'r mut actix_web::HttpResponseBuilder {
+    let vary = if tag.is_empty() { "accept-encoding" } else { "accept, accept-encoding" };
+    response
+        .insert_header((header::ETAG, tag))
+        .insert_header((header::CACHE_CONTROL, "private, no-cache"))
+        .insert_header((header::VARY, vary))
+}
+
+/// Whether an `If-None-Match` header names `tag`, compared weakly.
+pub(super) fn has_tag(request: &HttpRequest, tag: &str) -> bool {
+    let opaque = |tag: &str| tag.trim().trim_start_matches("W/").to_owned();
+    let wanted = opaque(tag);
+    let given = request.headers().get_all(header::IF_NONE_MATCH).filter_map(|has| has.to_str().ok());
+    given.flat_map(|has| has.split(',')).any(|one| one.trim() == "*" || opaque(one) == wanted)
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+struct Key {
+    epoch: u64,
+    target: Box<str>,
+    accept: Box<str>,
+}
+
+/// A key that owns nothing.
+#[derive(Debug, Hash)]
+struct Wanted<'a> {
+    epoch: u64,
+    target: &'a str,
+    accept: &'a str,
+}
+
+impl Equivalent<Key> for Wanted<'_> {
+    fn equivalent(&self, key: &Key) -> bool {
+        self.epoch == key.epoch && *self.target == *key.target && *self.accept == *key.accept
+    }
+}
+
+impl<'a> Wanted<'a> {
+    fn of(request: &'a HttpRequest, epoch: u64) -> Option<Self> {
+        let target = request.uri().path_and_query()?.as_str();
+        let mut accepts = request.headers().get_all(header::ACCEPT);
+        let accept = accepts.next().map_or(Some(""), |accept| accept.to_str().ok())?;
+        let fits = accepts.next().is_none() && target.len() + accept.len() <= KEY_MAX_BYTES;
+        fits.then_some(Self { epoch, target, accept })
+    }
+}
+
+#[derive(Debug, Clone)]
+struct BodyBytes;
+
+impl Weighter<Key, Arc<Answered>> for BodyBytes {
+    fn weight(&self, key: &Key, answer: &Arc<Answered>) -> u64 {
+        (answer.body.len() + key.target.len() + key.accept.len() + 256) as u64
+    }
+}
+
+/// The answers kept by one service.
+#[derive(Debug)]
+pub(super) struct Answers(Cache<Key, Arc<Answered>, BodyBytes>);
+
+impl Answers {
+    pub(super) fn new() -> Self {
+        Self(Cache::with_weighter(KEPT_ABOUT, KEPT_MAX_BYTES, BodyBytes))
+    }
+
+    /// The answer that was given to the same question before.
+    pub(super) fn find(&self, request: &HttpRequest, epoch: u64) -> Option<Arc<Answered>> {
+        self.0.get(&Wanted::of(request, epoch)?)
+    }
+
+    /// Keeps an answer for the next who asks.
+    pub(super) fn keep(&self, request: &HttpRequest, epoch: u64, answer: &Arc<Answered>) {
+        if let Some(Wanted { epoch, target, accept }) = Wanted::of(request, epoch) {
+            self.0.insert(Key { epoch, target: target.into(), accept: accept.into() }, Arc::clone(answer));
+        }
+    }
+}

@@ -1,0 +1,37 @@
+//! Where a service's tables come from.
+
+use std::path::PathBuf;
+
+use super::version::Tables;
+use crate::lake::Lake;
+use crate::portfolio::{self, LoadError};
+
+/// A lake, and how its tables are read.
+#[derive(Debug, Clone)]
+pub struct TableSource {
+    pub lake: PathBuf,
+    /// Days that the as-of day stands back from the last usage day.
+    pub settle_days: u32,
+}
+
+impl TableSource {
+    /// The newest tables; empty ones of version 0 where nothing was imported yet.
+    ///
+    /// # Errors
+    /// Where they cannot be read, or do not fit a portfolio.
+    pub(super) fn load(&self) -> Result<Tables, LoadError> {
+        let portfolio = portfolio::load(&self.lake, self.settle_days)?;
+        let mut imports = Lake::open(&self.lake)?.imports()?;
+        imports.retain(|record| record.import_id <= portfolio.version());
+        Ok(Tables { portfolio, imports })
+    }
+
+    /// The newest tables, where they are of a later version.
+    ///
+    /// # Errors
+    /// As [`TableSource::load`].
+    pub(super) fn newer_than(&self, version: u64) -> Result<Option<Tables>, LoadError> {
+        let newest = Lake::open(&self.lake)?.newest_version()?;
+        if newest.is_some_and(|newest| newest > version) { self.load().map(Some) } else { Ok(None) }
+    }
+}

@@ -1,0 +1,152 @@
+//! One version of everything that an answer stands on: tables, model, and what is derived from
+//! both once. A request holds one of these from its first look to its last byte.
+//!
+//! Absent on purpose: a handler that holds the slot or the state's other versions.
+
+use std::sync::{Arc, OnceLock};
+
+use super::cursor::{Short, short};
+use super::problem::{Fault, Problem};
+use crate::domain::{Day, SubscriptionId};
+use crate::features::Kernel;
+use crate::lake::ImportRecord;
+use crate::model::{LoadedModel, Ranking, Scorer};
+use crate::portfolio::{Portfolio, SubscriptionIx};
+
+/// The tables that a service answers from.
+#[derive(Debug, Clone)]
+pub struct Tables {
+    pub portfolio: Portfolio,
+    /// The imports that made them, oldest first.
+    pub imports: Vec<ImportRecord>,
+}
+
+impl From<Portfolio> for Tables {
+    fn from(portfolio: Portfolio) -> Self {
+        Self { portfolio, imports: Vec::new() }
+    }
+}
+
+/// Tables and model together.
+#[derive(Debug)]
+pub(super) struct Version {
+    /// Counts the versions of one service: no two answers of one epoch to the same question differ.
+    epoch: u64,
+    digest: Short,
+    tables: Arc<Tables>,
+    model: Option<Arc<LoadedModel>>,
+    kernel: OnceLock<Kernel>,
+    ranking: OnceLock<Ranking>,
+}
+
+impl Version {
+    pub(super) fn new(epoch: u64, tables: Arc<Tables>, model: Option<Arc<LoadedModel>>) -> Self {
+        let digest = digest(&tables.portfolio, model.as_deref());
+        Self { epoch, digest, tables, model, kernel: OnceLock::new(), ranking: OnceLock::new() }
+    }
+
+    pub(super) const fn epoch(&self) -> u64 {
+        self.epoch
+    }
+
+    /// The tables and the model, told apart from every other.
+    pub(super) const fn digest(&self) -> Short {
+        self.digest
+    }
+
+    pub(super) const fn tables(&self) -> &Arc<Tables> {
+        &self.tables
+    }
+
+    pub(super) const fn model(&self) -> Option<&Arc<LoadedModel>> {
+        self.model.as_ref()
+    }
+
+    pub(super) fn imports(&self) -> &[ImportRecord] {
+        &self.tables.imports
+    }
+
+    /// The tables, with their as-of day.
+    ///
+    /// # Errors
+    /// Not ready, where there is no as-of day.
+    pub(super) fn sight(&self) -> Result<Sight<'_>, Problem> {
+        match self.tables.portfolio.as_of() {
+            Some(as_of) => Ok(Sight { portfolio: &self.tables.portfolio, as_of }),
+            None => Err(Problem::NotReady(self.no_days().into_iter().collect())),
+        }
+    }
+
+    /// The model.
+    ///
+    /// # Errors
+    /// Not ready, where there is none.
+    pub(super) fn needed_model(&self) -> Result<&LoadedModel, Problem> {
+        self.model.as_deref().ok_or_else(|| Problem::NotReady(self.no_model().into_iter().collect()))
+    }
+
+    /// What is missing, all of it; nothing where every route answers.
+    pub(super) fn missing(&self) -> Vec<Fault> {
+        [self.no_days(), self.no_model()].into_iter().flatten().collect()
+    }
+
+    fn no_days(&self) -> Option<Fault> {
+        let portfolio = &self.tables.portfolio;
+        if portfolio.as_of().is_some() {
+            return None;
+        }
+        let sentence = if portfolio.version() == 0 && portfolio.subscriptions().is_empty() {
+            "no import yet: run `churn-risk import`"
+        } else {
+            "no usage in the tables, so there is no as-of day: run `churn-risk import` with usage"
+        };
+        Some(Fault::missing(sentence))
+    }
+
+    fn no_model(&self) -> Option<Fault> {
+        self.model.is_none().then(|| Fault::missing("no model: run `churn-train`, then POST /v1/model/reload"))
+    }
+
+    /// The kernel under the model's scale of volume. Made once; whoever asks meanwhile waits.
+    pub(super) fn kernel(&self, loaded: &LoadedModel) -> &Kernel {
+        self.kernel.get_or_init(|| Kernel::new(&self.tables.portfolio, loaded.model.volume_scale()))
+    }
+
+    /// Ready to score subscriptions of the portfolio.
+    pub(super) fn scorer<'v>(&'v self, loaded: &'v LoadedModel) -> Scorer<'v> {
+        Scorer::over(self.kernel(loaded), &self.tables.portfolio, &loaded.model)
+    }
+
+    /// The ranking of the portfolio under the model. It reads every active subscription, so it
+    /// is computed once; whoever asks meanwhile waits for it. Blocks.
+    pub(super) fn ranking(&self, loaded: &LoadedModel) -> &Ranking {
+        self.ranking.get_or_init(|| Ranking::compute(&self.tables.portfolio, &loaded.model))
+    }
+}
+
+/// Tables that have an as-of day.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Sight<'v> {
+    pub(super) portfolio: &'v Portfolio,
+    pub(super) as_of: Day,
+}
+
+impl Sight<'_> {
+    /// The subscription that the path names.
+    ///
+    /// # Errors
+    /// Where there is none of that id.
+    pub(super) fn find(&self, id: Option<&SubscriptionId>) -> Result<SubscriptionIx, Problem> {
+        let id = id.ok_or(Problem::NoSuchRoute)?;
+        self.portfolio.find_subscription(id.as_str()).ok_or_else(|| Problem::NoSuchSubscription(id.clone()))
+    }
+}
+
+/// The number of a table version does not tell two lakes apart, or two settings of the settle
+/// days; with the as-of day and the count of rows it does wherever figures differ.
+fn digest(portfolio: &Portfolio, model: Option<&LoadedModel>) -> Short {
+    let counts = [portfolio.customers().len(), portfolio.subscriptions().len(), portfolio.usage_rows()];
+    let tables = format!("{} {:?} {counts:?}", portfolio.version(), portfolio.as_of());
+    let model = model.map_or("-", |loaded| loaded.model.version());
+    short([env!("CARGO_PKG_VERSION"), tables.as_str(), model].map(str::as_bytes))
+}
