@@ -5,7 +5,8 @@ use sha2::{Digest, Sha256};
 use super::evaluate::Evaluation;
 use super::levels::Levels;
 use super::outcome::TrainRequest;
-use crate::model::{Card, ChurnModel, Counts, Gain, LevelCard, Method, Population, hex};
+use crate::domain::hex;
+use crate::model::{Card, ChurnModel, Counts, Gain, LevelCard, Method, Population};
 use crate::portfolio::Portfolio;
 
 /// What a card tells.

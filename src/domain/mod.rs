@@ -4,6 +4,7 @@
 
 mod amount;
 mod day;
+mod hex;
 mod id;
 mod lifecycle;
 mod risk;
@@ -11,6 +12,7 @@ mod rows;
 
 pub use amount::{AmountError, Exact, MICROS_PER_UNIT, Micros, MicrosSum};
 pub use day::{Bucket, Day, DayError, Period, PeriodError};
+pub use hex::hex;
 pub use id::{CustomerId, IdError, SubscriptionId, UNKNOWN_CUSTOMER};
 pub use lifecycle::{Change, DataError, DataErrorKind, Deprovisioning, Event, EventKind, State, Timeline, UnknownEvent};
 pub use risk::{ChurnRisk, HorizonDays, Level, RiskError};

@@ -14,7 +14,7 @@ use sha2::{Digest, Sha256};
 use thiserror::Error;
 
 use super::{ChurnModel, Column, Cutoffs, Label, MODEL_WIDTH, ModelParts, Question};
-use crate::domain::{Day, HorizonDays};
+use crate::domain::{Day, HorizonDays, hex};
 use crate::features::{FEATURES, FeatureVector, Scale, ScaleError, SeriesScale, VolumeScale, catalogue};
 
 /// The format that this program writes and the only one that it reads.
@@ -152,13 +152,6 @@ pub fn decode(bytes: &[u8]) -> Result<ChurnModel, RefusedModel> {
 #[must_use]
 pub fn version_of(trained_through: Day, payload: &[u8]) -> String {
     format!("{trained_through}-{}", hex(&Sha256::digest(payload)[..4]))
-}
-
-/// Lower-case hexadecimal digits.
-#[must_use]
-pub fn hex(bytes: &[u8]) -> String {
-    let digit = |value: u8| char::from_digit(u32::from(value), 16).unwrap_or('0');
-    bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()
 }
 
 /// Puts the envelope around a payload.

@@ -13,7 +13,7 @@ mod slot;
 
 pub use card::{Card, Counts, Gain, Interval, LevelCard, Measured, Method, Population, TopShare};
 pub use explain::{Explanation, Factor};
-pub use file::{FORMAT_VERSION, MODEL_MAX_BYTES, PROBES_MAX, RefusedModel, decode, encode, hex, version_of};
+pub use file::{FORMAT_VERSION, MODEL_MAX_BYTES, PROBES_MAX, RefusedModel, decode, encode, version_of};
 pub use population::Outside;
 pub use ranking::{RankedSubscription, Ranking, Scorer, Scoring, Standing, UnknownReason, YOUNGEST_DAYS};
 pub use registry::{CURRENT, LoadError, LoadedModel, PublishError, Registry};

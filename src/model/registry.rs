@@ -11,8 +11,9 @@ use std::path::{Path, PathBuf};
 use sha2::{Digest, Sha256};
 use thiserror::Error;
 
-use super::file::{self, MODEL_MAX_BYTES, RefusedModel, hex};
+use super::file::{self, MODEL_MAX_BYTES, RefusedModel};
 use super::{Card, ChurnModel};
+use crate::domain::hex;
 use crate::features::FEATURES;
 
 /// The file that names the version in service.

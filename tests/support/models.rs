@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use churn_risk::domain::{Day, HorizonDays};
+use churn_risk::domain::{Day, HorizonDays, hex};
 use churn_risk::features::{FEATURES, FeatureVector, History, Kernel, VolumeScale};
 use churn_risk::model::{
     Card, Column, Counts, Cutoffs, Gain, Interval, Label, LevelCard, Measured, Method, ModelParts, Population, Question, Registry, encode,
@@ -49,7 +49,7 @@ pub(crate) fn publish(folder: &Path, portfolio: &Portfolio, parts: ModelParts) -
     let mut at = kernel.at(as_of);
     let rows: Vec<FeatureVector> = portfolio.subscription_indices().map(|ix| at.features(&History::of(portfolio, ix))).collect();
     let (model, bytes) = encode(parts, &rows).expect("sound parts");
-    let digest = Sha256::digest(&bytes).iter().fold(String::new(), |text, byte| text + &format!("{byte:02x}"));
+    let digest = hex(&Sha256::digest(&bytes));
     let card = card(model.version(), &digest, model.question().clone(), as_of);
     Registry::open(folder).publish(&model, &bytes, &card).expect("a folder that can be written");
     model.version().to_owned()

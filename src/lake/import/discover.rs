@@ -11,6 +11,7 @@ use sha2::{Digest, Sha256};
 use super::generic::{self, ColumnMap};
 use super::source::{self, Container};
 use super::{ImportError, io_error};
+use crate::domain::hex;
 use crate::lake::schema::Table;
 use crate::progress::Stage;
 
@@ -110,5 +111,5 @@ fn hash(path: &Path, stage: &Stage) -> io::Result<(String, u64)> {
         bytes += read as u64;
         stage.advance(read as u64);
     }
-    Ok((format!("{:x}", hasher.finalize()), bytes))
+    Ok((hex(&hasher.finalize()), bytes))
 }
