@@ -4,7 +4,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use churn_risk::model::{ModelSlot, Registry};
-use churn_risk::service::{Limits, Running, Service, ServiceConfig, State};
+use churn_risk::service::{Limits, Running, Service, ServiceConfig, State, TableSource};
 use tempfile::TempDir;
 
 use super::client::{Reply, ask};
@@ -42,9 +42,20 @@ impl Served {
         Self::over(world, TempDir::new().expect("a folder"), limits)
     }
 
+    /// The tables of a lake, which is looked at again every so often.
+    pub(crate) fn of_lake(lake: &Path, look_every: Option<Duration>) -> Self {
+        let models = TempDir::new().expect("a folder");
+        let source = TableSource { lake: lake.to_path_buf(), settle_days: 0 };
+        let state = State::from_source(source, ModelSlot::new(Registry::open(models.path()))).expect("a lake that loads");
+        Self::serve(state, models, ServiceConfig { look_every, ..ServiceConfig::new(([127, 0, 0, 1], 0).into()) })
+    }
+
     fn over(world: &World, models: TempDir, limits: Limits) -> Self {
         let state = State::new(world.portfolio(), ModelSlot::new(Registry::open(models.path())));
-        let config = ServiceConfig { limits, ..ServiceConfig::new(([127, 0, 0, 1], 0).into()) };
+        Self::serve(state, models, ServiceConfig { limits, ..ServiceConfig::new(([127, 0, 0, 1], 0).into()) })
+    }
+
+    fn serve(state: State, models: TempDir, config: ServiceConfig) -> Self {
         let running = Service::open(config, state.clone()).and_then(Service::start).expect("a free port");
         Self { state, running: Some(running), models }
     }
