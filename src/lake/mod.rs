@@ -9,6 +9,7 @@ mod census;
 mod durable;
 mod engine;
 pub mod import;
+mod imports;
 mod parquet;
 mod schema;
 mod small;
@@ -18,6 +19,7 @@ mod usage;
 
 pub use census::TableCensus;
 pub use import::{FileReport, ImportError, ImportReport, ImportRequest, Outcome, Reject, import};
+pub use imports::{ImportRecord, ImportedFile};
 pub use table_file::{PlainColumn, TableFileError, write_parquet};
-pub use tables::{ImportRecord, ImportedFile, Lake, LakeError, Snapshot};
+pub use tables::{Lake, LakeError, Snapshot};
 pub use usage::{UsageChunk, UsageColumns, UsageRun};

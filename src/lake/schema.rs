@@ -14,6 +14,7 @@ pub(crate) enum Table {
     Subscriptions,
     Lifecycle,
     UsageDaily,
+    Commitments,
     Imports,
 }
 
@@ -66,6 +67,16 @@ const USAGE_DAILY: &[Column] = &[
     ("cost_micros", Kind::Long, true),
 ];
 
+const COMMITMENTS: &[Column] = &[
+    ("commitment_id", Kind::Text, false),
+    ("subscription_id", Kind::Text, true),
+    ("customer_id", Kind::Text, true),
+    ("product", Kind::Text, true),
+    ("kind", Kind::Text, false),
+    ("quantity_micros", Kind::Long, true),
+    ("ends_on", Kind::Day, true),
+];
+
 const IMPORTS: &[Column] = &[
     ("import_id", Kind::Long, false),
     ("source", Kind::Text, false),
@@ -78,6 +89,8 @@ const IMPORTS: &[Column] = &[
     ("last_day", Kind::Day, true),
     ("warnings", Kind::Text, false),
     ("table_versions", Kind::Text, false),
+    ("as_of", Kind::Day, true),
+    ("currency", Kind::Text, true),
 ];
 
 /// The partition column of `usage_daily`: the month as `2026-01`.
@@ -89,8 +102,9 @@ pub(crate) fn month_of(day: Day) -> String {
 }
 
 impl Table {
-    /// Every table, the commit point last.
-    pub(crate) const ALL: [Self; 5] = [Self::Customers, Self::Subscriptions, Self::Lifecycle, Self::UsageDaily, Self::Imports];
+    /// Every table that an import writes, the commit point last.
+    pub(crate) const ALL: [Self; 6] =
+        [Self::Customers, Self::Subscriptions, Self::Lifecycle, Self::UsageDaily, Self::Commitments, Self::Imports];
 
     /// Its name, which is also its folder's.
     pub(crate) const fn name(self) -> &'static str {
@@ -99,6 +113,7 @@ impl Table {
             Self::Subscriptions => "subscriptions",
             Self::Lifecycle => "lifecycle",
             Self::UsageDaily => "usage_daily",
+            Self::Commitments => "commitments",
             Self::Imports => "imports",
         }
     }
@@ -109,6 +124,7 @@ impl Table {
             Self::Subscriptions => SUBSCRIPTIONS,
             Self::Lifecycle => LIFECYCLE,
             Self::UsageDaily => USAGE_DAILY,
+            Self::Commitments => COMMITMENTS,
             Self::Imports => IMPORTS,
         }
     }
