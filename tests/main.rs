@@ -3,6 +3,7 @@
 
 mod committed_model;
 mod features_kernel;
+mod feedback;
 mod http_answers;
 mod http_at_risk;
 mod http_problems;

@@ -8,6 +8,7 @@
 mod census;
 mod durable;
 mod engine;
+mod feedback;
 pub mod import;
 mod imports;
 mod parquet;
@@ -18,6 +19,7 @@ mod tables;
 mod usage;
 
 pub use census::TableCensus;
+pub use feedback::{FeedbackError, FeedbackReceipt};
 pub use import::{FileReport, ImportError, ImportReport, ImportRequest, Outcome, Reject, import};
 pub use imports::{ImportRecord, ImportedFile};
 pub use table_file::{PlainColumn, TableFileError, write_parquet};

@@ -6,9 +6,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use datafusion::arrow::array::{
-    Array, ArrayRef, AsArray, BooleanBuilder, Date32Builder, Int64Builder, RecordBatch, StringBuilder,
+    Array, ArrayRef, AsArray, BooleanBuilder, Date32Builder, Float64Builder, Int64Builder, RecordBatch, StringBuilder,
 };
-use datafusion::arrow::datatypes::{Date32Type, Int64Type, SchemaRef};
+use datafusion::arrow::datatypes::{Date32Type, Float64Type, Int64Type, SchemaRef};
 use datafusion::arrow::error::ArrowError;
 use datafusion::parquet::arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder};
 use datafusion::parquet::arrow::{ArrowWriter, ProjectionMask};
@@ -158,6 +158,13 @@ pub(crate) fn micros(values: impl Iterator<Item = Option<Micros>>) -> ArrayRef {
     Arc::new(builder.finish())
 }
 
+/// Builds a column of numbers that are no amounts.
+pub(crate) fn numbers(values: impl Iterator<Item = Option<f64>>) -> ArrayRef {
+    let mut builder = Float64Builder::new();
+    values.for_each(|value| builder.append_option(value));
+    Arc::new(builder.finish())
+}
+
 /// Builds a column of flags.
 pub(crate) fn flags(values: impl Iterator<Item = Option<bool>>) -> ArrayRef {
     let mut builder = BooleanBuilder::new();
@@ -210,6 +217,11 @@ impl Columns {
     pub(crate) fn long(&self, name: &str, row: usize) -> Result<i64, LakeError> {
         let column = self.column(name)?.as_primitive_opt::<Int64Type>().ok_or_else(|| Self::wrong_type(name))?;
         Ok(column.value(row))
+    }
+
+    pub(crate) fn number(&self, name: &str, row: usize) -> Result<Option<f64>, LakeError> {
+        let column = self.column(name)?.as_primitive_opt::<Float64Type>().ok_or_else(|| Self::wrong_type(name))?;
+        Ok(column.is_valid(row).then(|| column.value(row)))
     }
 
     pub(crate) fn micros(&self, name: &str, row: usize) -> Result<Option<Micros>, LakeError> {

@@ -16,6 +16,8 @@ pub(crate) enum Table {
     UsageDaily,
     Commitments,
     Imports,
+    /// Not of any version: it only grows, beside the imports.
+    Feedback,
 }
 
 /// What a column holds, as far as Parquet and Delta are concerned.
@@ -28,6 +30,8 @@ pub(crate) enum Kind {
     Flag,
     /// A whole number; amounts are micro-units.
     Long,
+    /// A floating-point number, for what is no amount.
+    Real,
 }
 
 /// Name, kind, and whether it may be null.
@@ -93,6 +97,20 @@ const IMPORTS: &[Column] = &[
     ("currency", Kind::Text, true),
 ];
 
+const FEEDBACK: &[Column] = &[
+    ("number", Kind::Long, false),
+    ("feedback_id", Kind::Text, false),
+    ("subscription_id", Kind::Text, false),
+    ("given_on", Kind::Day, false),
+    ("as_of", Kind::Day, false),
+    ("model_version", Kind::Text, true),
+    ("risk", Kind::Real, true),
+    ("verdict", Kind::Text, true),
+    ("outcome", Kind::Text, true),
+    ("note", Kind::Text, true),
+    ("given_by", Kind::Text, true),
+];
+
 /// The partition column of `usage_daily`: the month as `2026-01`.
 pub(crate) const MONTH: &str = "month";
 
@@ -115,6 +133,7 @@ impl Table {
             Self::UsageDaily => "usage_daily",
             Self::Commitments => "commitments",
             Self::Imports => "imports",
+            Self::Feedback => "feedback",
         }
     }
 
@@ -126,6 +145,7 @@ impl Table {
             Self::UsageDaily => USAGE_DAILY,
             Self::Commitments => COMMITMENTS,
             Self::Imports => IMPORTS,
+            Self::Feedback => FEEDBACK,
         }
     }
 
@@ -138,6 +158,7 @@ impl Table {
                 Kind::Day => DataType::Date32,
                 Kind::Flag => DataType::Boolean,
                 Kind::Long => DataType::Int64,
+                Kind::Real => DataType::Float64,
             };
             Field::new(*name, data_type, *nullable)
         };
@@ -152,6 +173,7 @@ impl Table {
                 Kind::Day => DeltaType::DATE,
                 Kind::Flag => DeltaType::BOOLEAN,
                 Kind::Long => DeltaType::LONG,
+                Kind::Real => DeltaType::DOUBLE,
             };
             StructField::new(*name, data_type, *nullable)
         };

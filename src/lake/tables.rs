@@ -184,6 +184,11 @@ impl Lake {
         self.lock("_writer.lock", waiting)
     }
 
+    /// Takes the right to append feedback, which no import ever holds.
+    pub(crate) fn feedback_lease(&self) -> Result<WriterLease, LakeError> {
+        self.lock("_feedback.lock", || ())
+    }
+
     /// The system gives the lock of a dead process back by itself.
     fn lock(&self, name: &str, waiting: impl FnOnce()) -> Result<WriterLease, LakeError> {
         create_dirs(&self.dir).map_err(|source| LakeError::io(&self.dir, source))?;

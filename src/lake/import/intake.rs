@@ -118,7 +118,7 @@ impl Intake {
             Table::Subscriptions => generic::subscription(&row, self.today).and_then(|taken| self.subscription(number, &row, taken)),
             Table::Commitments => generic::commitment(&row).and_then(|commitment| self.commitment(number, &row, commitment)),
             // No form is of the last two.
-            Table::Lifecycle | Table::Imports => {
+            Table::Lifecycle | Table::Imports | Table::Feedback => {
                 generic::event(&row, self.today).map(|(id, event)| self.event(id, event))
             }
         };
