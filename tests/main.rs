@@ -21,6 +21,7 @@ mod import_rejects;
 mod import_sums;
 mod import_versions;
 mod metrics_by_hand;
+mod metrics_expiring;
 mod metrics_identities;
 mod metrics_oracle;
 mod model_files;
