@@ -1,6 +1,7 @@
 //! The hot paths on a small simulated partner: import, load, features, ranking, fit. For
 //! comparing one version of the program with the next; `peers/run` compares with other programs.
 
+use std::collections::BTreeMap;
 use std::hint::black_box;
 use std::path::Path;
 
@@ -25,6 +26,8 @@ fn request(files: &Path, lake: &Path, today: Day) -> ImportRequest {
         today,
         max_rejects: 0.0,
         memory_bytes: 128 << 20,
+        currency: None,
+        rates: BTreeMap::new(),
         progress: Progress::Silent,
     }
 }

@@ -68,13 +68,14 @@ enum Moment {
 }
 
 /// From the first look at the files to the commit point and beyond it.
-const MOMENTS: [Moment; 16] = [
+const MOMENTS: [Moment; 18] = [
     Moment::File("_staging"),
     Moment::Line(1),
     Moment::File("_staging/2025-03-01.arrow"),
     Moment::Line(2),
     Moment::File("customers/customers-00000002-1.parquet"),
     Moment::File("subscriptions/subscriptions-00000002-1.parquet"),
+    Moment::File("commitments/commitments-00000002-1.parquet"),
     Moment::File("usage_daily/month=2025-03/usage-00000002-1.parquet"),
     Moment::Line(3),
     Moment::Line(4),
@@ -82,6 +83,7 @@ const MOMENTS: [Moment; 16] = [
     Moment::Line(6),
     Moment::File("customers/_delta_log/00000000000000000002.json"),
     Moment::File("lifecycle/_delta_log/00000000000000000002.json"),
+    Moment::File("commitments/_delta_log/00000000000000000002.json"),
     Moment::File("usage_daily/_delta_log/00000000000000000002.json"),
     Moment::File("imports/imports-00000002-1.parquet"),
     Moment::File("imports/_delta_log/00000000000000000002.json"),
@@ -161,7 +163,7 @@ fn a_first_import_killed_half_way_leaves_an_empty_lake_that_the_next_one_fills()
 /// Puts what an import writes before its commit point over a lake: everything but the row of
 /// `imports`, and with it a torn file and a staging area.
 fn leave_dead_import(case: &Case, lake: &Path) {
-    for table in ["customers", "subscriptions", "lifecycle", "usage_daily"] {
+    for table in ["customers", "subscriptions", "lifecycle", "usage_daily", "commitments"] {
         copy_folder(&case.desk.lake().join(table), &lake.join(table));
     }
     fs::write(lake.join("usage_daily/month=2025-05/usage-00000002-2.parquet"), b"PAR1 torn").expect("a file");

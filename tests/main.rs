@@ -3,6 +3,7 @@
 
 mod committed_model;
 mod features_kernel;
+mod feedback;
 mod http_answers;
 mod http_at_risk;
 mod http_document;
@@ -14,12 +15,16 @@ mod http_service;
 mod http_trained;
 mod import_again;
 mod import_command;
+mod import_commitments;
 mod import_crash;
+mod import_currency;
 mod import_forms;
 mod import_headers;
 mod import_rejects;
 mod import_sums;
+mod import_versions;
 mod metrics_by_hand;
+mod metrics_expiring;
 mod metrics_identities;
 mod metrics_oracle;
 mod model_files;

@@ -5,10 +5,10 @@ use std::collections::HashSet;
 use std::fs;
 use std::path::Path;
 
-use churn_risk::domain::{CustomerId, Day, EventKind, Exact, SubscriptionId};
+use churn_risk::domain::{CommitmentId, CommitmentKind, CustomerId, Day, EventKind, Exact, SubscriptionId};
 use churn_risk::simulate::{Plan, SERIES, Written, write_csv};
 
-const TABLES: [&str; 4] = ["customers.csv", "subscriptions.csv", "lifecycle.csv", "usage_daily.csv"];
+const TABLES: [&str; 5] = ["customers.csv", "subscriptions.csv", "lifecycle.csv", "usage_daily.csv", "commitments.csv"];
 
 fn write(seed: u64, dir: &Path) -> Written {
     let until = Day::from_ymd(2026, 10, 31).expect("a date");
@@ -76,8 +76,17 @@ fn every_row_is_one_that_an_import_accepts() {
         assert!(keys.insert(&row[..4]), "{row:?} twice");
     }
     assert!(usage.is_sorted_by_key(|row| row[1].clone()), "usage is in date order");
-    let seen = [customers.len(), ids.len(), events.len(), usage.len()].map(|rows| rows as u64);
-    assert_eq!(seen, [written.customers, written.subscriptions, written.events, written.usage_rows]);
+    let (_, commitments) = records(dir.path(), "commitments.csv");
+    for row in &commitments {
+        CommitmentId::parse(&row[0]).expect("an id");
+        assert!(row[1].is_empty() || ids.contains(&SubscriptionId::parse(&row[1]).expect("an id")));
+        assert!(customers.contains(&CustomerId::parse(&row[2]).expect("an id")));
+        row[4].parse::<CommitmentKind>().expect("a kind");
+        assert!(Exact::parse(&row[5]).expect("a quantity").attos() > 0);
+        Day::parse(&row[6]).expect("a day");
+    }
+    let seen = [customers.len(), ids.len(), events.len(), usage.len(), commitments.len()].map(|rows| rows as u64);
+    assert_eq!(seen, [written.customers, written.subscriptions, written.events, written.usage_rows, written.commitments]);
 }
 
 #[test]
@@ -90,7 +99,9 @@ fn what_is_true_stands_in_a_file_of_its_own_under_a_name_that_is_no_input() {
     let left = rows.iter().filter(|row| !row[1].is_empty() && row[1].as_str() <= "2026-10-31").count();
     assert_eq!(left as u64, written.left);
     for name in TABLES {
-        assert!(!records(dir.path(), name).0.iter().any(|column| header[1..].contains(column)), "{name} tells the truth");
+        // The kind of a commitment is another word than the kind of a leaving.
+        let columns = records(dir.path(), name).0.into_iter().filter(|column| (name, column.as_str()) != ("commitments.csv", "kind"));
+        assert!(!columns.into_iter().any(|column| header[1..].contains(&column)), "{name} tells the truth");
     }
     let record: serde_json::Value = serde_json::from_slice(&fs::read(dir.path().join("simulate.json")).unwrap()).unwrap();
     assert_eq!(record["plan"]["seed"], 8);

@@ -1,5 +1,6 @@
 //! `churn-risk demo`: a made-up partner from its files to an explained at-risk list, served.
 
+use std::collections::BTreeMap;
 use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
@@ -57,6 +58,8 @@ pub(crate) fn run(arguments: &DemoArguments) -> anyhow::Result<ExitCode> {
         today: super::today(),
         max_rejects: 0.0,
         memory_bytes: 256 << 20,
+        currency: None,
+        rates: BTreeMap::new(),
         progress: Progress::Shown,
     })?;
     super::import::print(&report)?;

@@ -1,9 +1,12 @@
 //! `churn-risk import`.
 
+use std::collections::BTreeMap;
 use std::io;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use anyhow::ensure;
+use churn_risk::domain::{Currency, Rate, RateError};
 use churn_risk::lake::{FileReport, ImportReport, ImportRequest, Outcome, import};
 use churn_risk::progress::{Progress, say};
 use clap::Args;
@@ -23,6 +26,28 @@ pub(crate) struct ImportArguments {
     /// Memory of the engine before it spills to disk: 512MiB, 2GiB
     #[arg(long, default_value = "384MiB", value_parser = bytes)]
     memory: usize,
+    /// Currency in which the lake keeps costs: EUR. The lake's own where it has one; in a new
+    /// lake the one that the files carry, where that is one
+    #[arg(long, value_parser = Currency::parse)]
+    currency: Option<Currency>,
+    /// What one unit of another currency is worth in it; may be given again for another
+    #[arg(long = "rate", value_name = "USD=0.92", value_parser = rate)]
+    rates: Vec<(Currency, Rate)>,
+}
+
+fn rate(text: &str) -> Result<(Currency, Rate), String> {
+    let (currency, rate) = text.split_once('=').ok_or_else(|| "write USD=0.92".to_owned())?;
+    let currency = Currency::parse(currency).map_err(|error| error.to_string())?;
+    Ok((currency, rate.parse().map_err(|error: RateError| error.to_string())?))
+}
+
+/// The rates by currency, each told once.
+fn rates(told: &[(Currency, Rate)]) -> anyhow::Result<BTreeMap<Currency, Rate>> {
+    let mut rates = BTreeMap::new();
+    for (currency, rate) in told {
+        ensure!(rates.insert(currency.clone(), *rate).is_none_or(|known| known == *rate), "--rate tells two rates of {currency}");
+    }
+    Ok(rates)
 }
 
 fn share(text: &str) -> Result<f64, String> {
@@ -49,6 +74,8 @@ pub(crate) fn run(arguments: &ImportArguments) -> anyhow::Result<ExitCode> {
         today: super::today(),
         max_rejects: arguments.max_rejects,
         memory_bytes: arguments.memory,
+        currency: arguments.currency.clone(),
+        rates: rates(&arguments.rates)?,
         progress: Progress::Shown,
     })?;
     print(&report)?;

@@ -39,7 +39,7 @@ pub(crate) fn run(arguments: &SimulateArguments) -> anyhow::Result<ExitCode> {
 
 fn summary(arguments: &SimulateArguments, plan: Plan, written: &Written) -> String {
     format!(
-        "{}: {} to {}, {} customers, {} subscriptions ({} left, {} of them into another one), {} events, {} usage rows",
+        "{}: {} to {}, {} customers, {} subscriptions ({} left, {} of them into another one), {} events, {} usage rows, {} commitments",
         arguments.out.display(),
         plan.first_day(),
         plan.until(),
@@ -48,6 +48,7 @@ fn summary(arguments: &SimulateArguments, plan: Plan, written: &Written) -> Stri
         written.left,
         written.migrated,
         written.events,
-        written.usage_rows
+        written.usage_rows,
+        written.commitments
     )
 }

@@ -78,6 +78,23 @@ impl Exact {
         Self(attos)
     }
 
+    /// The product of two amounts, exact but for one rounding, half-even, to 1e-18. None where it
+    /// is beyond what one row may hold.
+    #[must_use]
+    pub fn times(self, factor: Self) -> Option<Self> {
+        const UNIT: u128 = 1_000_000_000_000_000_000;
+        let (a, b) = (self.0.unsigned_abs(), factor.0.unsigned_abs());
+        let (a_units, a_rest, b_units, b_rest) = (a / UNIT, a % UNIT, b / UNIT, b % UNIT);
+        // Rests are below 2^60, so their product fits; units of a sum may be any number.
+        let units = a_units.checked_mul(b_units)?.checked_mul(UNIT)?;
+        let crossed = a_units.checked_mul(b_rest)?.checked_add(b_units.checked_mul(a_rest)?)?;
+        let (rests, below) = (a_rest * b_rest / UNIT, a_rest * b_rest % UNIT);
+        let floor = units.checked_add(crossed)?.checked_add(rests)?;
+        let up = below * 2 > UNIT || (below * 2 == UNIT && floor % 2 == 1);
+        let attos = i128::try_from(floor + u128::from(up)).ok().filter(|attos| *attos <= MAX_UNITS * 1_000_000_000_000_000_000)?;
+        Some(Self(if (self.0 < 0) == (factor.0 < 0) { attos } else { -attos }))
+    }
+
     /// Rounded half-even to micro-units; none where that passes `i64`.
     #[must_use]
     pub fn round(self) -> Option<Micros> {

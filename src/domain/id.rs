@@ -1,4 +1,4 @@
-//! Ids of customers and subscriptions, in the one form in which they are compared.
+//! Ids of customers, subscriptions and the like, in the one form in which they are compared.
 
 use std::fmt;
 
@@ -86,6 +86,14 @@ id! {
 id! {
     /// One Azure subscription.
     SubscriptionId
+}
+id! {
+    /// One reservation, savings plan or term.
+    CommitmentId
+}
+id! {
+    /// One answer of a person to a risk.
+    FeedbackId
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! Rows of the canonical tables (FORMATS.md), as they stand after import.
 
-use super::{CustomerId, Day, Exact, SubscriptionId};
+use super::{CommitmentId, CommitmentKind, CustomerId, Day, Exact, Micros, SubscriptionId};
 
 /// One row of `customers`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,6 +28,22 @@ pub struct SubscriptionRow {
     /// The state as the source last reported it, in its own words.
     pub status: Option<String>,
     pub status_on: Option<Day>,
+}
+
+/// One row of `commitments`. It may name a subscription or a customer that no other table has.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CommitmentRow {
+    pub commitment_id: CommitmentId,
+    /// None where it is shared, or the source does not say.
+    pub subscription_id: Option<SubscriptionId>,
+    pub customer_id: Option<CustomerId>,
+    pub product: Option<String>,
+    pub kind: CommitmentKind,
+    /// Never negative. Instances of a reservation, money an hour of a savings plan, licences of a
+    /// term: never added up.
+    pub quantity: Option<Micros>,
+    /// The last day that it holds. None where it has no end, or the source does not say.
+    pub ends_on: Option<Day>,
 }
 
 /// One row of `usage_daily` before roll-up.

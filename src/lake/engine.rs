@@ -88,8 +88,10 @@ const fn unpack(key: i64) -> (i32, i32, i32) {
 pub(crate) struct RolledMonth {
     pub(crate) month: String,
     pub(crate) file: WrittenFile,
-    /// Days that have a row, as days of the month from 0.
+    /// Days that have a row, a bit each, the first of the month the lowest.
     pub(crate) days: u32,
+    /// Of those, the days that have a row with a quantity above 0.
+    pub(crate) used_days: u32,
 }
 
 /// A month to roll up.
@@ -153,23 +155,28 @@ pub(crate) async fn roll_up(context: &SessionContext, numbering: &Arc<Numbering>
     let stem = format!("usage-{:08}", job.import_id);
     let mut writer = FileWriter::create(job.table_dir, Some(&folder), &stem, Table::UsageDaily.arrow_schema())?;
     let mut stream = context.sql(sql).await?.execute_stream().await?;
-    let mut days = 0_u32;
+    let (mut days, mut used_days) = (0_u32, 0_u32);
     while let Some(batch) = stream.next().await {
-        let batch = usage_batch(&batch?, numbering, job.staged.month, &mut days)?;
-        writer.write(&batch)?;
+        let batch = batch?;
+        let keys = batch.column(0).as_primitive::<Int64Type>().values();
+        for (key, quantity) in keys.iter().zip(batch.column(1).as_primitive::<Int64Type>().values()) {
+            let bit = 1 << unpack(*key).1;
+            days |= bit;
+            used_days |= if *quantity > 0 { bit } else { 0 };
+        }
+        writer.write(&usage_batch(&batch, numbering, job.staged.month)?)?;
     }
-    Ok(RolledMonth { month, file: writer.finish()?, days })
+    Ok(RolledMonth { month, file: writer.finish()?, days, used_days })
 }
 
 /// Keys back to columns.
-fn usage_batch(rolled: &RecordBatch, numbering: &Numbering, month: Day, days: &mut u32) -> Result<RecordBatch, LakeError> {
+fn usage_batch(rolled: &RecordBatch, numbering: &Numbering, month: Day) -> Result<RecordBatch, LakeError> {
     let keys = rolled.column(0).as_primitive::<Int64Type>().values();
     let mut subscription = Vec::with_capacity(keys.len());
     let mut on = Vec::with_capacity(keys.len());
     let mut series = Vec::with_capacity(keys.len());
     for key in keys {
         let (id, day, pair) = unpack(*key);
-        *days |= 1 << day;
         subscription.push(id);
         on.push(month.epoch_days() + day);
         series.push(pair);

@@ -8,7 +8,9 @@
 mod census;
 mod durable;
 mod engine;
+mod feedback;
 pub mod import;
+mod imports;
 mod parquet;
 mod schema;
 mod small;
@@ -17,7 +19,9 @@ mod tables;
 mod usage;
 
 pub use census::TableCensus;
+pub use feedback::{FeedbackError, FeedbackReceipt};
 pub use import::{FileReport, ImportError, ImportReport, ImportRequest, Outcome, Reject, import};
+pub use imports::{ImportRecord, ImportedFile};
 pub use table_file::{PlainColumn, TableFileError, write_parquet};
-pub use tables::{ImportRecord, ImportedFile, Lake, LakeError, Snapshot};
+pub use tables::{Lake, LakeError, Snapshot};
 pub use usage::{UsageChunk, UsageColumns, UsageRun};

@@ -5,8 +5,10 @@ use std::io::{self, BufWriter};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use datafusion::arrow::array::{Array, ArrayRef, AsArray, BooleanBuilder, Date32Builder, RecordBatch, StringBuilder};
-use datafusion::arrow::datatypes::{Date32Type, Int64Type, SchemaRef};
+use datafusion::arrow::array::{
+    Array, ArrayRef, AsArray, BooleanBuilder, Date32Builder, Float64Builder, Int64Builder, RecordBatch, StringBuilder,
+};
+use datafusion::arrow::datatypes::{Date32Type, Float64Type, Int64Type, SchemaRef};
 use datafusion::arrow::error::ArrowError;
 use datafusion::parquet::arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder};
 use datafusion::parquet::arrow::{ArrowWriter, ProjectionMask};
@@ -17,7 +19,7 @@ use datafusion::parquet::schema::types::ColumnPath;
 
 use super::durable::{create_dirs, sync_dir};
 use super::tables::LakeError;
-use crate::domain::Day;
+use crate::domain::{Day, Micros};
 
 /// Rows of one batch on reading: large enough to hide per-batch cost, small enough that the
 /// batches of six columns stay in the second-level cache.
@@ -149,6 +151,20 @@ pub(crate) fn days(values: impl Iterator<Item = Option<Day>>) -> ArrayRef {
     Arc::new(builder.finish())
 }
 
+/// Builds a column of amounts.
+pub(crate) fn micros(values: impl Iterator<Item = Option<Micros>>) -> ArrayRef {
+    let mut builder = Int64Builder::new();
+    values.for_each(|value| builder.append_option(value.map(|amount| amount.0)));
+    Arc::new(builder.finish())
+}
+
+/// Builds a column of numbers that are no amounts.
+pub(crate) fn numbers(values: impl Iterator<Item = Option<f64>>) -> ArrayRef {
+    let mut builder = Float64Builder::new();
+    values.for_each(|value| builder.append_option(value));
+    Arc::new(builder.finish())
+}
+
 /// Builds a column of flags.
 pub(crate) fn flags(values: impl Iterator<Item = Option<bool>>) -> ArrayRef {
     let mut builder = BooleanBuilder::new();
@@ -169,6 +185,10 @@ impl Columns {
 
     pub(crate) fn rows(&self) -> usize {
         self.batch.num_rows()
+    }
+
+    pub(crate) fn has(&self, name: &str) -> bool {
+        self.batch.column_by_name(name).is_some()
     }
 
     fn column(&self, name: &str) -> Result<&ArrayRef, LakeError> {
@@ -197,5 +217,15 @@ impl Columns {
     pub(crate) fn long(&self, name: &str, row: usize) -> Result<i64, LakeError> {
         let column = self.column(name)?.as_primitive_opt::<Int64Type>().ok_or_else(|| Self::wrong_type(name))?;
         Ok(column.value(row))
+    }
+
+    pub(crate) fn number(&self, name: &str, row: usize) -> Result<Option<f64>, LakeError> {
+        let column = self.column(name)?.as_primitive_opt::<Float64Type>().ok_or_else(|| Self::wrong_type(name))?;
+        Ok(column.is_valid(row).then(|| column.value(row)))
+    }
+
+    pub(crate) fn micros(&self, name: &str, row: usize) -> Result<Option<Micros>, LakeError> {
+        let column = self.column(name)?.as_primitive_opt::<Int64Type>().ok_or_else(|| Self::wrong_type(name))?;
+        Ok(column.is_valid(row).then(|| Micros(column.value(row))))
     }
 }

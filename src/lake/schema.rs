@@ -14,7 +14,10 @@ pub(crate) enum Table {
     Subscriptions,
     Lifecycle,
     UsageDaily,
+    Commitments,
     Imports,
+    /// Not of any version: it only grows, beside the imports.
+    Feedback,
 }
 
 /// What a column holds, as far as Parquet and Delta are concerned.
@@ -27,6 +30,8 @@ pub(crate) enum Kind {
     Flag,
     /// A whole number; amounts are micro-units.
     Long,
+    /// A floating-point number, for what is no amount.
+    Real,
 }
 
 /// Name, kind, and whether it may be null.
@@ -66,6 +71,16 @@ const USAGE_DAILY: &[Column] = &[
     ("cost_micros", Kind::Long, true),
 ];
 
+const COMMITMENTS: &[Column] = &[
+    ("commitment_id", Kind::Text, false),
+    ("subscription_id", Kind::Text, true),
+    ("customer_id", Kind::Text, true),
+    ("product", Kind::Text, true),
+    ("kind", Kind::Text, false),
+    ("quantity_micros", Kind::Long, true),
+    ("ends_on", Kind::Day, true),
+];
+
 const IMPORTS: &[Column] = &[
     ("import_id", Kind::Long, false),
     ("source", Kind::Text, false),
@@ -78,6 +93,22 @@ const IMPORTS: &[Column] = &[
     ("last_day", Kind::Day, true),
     ("warnings", Kind::Text, false),
     ("table_versions", Kind::Text, false),
+    ("as_of", Kind::Day, true),
+    ("currency", Kind::Text, true),
+];
+
+const FEEDBACK: &[Column] = &[
+    ("number", Kind::Long, false),
+    ("feedback_id", Kind::Text, false),
+    ("subscription_id", Kind::Text, false),
+    ("given_on", Kind::Day, false),
+    ("as_of", Kind::Day, false),
+    ("model_version", Kind::Text, true),
+    ("risk", Kind::Real, true),
+    ("verdict", Kind::Text, true),
+    ("outcome", Kind::Text, true),
+    ("note", Kind::Text, true),
+    ("given_by", Kind::Text, true),
 ];
 
 /// The partition column of `usage_daily`: the month as `2026-01`.
@@ -89,8 +120,9 @@ pub(crate) fn month_of(day: Day) -> String {
 }
 
 impl Table {
-    /// Every table, the commit point last.
-    pub(crate) const ALL: [Self; 5] = [Self::Customers, Self::Subscriptions, Self::Lifecycle, Self::UsageDaily, Self::Imports];
+    /// Every table that an import writes, the commit point last.
+    pub(crate) const ALL: [Self; 6] =
+        [Self::Customers, Self::Subscriptions, Self::Lifecycle, Self::UsageDaily, Self::Commitments, Self::Imports];
 
     /// Its name, which is also its folder's.
     pub(crate) const fn name(self) -> &'static str {
@@ -99,7 +131,9 @@ impl Table {
             Self::Subscriptions => "subscriptions",
             Self::Lifecycle => "lifecycle",
             Self::UsageDaily => "usage_daily",
+            Self::Commitments => "commitments",
             Self::Imports => "imports",
+            Self::Feedback => "feedback",
         }
     }
 
@@ -109,7 +143,9 @@ impl Table {
             Self::Subscriptions => SUBSCRIPTIONS,
             Self::Lifecycle => LIFECYCLE,
             Self::UsageDaily => USAGE_DAILY,
+            Self::Commitments => COMMITMENTS,
             Self::Imports => IMPORTS,
+            Self::Feedback => FEEDBACK,
         }
     }
 
@@ -122,6 +158,7 @@ impl Table {
                 Kind::Day => DataType::Date32,
                 Kind::Flag => DataType::Boolean,
                 Kind::Long => DataType::Int64,
+                Kind::Real => DataType::Float64,
             };
             Field::new(*name, data_type, *nullable)
         };
@@ -136,6 +173,7 @@ impl Table {
                 Kind::Day => DeltaType::DATE,
                 Kind::Flag => DeltaType::BOOLEAN,
                 Kind::Long => DeltaType::LONG,
+                Kind::Real => DeltaType::DOUBLE,
             };
             StructField::new(*name, data_type, *nullable)
         };

@@ -5,10 +5,10 @@ use std::sync::Arc;
 
 use datafusion::arrow::array::{ArrayRef, RecordBatch};
 
-use super::parquet::{days, flags, texts};
+use super::parquet::{days, flags, micros, texts};
 use super::schema::Table;
 use super::tables::{LakeError, Snapshot};
-use crate::domain::{CustomerId, CustomerRow, Day, EventKind, SubscriptionId, SubscriptionRow};
+use crate::domain::{CommitmentId, CommitmentRow, CustomerId, CustomerRow, Day, EventKind, SubscriptionId, SubscriptionRow};
 
 /// Rows by key.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -17,6 +17,7 @@ pub(crate) struct SmallRows {
     pub(crate) subscriptions: BTreeMap<SubscriptionId, SubscriptionRow>,
     /// Reasons by (day, event).
     pub(crate) lifecycle: BTreeMap<SubscriptionId, BTreeMap<(Day, EventKind), Option<String>>>,
+    pub(crate) commitments: BTreeMap<CommitmentId, CommitmentRow>,
 }
 
 /// The rows of a snapshot; none without one.
@@ -28,6 +29,7 @@ pub(crate) fn read(snapshot: Option<&Snapshot>) -> Result<SmallRows, LakeError> 
     for (id, event) in snapshot.lifecycle()? {
         rows.lifecycle.entry(id).or_default().insert((event.on, event.kind), event.reason);
     }
+    rows.commitments = snapshot.commitments()?.into_iter().map(|row| (row.commitment_id.clone(), row)).collect();
     Ok(rows)
 }
 
@@ -42,6 +44,9 @@ pub(crate) fn changed(before: &SmallRows, after: &SmallRows) -> Result<Vec<(Tabl
     }
     if before.lifecycle != after.lifecycle {
         tables.push((Table::Lifecycle, lifecycle(after)));
+    }
+    if before.commitments != after.commitments {
+        tables.push((Table::Commitments, commitments(after)));
     }
     let batch = |(table, columns): (Table, Vec<ArrayRef>)| Ok((table, RecordBatch::try_new(Arc::clone(&table.arrow_schema()), columns)?));
     tables.into_iter().map(batch).collect()
@@ -82,5 +87,18 @@ fn lifecycle(rows: &SmallRows) -> Vec<ArrayRef> {
         days(rows().map(|(_, on, ..)| Some(on))),
         texts(rows().map(|(_, _, kind, _)| Some(kind.as_str()))),
         texts(rows().map(|(.., reason)| reason.as_deref())),
+    ]
+}
+
+fn commitments(rows: &SmallRows) -> Vec<ArrayRef> {
+    let rows = || rows.commitments.values();
+    vec![
+        texts(rows().map(|row| Some(row.commitment_id.as_str()))),
+        texts(rows().map(|row| row.subscription_id.as_ref().map(SubscriptionId::as_str))),
+        texts(rows().map(|row| row.customer_id.as_ref().map(CustomerId::as_str))),
+        texts(rows().map(|row| row.product.as_deref())),
+        texts(rows().map(|row| Some(row.kind.as_str()))),
+        micros(rows().map(|row| row.quantity)),
+        days(rows().map(|row| row.ends_on)),
     ]
 }

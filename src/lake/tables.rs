@@ -11,25 +11,27 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use datafusion::arrow::array::{ArrayRef, Int64Array, RecordBatch};
 use datafusion::arrow::error::ArrowError;
 use datafusion::error::DataFusionError;
 use datafusion::parquet::errors::ParquetError;
 use deltalake::checkpoints::create_checkpoint;
 use deltalake::kernel::transaction::{CommitBuilder, CommitProperties};
-use deltalake::kernel::{Action, Add};
+use deltalake::kernel::{Action, Add, Metadata, MetadataExt, StructType};
 use deltalake::operations::create::CreateBuilder;
 use deltalake::protocol::{DeltaOperation, SaveMode};
+use deltalake::table::state::DeltaTableState;
 use deltalake::{DeltaTable, DeltaTableBuilder, DeltaTableError};
-use serde::{Deserialize, Serialize};
+use parking_lot::Mutex;
+use sha2::{Digest, Sha256};
 use thiserror::Error;
 use tokio::runtime::Runtime;
 use url::Url;
 
 use super::durable::{DurableLocal, create_dirs};
-use super::parquet::{Columns, WrittenFile, days, read_file, texts, write_file};
+use super::imports::{ImportRecord, SeenEntry};
+use super::parquet::WrittenFile;
 use super::schema::{MONTH, Table};
-use crate::domain::Day;
+use crate::domain::Currency;
 
 /// Commits of a table between two checkpoints of its log. Measured on an import of one row: at
 /// the 10th commit after a checkpoint it takes 0.2 s, at the 99th 1.1 s, most of it in reading
@@ -75,43 +77,14 @@ impl LakeError {
     }
 }
 
-/// A file that an import has read.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ImportedFile {
-    /// Its name, without the folder it lay in.
-    pub name: String,
-    /// SHA-256 of its bytes as they lay there, in hexadecimal.
-    pub sha256: String,
-    /// The table it was read as.
-    pub table: String,
-}
-
-/// One row of `imports`: what came in, and the version of each table that holds it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ImportRecord {
-    /// 1 for the first import; also the number of the table version that readers name.
-    pub import_id: u64,
-    pub source: String,
-    /// The day that the operator's clock showed.
-    pub imported_on: Day,
-    pub files: Vec<ImportedFile>,
-    pub rows_read: u64,
-    pub rows_kept: u64,
-    pub rows_refused: u64,
-    /// First and last day with a usage row in the import; none where it had no usage.
-    pub first_day: Option<Day>,
-    pub last_day: Option<Day>,
-    pub warnings: Vec<String>,
-    /// Delta version by table name. A table that nothing was ever imported into has none.
-    pub table_versions: BTreeMap<String, u64>,
-}
-
 /// A folder of tables.
 #[derive(Debug)]
 pub struct Lake {
     dir: PathBuf,
     runtime: Runtime,
     store: Arc<DurableLocal>,
+    /// What [`Lake::newest_version`] saw last, so that it need not read the same entry again.
+    pub(super) newest_seen: Mutex<Option<SeenEntry>>,
 }
 
 /// Exactly one version of every table.
@@ -145,10 +118,34 @@ impl Snapshot {
         self.record.import_id
     }
 
+    /// The currency of every cost; none where no import has told it.
+    #[must_use]
+    pub fn currency(&self) -> Option<&str> {
+        self.record.currency.as_ref().map(Currency::as_str)
+    }
+
     /// The import that named this version.
     #[must_use]
     pub const fn record(&self) -> &ImportRecord {
         &self.record
+    }
+
+    /// SHA-256 of what makes this version what it is: two versions of any two lakes share it only
+    /// where they name the same files, written at the same moments.
+    pub(crate) fn fingerprint(&self) -> [u8; 32] {
+        let mut hasher = Sha256::new();
+        let mut text = |part: &str| {
+            hasher.update((part.len() as u64).to_le_bytes());
+            hasher.update(part);
+        };
+        text(&self.record.import_id.to_string());
+        self.record.files.iter().for_each(|file| text(&file.sha256));
+        for (table, file) in self.files.iter().flat_map(|(table, files)| files.iter().map(move |file| (table, file))) {
+            text(table.name());
+            text(&file.relative);
+            text(&format!("{} {}", file.add.size, file.add.modification_time));
+        }
+        hasher.finalize().into()
     }
 
     pub(crate) fn files(&self, table: Table) -> &[DataFile] {
@@ -165,7 +162,7 @@ impl Lake {
         let io_error = |source| LakeError::io(dir, source);
         let dir = std::path::absolute(dir).map_err(io_error)?;
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().map_err(io_error)?;
-        Ok(Self { dir, runtime, store: Arc::new(DurableLocal::new()) })
+        Ok(Self { dir, runtime, store: Arc::new(DurableLocal::new()), newest_seen: Mutex::new(None) })
     }
 
     /// The folder, as an absolute path.
@@ -182,11 +179,20 @@ impl Lake {
         self.dir.join(table.name())
     }
 
-    /// Takes the right to write; calls `waiting` once if another process holds it. The system
-    /// gives the lock of a dead process back by itself.
+    /// Takes the right to import; calls `waiting` once if another process holds it.
     pub(crate) fn lease(&self, waiting: impl FnOnce()) -> Result<WriterLease, LakeError> {
+        self.lock("_writer.lock", waiting)
+    }
+
+    /// Takes the right to append feedback, which no import ever holds.
+    pub(crate) fn feedback_lease(&self) -> Result<WriterLease, LakeError> {
+        self.lock("_feedback.lock", || ())
+    }
+
+    /// The system gives the lock of a dead process back by itself.
+    fn lock(&self, name: &str, waiting: impl FnOnce()) -> Result<WriterLease, LakeError> {
         create_dirs(&self.dir).map_err(|source| LakeError::io(&self.dir, source))?;
-        let path = self.dir.join("_writer.lock");
+        let path = self.dir.join(name);
         let io_error = |source| LakeError::io(&path, source);
         let lock = OpenOptions::new().create(true).truncate(false).write(true).open(&path).map_err(io_error)?;
         if lock.try_lock().is_err() {
@@ -204,7 +210,7 @@ impl Lake {
     }
 
     /// The table at a version, at its newest without one; none where it does not exist yet.
-    async fn load(&self, table: Table, version: Option<u64>) -> Result<Option<DeltaTable>, LakeError> {
+    pub(super) async fn load(&self, table: Table, version: Option<u64>) -> Result<Option<DeltaTable>, LakeError> {
         if !self.table_dir(table).join("_delta_log").is_dir() {
             return Ok(None);
         }
@@ -219,7 +225,7 @@ impl Lake {
         Ok(Some(delta))
     }
 
-    fn data_files(&self, table: Table, delta: &DeltaTable) -> Result<Vec<DataFile>, LakeError> {
+    pub(super) fn data_files(&self, table: Table, delta: &DeltaTable) -> Result<Vec<DataFile>, LakeError> {
         let dir = self.table_dir(table);
         let mut files: Vec<DataFile> = delta
             .snapshot()?
@@ -241,38 +247,6 @@ impl Lake {
             .collect();
         files.sort_by(|a, b| (&a.month, &a.relative).cmp(&(&b.month, &b.relative)));
         Ok(files)
-    }
-
-    /// Every row of `imports`, oldest first.
-    ///
-    /// # Errors
-    /// Where the table cannot be read.
-    pub fn imports(&self) -> Result<Vec<ImportRecord>, LakeError> {
-        let files = self.runtime.block_on(async {
-            match self.load(Table::Imports, None).await? {
-                Some(delta) => self.data_files(Table::Imports, &delta),
-                None => Ok(Vec::new()),
-            }
-        })?;
-        let mut records = Vec::new();
-        for file in files {
-            for batch in read_file(&file.path, None)? {
-                let columns = Columns::new(batch?);
-                for row in 0..columns.rows() {
-                    records.push(self.record(&columns, row)?);
-                }
-            }
-        }
-        records.sort_by_key(|record| record.import_id);
-        Ok(records)
-    }
-
-    /// The number of the newest import; none where nothing was ever imported.
-    ///
-    /// # Errors
-    /// Where the table of imports cannot be read.
-    pub fn newest_version(&self) -> Result<Option<u64>, LakeError> {
-        Ok(self.imports()?.last().map(|record| record.import_id))
     }
 
     /// The tables at `version`, or at the newest; none where nothing was ever imported.
@@ -324,6 +298,7 @@ impl Lake {
                 .filter(|view| !wanted.contains(view.path().as_ref()))
                 .map(|view| Action::Remove(view.remove_action(true)))
                 .collect();
+            actions.extend(evolved(table, state)?.map(Action::Metadata));
             actions.extend(kept.iter().filter(|file| !there.contains(file.relative.as_str())).map(|file| Action::Add(file.add.clone())));
             actions.extend(new.iter().map(|(month, file)| Action::Add(add(table, month.as_deref(), file))));
             let operation = DeltaOperation::Write {
@@ -366,38 +341,18 @@ impl Lake {
             .with_partition_columns(table.partitions().iter().map(ToString::to_string));
         Ok(builder.await?)
     }
+}
 
-    /// Writes the row that makes an import visible, after those of the imports before it: the
-    /// commit point.
-    pub(crate) fn commit_import(&self, mut records: Vec<ImportRecord>, record: &ImportRecord) -> Result<(), LakeError> {
-        records.push(record.clone());
-        let batch = imports_batch(&records)?;
-        let file = write_file(&self.table_dir(Table::Imports), &format!("imports-{:08}", record.import_id), &batch)?;
-        self.commit(Table::Imports, &[], &[(None, file)])?;
-        Ok(())
+/// The description of a table that an earlier release has made without some column of today's;
+/// none where it lacks nothing. Its files go on without the column, which Delta reads as null.
+fn evolved(table: Table, state: &DeltaTableState) -> Result<Option<Metadata>, LakeError> {
+    let schema = state.schema();
+    let columns = table.delta_columns();
+    if columns.iter().all(|column| schema.contains(column.name())) {
+        return Ok(None);
     }
-
-    fn record(&self, columns: &Columns, row: usize) -> Result<ImportRecord, LakeError> {
-        let import_id = columns.long("import_id", row)?;
-        let damaged = |reason: String| LakeError::Imports { lake: self.dir.clone(), import_id, reason };
-        let text = |name: &str| -> Result<String, LakeError> { Ok(columns.text(name, row)?.unwrap_or_default()) };
-        let count = |name: &str| -> Result<u64, LakeError> {
-            u64::try_from(columns.long(name, row)?).map_err(|_| damaged(format!("{name} is negative")))
-        };
-        Ok(ImportRecord {
-            import_id: count("import_id")?,
-            source: text("source")?,
-            imported_on: columns.day("imported_on", row)?.ok_or_else(|| damaged("no imported_on".to_owned()))?,
-            files: serde_json::from_str(&text("files")?).map_err(|error| damaged(error.to_string()))?,
-            rows_read: count("rows_read")?,
-            rows_kept: count("rows_kept")?,
-            rows_refused: count("rows_refused")?,
-            first_day: columns.day("first_day", row)?,
-            last_day: columns.day("last_day", row)?,
-            warnings: serde_json::from_str(&text("warnings")?).map_err(|error| damaged(error.to_string()))?,
-            table_versions: serde_json::from_str(&text("table_versions")?).map_err(|error| damaged(error.to_string()))?,
-        })
-    }
+    let schema = StructType::try_new(columns).map_err(DeltaTableError::from)?;
+    Ok(Some(state.metadata().clone().with_schema(&schema).map_err(DeltaTableError::from)?))
 }
 
 fn add(table: Table, month: Option<&str>, file: &WrittenFile) -> Add {
@@ -412,29 +367,4 @@ fn add(table: Table, month: Option<&str>, file: &WrittenFile) -> Add {
         stats: Some(format!("{{\"numRecords\":{}}}", file.rows)),
         ..Add::default()
     }
-}
-
-fn imports_batch(records: &[ImportRecord]) -> Result<RecordBatch, LakeError> {
-    let json = |value: serde_json::Result<String>| value.map_err(|error| ArrowError::JsonError(error.to_string()));
-    let long = |value: &dyn Fn(&ImportRecord) -> u64| -> ArrayRef {
-        Arc::new(records.iter().map(|record| i64::try_from(value(record)).unwrap_or(i64::MAX)).collect::<Int64Array>())
-    };
-    let text = |values: Vec<String>| texts(values.iter().map(|value| Some(value.as_str())));
-    let files = records.iter().map(|record| json(serde_json::to_string(&record.files))).collect::<Result<Vec<_>, _>>()?;
-    let warnings = records.iter().map(|record| json(serde_json::to_string(&record.warnings))).collect::<Result<Vec<_>, _>>()?;
-    let versions = records.iter().map(|record| json(serde_json::to_string(&record.table_versions))).collect::<Result<Vec<_>, _>>()?;
-    let columns: Vec<ArrayRef> = vec![
-        long(&|record| record.import_id),
-        texts(records.iter().map(|record| Some(record.source.as_str()))),
-        days(records.iter().map(|record| Some(record.imported_on))),
-        text(files),
-        long(&|record| record.rows_read),
-        long(&|record| record.rows_kept),
-        long(&|record| record.rows_refused),
-        days(records.iter().map(|record| record.first_day)),
-        days(records.iter().map(|record| record.last_day)),
-        text(warnings),
-        text(versions),
-    ];
-    Ok(RecordBatch::try_new(Table::Imports.arrow_schema(), columns)?)
 }

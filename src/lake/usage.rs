@@ -10,7 +10,7 @@ use datafusion::arrow::error::ArrowError;
 use super::parquet::{Columns, read_file};
 use super::schema::Table;
 use super::tables::{DataFile, LakeError, Snapshot};
-use crate::domain::{CustomerId, CustomerRow, Day, Event, EventKind, SubscriptionId, SubscriptionRow};
+use crate::domain::{CommitmentId, CommitmentRow, CustomerId, CustomerRow, Day, Event, EventKind, SubscriptionId, SubscriptionRow};
 
 /// Which columns of `usage_daily` a scan decodes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -120,6 +120,28 @@ impl Snapshot {
         })
     }
 
+    /// The rows of `commitments`.
+    ///
+    /// # Errors
+    /// Where a file cannot be read or holds what no import writes.
+    pub fn commitments(&self) -> Result<Vec<CommitmentRow>, LakeError> {
+        let table = Table::Commitments;
+        self.rows(table, |columns, row| {
+            let id = columns.text("commitment_id", row)?.unwrap_or_default();
+            let subscription = columns.text("subscription_id", row)?.map(|id| SubscriptionId::parse(&id)).transpose();
+            let customer = columns.text("customer_id", row)?.map(|id| CustomerId::parse(&id)).transpose();
+            Ok(CommitmentRow {
+                commitment_id: CommitmentId::parse(&id).map_err(|error| damaged(table, error))?,
+                subscription_id: subscription.map_err(|error| damaged(table, error))?,
+                customer_id: customer.map_err(|error| damaged(table, error))?,
+                product: columns.text("product", row)?,
+                kind: columns.text("kind", row)?.unwrap_or_default().parse().map_err(|error| damaged(table, error))?,
+                quantity: columns.micros("quantity_micros", row)?,
+                ends_on: columns.day("ends_on", row)?,
+            })
+        })
+    }
+
     /// Every (category, unit) of `usage_daily`.
     ///
     /// # Errors
@@ -167,11 +189,19 @@ pub(crate) fn series_of(file: &DataFile) -> Result<Vec<(String, String)>, LakeEr
     Ok(names.names)
 }
 
-/// The days of a batch of `usage_daily`.
-pub(crate) fn days(batch: &RecordBatch) -> Result<impl Iterator<Item = Day>, LakeError> {
+/// The days of a batch of `usage_daily`; with `used`, those of rows with a quantity above 0.
+pub(crate) fn days(batch: &RecordBatch, used: bool) -> Result<impl Iterator<Item = Day>, LakeError> {
+    let missing = |name: &str| damaged(Table::UsageDaily, format!("no column `{name}`"));
     let column = batch.column_by_name("on").and_then(|column| column.as_primitive_opt::<Date32Type>());
-    let column = column.ok_or_else(|| damaged(Table::UsageDaily, "no column `on`"))?.values().clone();
-    Ok((0..column.len()).map(move |row| Day::from_epoch_days(column[row])))
+    let column = column.ok_or_else(|| missing("on"))?.values().clone();
+    let quantity = if used {
+        let column = batch.column_by_name("quantity_micros").and_then(|column| column.as_primitive_opt::<Int64Type>());
+        Some(column.ok_or_else(|| missing("quantity_micros"))?.values().clone())
+    } else {
+        None
+    };
+    let counts = move |row: &usize| quantity.as_ref().is_none_or(|quantity| quantity[*row] > 0);
+    Ok((0..column.len()).filter(counts).map(move |row| Day::from_epoch_days(column[row])))
 }
 
 /// (category, unit) pairs in order of appearance.

@@ -131,6 +131,20 @@ impl Filter {
     }
 }
 
+/// For rows that are no subscriptions and have the columns of one.
+impl Filter {
+    /// Whether a row of this customer and product passes the filters on columns.
+    pub(super) fn passes_columns(&self, customer: Option<&Customer>, product: Option<&str>) -> bool {
+        let names_customers = !(self.customer.is_empty() && self.country.is_empty() && self.reseller.is_empty());
+        customer.map_or(!names_customers, |customer| self.keeps_customer(customer)) && passes(&self.product, product)
+    }
+
+    /// The filter on categories alone.
+    pub(super) fn of_categories(&self) -> Self {
+        Self { category: self.category.clone(), ..Self::default() }
+    }
+}
+
 fn text<'a>(parameter: &'static str, value: &'a str) -> Result<&'a str, FilterError> {
     let text = value.trim();
     if text.is_empty() {

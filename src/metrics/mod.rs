@@ -9,6 +9,7 @@
 //! are 0, lists empty, rates none.
 
 mod churn;
+mod expiring;
 mod filter;
 mod retention;
 mod slices;
@@ -16,6 +17,7 @@ mod summary;
 mod without_usage;
 
 pub use churn::{Churn, ChurnCounts, ChurnSlice, churn};
+pub use expiring::{Expiring, ExpiringCounts, ExpiringRow, Window, expiring};
 pub use filter::{Cut, Filter, FilterError, RawFilter};
 pub use retention::{RenewalSlice, Retention, retention};
 pub use slices::{Slice, Slices};

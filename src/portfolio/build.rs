@@ -5,8 +5,11 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use thiserror::Error;
 
+use super::commitments::interned;
 use super::{Customer, CustomerIx, Portfolio, Series, Subscription, SubscriptionIx, Usage};
-use crate::domain::{CustomerRow, Day, Event, EventKind, Micros, SubscriptionId, SubscriptionRow, Timeline, UNKNOWN_CUSTOMER};
+use crate::domain::{
+    CommitmentRow, CustomerRow, Day, Event, EventKind, Micros, SubscriptionId, SubscriptionRow, Timeline, UNKNOWN_CUSTOMER,
+};
 
 /// Why the tables do not fit in memory in the form of [`Portfolio`].
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -27,6 +30,7 @@ pub struct SmallTables {
     pub customers: Vec<CustomerRow>,
     pub subscriptions: Vec<SubscriptionRow>,
     pub lifecycle: Vec<(SubscriptionId, Event)>,
+    pub commitments: Vec<CommitmentRow>,
 }
 
 /// What the first pass over the usage learns of one subscription.
@@ -42,6 +46,7 @@ struct Tally {
 pub struct PortfolioBuilder {
     version: u64,
     settle_days: u32,
+    currency: Option<String>,
     tables: SmallTables,
     tallies: HashMap<String, Tally>,
     days: BTreeSet<Day>,
@@ -54,7 +59,23 @@ impl PortfolioBuilder {
     /// day less `settle_days`.
     #[must_use]
     pub fn new(version: u64, settle_days: u32, tables: SmallTables) -> Self {
-        Self { version, settle_days, tables, tallies: HashMap::new(), days: BTreeSet::new(), last_used: None, series: BTreeSet::new() }
+        Self {
+            version,
+            settle_days,
+            currency: None,
+            tables,
+            tallies: HashMap::new(),
+            days: BTreeSet::new(),
+            last_used: None,
+            series: BTreeSet::new(),
+        }
+    }
+
+    /// Tells the currency of every cost.
+    #[must_use]
+    pub fn costs_in(mut self, currency: Option<&str>) -> Self {
+        self.currency = currency.map(str::to_owned);
+        self
     }
 
     /// Tells the days and quantities of some usage rows of one subscription.
@@ -86,7 +107,7 @@ impl PortfolioBuilder {
     ///
     /// # Errors
     /// Where the tables have more series, days or subscriptions than the columns can number.
-    pub fn seal(self) -> Result<UsageFiller, BuildError> {
+    pub fn seal(mut self) -> Result<UsageFiller, BuildError> {
         let as_of = self.last_used.map(|last| last - i32::try_from(self.settle_days).unwrap_or(i32::MAX));
         let first = self.days.first().copied();
         let days = first.zip(as_of).filter(|(first, as_of)| first <= as_of);
@@ -100,6 +121,7 @@ impl PortfolioBuilder {
             (0..=last - first).map(|offset| first + offset).filter(|day| !self.days.contains(day)).collect()
         });
         let (customers, mut subscriptions) = people(&self.tables, &self.tallies);
+        let commitments = interned(std::mem::take(&mut self.tables.commitments), &customers, &subscriptions);
         if u32::try_from(subscriptions.len()).is_err() {
             return Err(BuildError::TooManySubscriptions(subscriptions.len()));
         }
@@ -119,6 +141,7 @@ impl PortfolioBuilder {
         let portfolio = Portfolio {
             version: self.version,
             settle_days: self.settle_days,
+            currency: self.currency,
             days,
             customers,
             subscriptions,
@@ -128,6 +151,7 @@ impl PortfolioBuilder {
             usage,
             gaps,
             data_errors,
+            commitments,
         };
         Ok(UsageFiller { portfolio, next })
     }
@@ -238,14 +262,17 @@ impl UsageFiller {
 }
 
 /// Customers and subscriptions, each ascending by id, those included that only a row of
-/// another table names.
+/// another table names. A subscription that only a commitment names has no life, so it is in no
+/// figure.
 fn people(tables: &SmallTables, tallies: &HashMap<String, Tally>) -> (Vec<Customer>, Vec<Subscription>) {
     let mut rows: BTreeMap<&str, Option<&SubscriptionRow>> = tallies.keys().map(|id| (id.as_str(), None)).collect();
     rows.extend(tables.lifecycle.iter().map(|(id, _)| (id.as_str(), None)));
+    rows.extend(tables.commitments.iter().filter_map(|row| Some((row.subscription_id.as_ref()?.as_str(), None))));
     rows.extend(tables.subscriptions.iter().map(|row| (row.subscription_id.as_str(), Some(row))));
 
     let mut customers: BTreeMap<&str, Option<&CustomerRow>> =
         rows.values().map(|row| (row.map_or(UNKNOWN_CUSTOMER, |row| row.customer_id.as_str()), None)).collect();
+    customers.extend(tables.commitments.iter().filter_map(|row| Some((row.customer_id.as_ref()?.as_str(), None))));
     customers.extend(tables.customers.iter().map(|row| (row.customer_id.as_str(), Some(row))));
     let numbers: HashMap<&str, u32> = customers.keys().copied().zip(0..).collect();
 

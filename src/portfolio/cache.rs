@@ -1,9 +1,11 @@
 //! A portfolio on disk, beside the lake: read in a fraction of the time that the tables take.
 //!
-//! The file is used only when it is whole, of this format, of the wanted table version and of
-//! the same settle days. Anything else is not repaired: it is thrown away and built anew.
+//! The file is used only when it is whole, of this format, made from exactly the wanted tables
+//! and of the same settle days. Anything else is not repaired: it is thrown away and built anew.
+//! Several processes may read and write it at once: a writer works aside, under a lock of its
+//! own, and gives the file its name in one step; a reader checks every byte of what it opened.
 
-use std::fs::{self, File};
+use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufWriter, Read, Write};
 use std::path::{Path, PathBuf};
 
@@ -11,13 +13,25 @@ use sha2::{Digest, Sha256};
 use thiserror::Error;
 
 use super::bytes::{Decoder, Encoder, Malformed};
-use super::{Customer, CustomerIx, Portfolio, Series, Subscription, SubscriptionIx, Usage};
-use crate::domain::{Change, DataError, DataErrorKind, Day, Event, EventKind, State, SubscriptionId, Timeline};
+use super::{Commitment, Customer, CustomerIx, Portfolio, Series, Subscription, SubscriptionIx, Usage};
+use crate::domain::{
+    Change, CommitmentId, CommitmentKind, DataError, DataErrorKind, Day, Event, EventKind, Micros, State, SubscriptionId, Timeline,
+};
 
 const MAGIC: [u8; 8] = *b"CRPORTF\n";
 
-/// Raised whenever the bytes below change their meaning.
-const FORMAT: u32 = 1;
+/// Raised whenever the bytes below change their meaning. 2: the fingerprint of the tables, the
+/// currency, and commitments.
+const FORMAT: u32 = 2;
+
+/// What a cache must have been made from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Origin {
+    pub(super) version: u64,
+    pub(super) settle_days: u32,
+    /// Of the tables: a lake that was made anew counts its versions from 1 again.
+    pub(super) fingerprint: [u8; 32],
+}
 
 /// Why a cache file is not used.
 #[derive(Debug, Error)]
@@ -26,8 +40,10 @@ pub enum CacheError {
     Io { path: PathBuf, source: io::Error },
     #[error("{path} is torn or not a portfolio of format {FORMAT}")]
     Torn { path: PathBuf },
-    #[error("{path} is of another table version or other settle days")]
+    #[error("{path} is of another table version, of other tables or of other settle days")]
     Other { path: PathBuf },
+    #[error("{path} is being written by somebody else")]
+    Busy { path: PathBuf },
 }
 
 /// Where the cache of a lake lies.
@@ -35,22 +51,28 @@ pub(super) fn path(lake: &Path) -> PathBuf {
     lake.join("_cache").join("portfolio.bin")
 }
 
-/// Writes the portfolio: magic, format, version, settle days, lengths of the small part and the
-/// usage, the small part, the columns, SHA-256 of all of that.
-pub(super) fn write(path: &Path, portfolio: &Portfolio) -> Result<(), CacheError> {
+/// Writes the portfolio: magic, format, version, settle days, fingerprint, lengths of the small
+/// part and the usage, the small part, the columns, SHA-256 of all of that.
+pub(super) fn write(path: &Path, portfolio: &Portfolio, fingerprint: &[u8; 32]) -> Result<(), CacheError> {
     let io_error = |source| CacheError::Io { path: path.to_path_buf(), source };
     if let Some(dir) = path.parent() {
         fs::create_dir_all(dir).map_err(io_error)?;
     }
-    let staged = path.with_extension(format!("{}.tmp", std::process::id()));
+    // One writer at a time has the name aside; the system gives the lock of a dead one back.
+    // Nobody waits: two writers at once have nearly the same to write.
+    let lock = OpenOptions::new().create(true).truncate(false).write(true).open(path.with_extension("lock")).map_err(io_error)?;
+    if lock.try_lock().is_err() {
+        return Err(CacheError::Busy { path: path.to_path_buf() });
+    }
+    let staged = path.with_extension("tmp");
     let written = File::create(&staged).and_then(|file| {
         let mut out = Hashed { inner: BufWriter::with_capacity(1 << 20, file), hasher: Sha256::new() };
-        encode(portfolio, &mut out)?;
+        encode(portfolio, fingerprint, &mut out)?;
         let digest = out.hasher.finalize();
         out.inner.write_all(&digest)?;
         out.inner.flush()
     });
-    // No fsync: a file that a crash has torn is found out by its checksum.
+    // No fsync: a file that the power failing has torn is found out by its checksum.
     written.and_then(|()| fs::rename(&staged, path)).map_err(|source| {
         let _ = fs::remove_file(&staged);
         io_error(source)
@@ -75,7 +97,7 @@ impl<S: Write> Write for Hashed<S> {
     }
 }
 
-fn encode(portfolio: &Portfolio, out: &mut impl Write) -> io::Result<()> {
+fn encode(portfolio: &Portfolio, fingerprint: &[u8; 32], out: &mut impl Write) -> io::Result<()> {
     let mut small = Encoder::default();
     encode_small(portfolio, &mut small);
     let usage = &portfolio.usage;
@@ -84,6 +106,7 @@ fn encode(portfolio: &Portfolio, out: &mut impl Write) -> io::Result<()> {
     header.u32(FORMAT);
     header.u64(portfolio.version);
     header.u32(portfolio.settle_days);
+    header.bytes.extend_from_slice(fingerprint);
     header.u64(small.bytes.len() as u64);
     header.u64(usage.start.len() as u64);
     header.u64(usage.day.len() as u64);
@@ -99,10 +122,10 @@ fn encode(portfolio: &Portfolio, out: &mut impl Write) -> io::Result<()> {
     out.write_all(bytemuck::cast_slice(&usage.cost))
 }
 
-const HEADER_BYTES: usize = 8 + 4 + 8 + 4 + 8 + 8 + 8 + 1;
+const HEADER_BYTES: usize = 8 + 4 + 8 + 4 + 32 + 8 + 8 + 8 + 1;
 
-/// Reads the portfolio of a table version.
-pub(super) fn read(path: &Path, version: u64, settle_days: u32) -> Result<Portfolio, CacheError> {
+/// Reads the portfolio of an origin.
+pub(super) fn read(path: &Path, wanted: &Origin) -> Result<Portfolio, CacheError> {
     let io_error = |source| CacheError::Io { path: path.to_path_buf(), source };
     let torn = || CacheError::Torn { path: path.to_path_buf() };
     let mut file = File::open(path).map_err(io_error)?;
@@ -115,15 +138,16 @@ pub(super) fn read(path: &Path, version: u64, settle_days: u32) -> Result<Portfo
         return Err(torn());
     }
     let parse = |fields: &mut Decoder<'_>| -> Result<_, Malformed> {
-        Ok((fields.u64()?, fields.u32()?, fields.u64()?, fields.u64()?, fields.u64()?, fields.flag()?))
+        let origin = Origin { version: fields.u64()?, settle_days: fields.u32()?, fingerprint: fields.array()? };
+        Ok((origin, fields.u64()?, fields.u64()?, fields.u64()?, fields.flag()?))
     };
-    let (its_version, its_settle_days, small_bytes, starts, rows, has_cost) = parse(&mut fields).map_err(|_| torn())?;
-    if (its_version, its_settle_days) != (version, settle_days) {
+    let (origin, small_bytes, starts, rows, has_cost) = parse(&mut fields).map_err(|_| torn())?;
+    if origin != *wanted {
         return Err(CacheError::Other { path: path.to_path_buf() });
     }
     // Lengths are compared with the file before memory is asked for.
-    let wanted = [small_bytes, starts.saturating_mul(8), rows.saturating_mul(20), HEADER_BYTES as u64 + 32];
-    if wanted.into_iter().fold(0_u64, u64::saturating_add) != file_bytes {
+    let parts = [small_bytes, starts.saturating_mul(8), rows.saturating_mul(20), HEADER_BYTES as u64 + 32];
+    if parts.into_iter().fold(0_u64, u64::saturating_add) != file_bytes {
         return Err(torn());
     }
     let count = |number: u64| usize::try_from(number).map_err(|_| torn());
@@ -143,7 +167,7 @@ pub(super) fn read(path: &Path, version: u64, settle_days: u32) -> Result<Portfo
     if input.hasher.finalize().as_slice() != digest {
         return Err(torn());
     }
-    let portfolio = decode_small(&small, version, settle_days, usage).map_err(|_| torn())?;
+    let portfolio = decode_small(&small, &origin, usage).map_err(|_| torn())?;
     if is_sound(&portfolio) { Ok(portfolio) } else { Err(torn()) }
 }
 
@@ -177,11 +201,16 @@ fn is_sound(portfolio: &Portfolio) -> bool {
         && portfolio.by_customer.iter().all(|subscription| subscription.at() < portfolio.subscriptions.len())
         && portfolio.subscriptions.iter().all(|subscription| subscription.customer.at() < portfolio.customers.len())
         && portfolio.data_errors.iter().all(|(subscription, _)| subscription.at() < portfolio.subscriptions.len())
+        && portfolio.commitments.iter().all(|commitment| {
+            commitment.customer.is_none_or(|customer| customer.at() < portfolio.customers.len())
+                && commitment.subscription.is_none_or(|subscription| subscription.at() < portfolio.subscriptions.len())
+        })
 }
 
 fn encode_small(portfolio: &Portfolio, out: &mut Encoder) {
     let text = |out: &mut Encoder, value: &String| out.text(value);
     let day = |out: &mut Encoder, value: Day| out.i32(value.epoch_days());
+    out.option(portfolio.currency.as_ref(), text);
     out.option(portfolio.days, |out, (first, last)| {
         day(out, first);
         day(out, last);
@@ -223,6 +252,15 @@ fn encode_small(portfolio: &Portfolio, out: &mut Encoder) {
         out.option(error.event.reason.as_ref(), text);
         out.u8(error.kind as u8);
     });
+    out.list(portfolio.commitments.iter(), |out, commitment| {
+        out.text(commitment.id.as_str());
+        out.u8(commitment.kind as u8);
+        out.option(commitment.customer, |out, customer| out.u32(customer.0));
+        out.option(commitment.subscription, |out, subscription| out.u32(subscription.0));
+        out.option(commitment.product.as_ref(), text);
+        out.option(commitment.quantity, |out, quantity| out.u64(quantity.0.cast_unsigned()));
+        out.option(commitment.ends_on, day);
+    });
 }
 
 /// The variant whose place in `all` the byte names.
@@ -230,11 +268,12 @@ fn variant<T: Copy>(all: &[T], decoder: &mut Decoder<'_>) -> Result<T, Malformed
     all.get(usize::from(decoder.u8()?)).copied().ok_or(Malformed)
 }
 
-fn decode_small(bytes: &[u8], version: u64, settle_days: u32, usage: Usage) -> Result<Portfolio, Malformed> {
+fn decode_small(bytes: &[u8], origin: &Origin, usage: Usage) -> Result<Portfolio, Malformed> {
     let mut input = Decoder::new(bytes);
     let portfolio = Portfolio {
-        version,
-        settle_days,
+        version: origin.version,
+        settle_days: origin.settle_days,
+        currency: input.option(Decoder::text)?,
         days: input.option(|input| Ok((decode_day(input)?, decode_day(input)?)))?,
         customers: input.list(decode_customer)?,
         subscriptions: input.list(decode_subscription)?,
@@ -244,6 +283,7 @@ fn decode_small(bytes: &[u8], version: u64, settle_days: u32, usage: Usage) -> R
         usage,
         gaps: input.list(decode_day)?,
         data_errors: input.list(|input| Ok((SubscriptionIx(input.u32()?), decode_error(input)?)))?,
+        commitments: input.list(decode_commitment)?,
     };
     if input.is_empty() { Ok(portfolio) } else { Err(Malformed) }
 }
@@ -281,4 +321,16 @@ fn decode_error(input: &mut Decoder<'_>) -> Result<DataError, Malformed> {
     let event = Event { on: decode_day(input)?, kind: variant(&EventKind::ALL, input)?, reason: input.option(Decoder::text)? };
     let kinds = [DataErrorKind::BeforeCreation, DataErrorKind::SecondCreation, DataErrorKind::AfterEnd];
     Ok(DataError { event, kind: variant(&kinds, input)? })
+}
+
+fn decode_commitment(input: &mut Decoder<'_>) -> Result<Commitment, Malformed> {
+    Ok(Commitment {
+        id: CommitmentId::parse(&input.text()?).map_err(|_| Malformed)?,
+        kind: variant(&CommitmentKind::ALL, input)?,
+        customer: input.option(|input| input.u32().map(CustomerIx))?,
+        subscription: input.option(|input| input.u32().map(SubscriptionIx))?,
+        product: input.option(Decoder::text)?,
+        quantity: input.option(|input| input.u64().map(|bits| Micros(bits.cast_signed())))?,
+        ends_on: input.option(decode_day)?,
+    })
 }

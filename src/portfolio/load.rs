@@ -5,7 +5,7 @@ use std::path::Path;
 
 use thiserror::Error;
 
-use super::cache::{self, CacheError};
+use super::cache::{self, CacheError, Origin};
 use super::{BuildError, Portfolio, PortfolioBuilder, SmallTables};
 use crate::domain::{Day, Micros};
 use crate::lake::{Lake, LakeError, Snapshot, UsageColumns};
@@ -31,23 +31,30 @@ pub fn load(lake: &Path, settle_days: u32) -> Result<Portfolio, LoadError> {
         return Ok(PortfolioBuilder::new(0, settle_days, SmallTables::default()).seal()?.finish());
     };
     let cache = cache::path(lake);
-    match cache::read(&cache, snapshot.version(), settle_days) {
+    let origin = Origin { version: snapshot.version(), settle_days, fingerprint: snapshot.fingerprint() };
+    match cache::read(&cache, &origin) {
         Ok(portfolio) => return Ok(portfolio),
         Err(CacheError::Io { source, .. }) if source.kind() == std::io::ErrorKind::NotFound => {}
         Err(error) => tracing::info!(%error, "the portfolio cache is built anew"),
     }
     let portfolio = from_tables(&snapshot, settle_days)?;
-    if let Err(error) = cache::write(&cache, &portfolio) {
-        tracing::warn!(%error, "the portfolio cache is not kept");
+    match cache::write(&cache, &portfolio, &origin.fingerprint) {
+        Ok(()) => {}
+        Err(error @ CacheError::Busy { .. }) => tracing::info!(%error, "the portfolio cache is left to the other"),
+        Err(error) => tracing::warn!(%error, "the portfolio cache is not kept"),
     }
     Ok(portfolio)
 }
 
 /// Builds the portfolio in two passes over the usage.
 fn from_tables(snapshot: &Snapshot, settle_days: u32) -> Result<Portfolio, LoadError> {
-    let small =
-        SmallTables { customers: snapshot.customers()?, subscriptions: snapshot.subscriptions()?, lifecycle: snapshot.lifecycle()? };
-    let mut builder = PortfolioBuilder::new(snapshot.version(), settle_days, small);
+    let small = SmallTables {
+        customers: snapshot.customers()?,
+        subscriptions: snapshot.subscriptions()?,
+        lifecycle: snapshot.lifecycle()?,
+        commitments: snapshot.commitments()?,
+    };
+    let mut builder = PortfolioBuilder::new(snapshot.version(), settle_days, small).costs_in(snapshot.currency());
     for (category, unit) in snapshot.series()? {
         builder.series(&category, &unit);
     }

@@ -6,13 +6,14 @@
 mod build;
 mod bytes;
 mod cache;
+mod commitments;
 mod load;
 
 pub use build::{BuildError, PortfolioBuilder, SmallTables, UsageFiller};
 pub use cache::CacheError;
 pub use load::{LoadError, load};
 
-use crate::domain::{DataError, Day, Micros, State, SubscriptionId, Timeline};
+use crate::domain::{CommitmentId, CommitmentKind, DataError, Day, Micros, State, SubscriptionId, Timeline};
 
 /// Place of a customer in [`Portfolio::customers`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -70,6 +71,20 @@ pub struct Subscription {
     pub creation_is_derived: bool,
 }
 
+/// A reservation, savings plan or term, of whatever is known of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Commitment {
+    pub id: CommitmentId,
+    pub kind: CommitmentKind,
+    /// The customer that it names; where it names none, the one of its subscription.
+    pub customer: Option<CustomerIx>,
+    pub subscription: Option<SubscriptionIx>,
+    pub product: Option<String>,
+    pub quantity: Option<Micros>,
+    /// The last day that it holds; may lie after the as-of day.
+    pub ends_on: Option<Day>,
+}
+
 /// A (category, unit): the widest set over which quantities may be added.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Series {
@@ -82,6 +97,8 @@ pub struct Series {
 pub struct Portfolio {
     version: u64,
     settle_days: u32,
+    /// The currency of every cost, where the tables tell it.
+    currency: Option<String>,
     /// First day with a usage row, and the as-of day. None where there is no usage.
     days: Option<(Day, Day)>,
     customers: Vec<Customer>,
@@ -93,6 +110,7 @@ pub struct Portfolio {
     usage: Usage,
     gaps: Vec<Day>,
     data_errors: Vec<(SubscriptionIx, DataError)>,
+    commitments: Vec<Commitment>,
 }
 
 /// Usage rows grouped by subscription, in day order: 20 bytes a row.
@@ -283,6 +301,12 @@ impl Portfolio {
         self.usage.has_cost
     }
 
+    /// The ISO 4217 code of the currency of every cost; none where the tables do not tell it.
+    #[must_use]
+    pub fn currency(&self) -> Option<&str> {
+        self.currency.as_deref()
+    }
+
     /// Days between the first day and the as-of day without a single usage row, ascending.
     #[must_use]
     pub fn gaps(&self) -> &[Day] {
@@ -293,6 +317,12 @@ impl Portfolio {
     #[must_use]
     pub fn data_errors(&self) -> &[(SubscriptionIx, DataError)] {
         &self.data_errors
+    }
+
+    /// All commitments, ascending by id.
+    #[must_use]
+    pub fn commitments(&self) -> &[Commitment] {
+        &self.commitments
     }
 
     /// Settle days that the as-of day stands back from the last usage day.

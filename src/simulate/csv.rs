@@ -15,7 +15,7 @@ use thiserror::Error;
 use super::people::guid;
 use super::random::Topic;
 use super::{HAZARDS, Hazards, LeaveKind, Partner, Plan, SERIES};
-use crate::domain::{CustomerRow, Day, IdError, Micros, SubscriptionRow};
+use crate::domain::{CommitmentRow, CustomerRow, Day, IdError, Micros, SubscriptionRow};
 
 /// Bytes gathered before they are written: a few thousand rows.
 const BUFFER_BYTES: usize = 1 << 18;
@@ -48,6 +48,7 @@ pub struct Written {
     pub subscriptions: u64,
     pub events: u64,
     pub usage_rows: u64,
+    pub commitments: u64,
     /// Subscriptions that left for good by the last day, migrations included, and migrations alone.
     pub left: u64,
     pub migrated: u64,
@@ -124,12 +125,13 @@ pub fn write_csv(plan: Plan, dir: &Path, mut progress: impl FnMut(DayDone)) -> R
     let subscriptions = write_subscriptions(&partner, dir)?;
     let events = write_events(&partner, &ids, dir)?;
     let usage_rows = write_usage(&partner, &ids, dir, &mut progress)?;
+    let commitments = write_commitments(&partner, dir)?;
     write_truth(&partner, &ids, dir)?;
     let left = |counts: fn(LeaveKind) -> bool| {
         partner.truths().filter(|truth| truth.left.is_some_and(|(on, kind)| on <= plan.until() && counts(kind))).count() as u64
     };
     let migrated = left(|kind| kind == LeaveKind::Migrated);
-    let written = Written { customers, subscriptions, events, usage_rows, left: left(|_| true), migrated };
+    let written = Written { customers, subscriptions, events, usage_rows, commitments, left: left(|_| true), migrated };
     let record = Record { plan, first_day: plan.first_day(), hazards: &HAZARDS, written };
     let mut text = serde_json::to_string_pretty(&record)?;
     text.push('\n');
@@ -196,6 +198,17 @@ fn write_usage(partner: &Partner, ids: &[String], dir: &Path, progress: &mut imp
             table.end_row()?;
         }
         progress(DayDone { day, days_done, days: plan.days(), usage_rows: table.rows });
+    }
+    table.finish()
+}
+
+fn write_commitments(partner: &Partner, dir: &Path) -> Result<u64, WriteError> {
+    let mut table = Table::create(dir, "commitments.csv", "commitment_id,subscription_id,customer_id,product,kind,quantity,ends_on")?;
+    for row in partner.commitments() {
+        let CommitmentRow { commitment_id, subscription_id, customer_id, product, kind, quantity, ends_on } = row?;
+        let fields = [text_of(subscription_id), text_of(customer_id), product.unwrap_or_default(), text_of(quantity), text_of(ends_on)];
+        let [subscription_id, customer_id, product, quantity, ends_on] = fields.each_ref().map(String::as_str);
+        table.row(&[commitment_id.as_str(), subscription_id, customer_id, product, kind.as_str(), quantity, ends_on])?;
     }
     table.finish()
 }

@@ -7,6 +7,7 @@
 //! Absent on purpose: any other module but `domain`, the wall clock (the last day is an
 //! argument), and real names: companies, ids and prices are invented.
 
+mod commitments;
 mod csv;
 mod habit;
 mod hazards;
@@ -24,7 +25,7 @@ pub use life::LeaveKind;
 use serde::Serialize;
 use thiserror::Error;
 
-use crate::domain::{CustomerRow, Day, Event, IdError, Micros, SubscriptionId, SubscriptionRow};
+use crate::domain::{CommitmentRow, CustomerRow, Day, Event, IdError, Micros, SubscriptionId, SubscriptionRow};
 use habit::{Habit, Season};
 use life::Life;
 use random::{Topic, stream};
@@ -205,6 +206,15 @@ impl Partner {
     pub fn events(&self) -> impl Iterator<Item = (u32, Vec<Event>)> {
         let until = self.plan.until;
         (0..).zip(&self.sold).map(move |(number, sold)| (number, sold.life.events(until)))
+    }
+
+    /// The commitments, by number of the subscription that bought them.
+    ///
+    /// # Errors
+    /// None in practice: made-up ids are GUIDs.
+    pub fn commitments(&self) -> impl Iterator<Item = Result<CommitmentRow, IdError>> {
+        let plan = self.plan;
+        (0..).zip(&self.sold).filter_map(move |(number, sold)| commitments::commitment(plan, number, sold.customer, &sold.life).transpose())
     }
 
     /// The usage of one day, by subscription. A day outside the plan has none.

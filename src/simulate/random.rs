@@ -21,6 +21,8 @@ pub(super) enum Topic {
     Succession,
     Migration,
     Day,
+    CommitmentId,
+    Commitment,
 }
 
 /// Words of a `ChaCha` block.

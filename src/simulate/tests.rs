@@ -205,6 +205,26 @@ fn a_portfolio_holds_one_of_each_kind() {
 }
 
 #[test]
+fn commitments_name_their_customer_and_some_end_around_the_last_day() {
+    let partner = Partner::new(plan(5_000, 365, 7));
+    let until = partner.plan().until();
+    let owners: HashMap<_, _> =
+        partner.subscriptions().map(|row| row.expect("ids")).map(|row| (row.subscription_id, row.customer_id)).collect();
+    let rows: Vec<CommitmentRow> = partner.commitments().collect::<Result<_, _>>().expect("ids");
+    let ids: BTreeSet<_> = rows.iter().map(|row| row.commitment_id.clone()).collect();
+    assert!(ids.len() == rows.len() && (800..1_200).contains(&rows.len()), "{}", rows.len());
+    for row in &rows {
+        let owner = row.subscription_id.as_ref().map(|id| &owners[id]);
+        assert!(owner.is_none_or(|owner| row.customer_id.as_ref() == Some(owner)));
+        assert!(row.quantity.is_some_and(|quantity| quantity.0 > 0));
+    }
+    let ends_within =
+        |from: i32, to: i32| rows.iter().filter(|row| row.ends_on.is_some_and(|on| (until + from..=until + to).contains(&on))).count();
+    assert!(ends_within(-30, -1) > 5 && ends_within(0, 30) > 5, "{} {}", ends_within(-30, -1), ends_within(0, 30));
+    assert!(rows.iter().any(|row| row.subscription_id.is_none()));
+}
+
+#[test]
 fn a_plan_out_of_bounds_is_refused_with_its_number() {
     let until = Day::from_ymd(2026, 10, 31).expect("a date");
     assert_eq!(Plan::new(0, 10, 1, until), Err(PlanError::Subscriptions(0)));

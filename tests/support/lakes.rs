@@ -27,6 +27,7 @@ pub(crate) struct Rows {
     pub(crate) customers: Vec<String>,
     pub(crate) subscriptions: Vec<String>,
     pub(crate) lifecycle: Vec<String>,
+    pub(crate) commitments: Vec<String>,
     pub(crate) usage: UsageRows,
 }
 
@@ -69,6 +70,8 @@ impl Desk {
             today: day(TODAY),
             max_rejects: 0.001,
             memory_bytes: 128 << 20,
+            currency: None,
+            rates: BTreeMap::new(),
             progress: Progress::Silent,
         }
     }
@@ -148,6 +151,7 @@ pub(crate) fn rows(lake: &Path, version: Option<u64>) -> Rows {
         customers: snapshot.customers().expect("customers").iter().map(|row| format!("{row:?}")).collect(),
         subscriptions: snapshot.subscriptions().expect("subscriptions").iter().map(|row| format!("{row:?}")).collect(),
         lifecycle: snapshot.lifecycle().expect("lifecycle").iter().map(|row| format!("{row:?}")).collect(),
+        commitments: snapshot.commitments().expect("commitments").iter().map(|row| format!("{row:?}")).collect(),
         usage: usage(&snapshot),
     }
 }

@@ -1,6 +1,7 @@
 //! What the tests share: portfolios to ask, and services to ask them of.
 
 pub(crate) mod client;
+pub(crate) mod expiring_oracle;
 pub(crate) mod lakes;
 pub(crate) mod models;
 pub(crate) mod oracle;

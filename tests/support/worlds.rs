@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 
-use churn_risk::domain::{CustomerId, CustomerRow, Day, Event, EventKind, Micros, SubscriptionId, SubscriptionRow};
+use churn_risk::domain::{CommitmentRow, CustomerId, CustomerRow, Day, Event, EventKind, Micros, SubscriptionId, SubscriptionRow};
 use churn_risk::metrics::{Filter, RawFilter};
 use churn_risk::portfolio::{Portfolio, PortfolioBuilder, SmallTables};
 use proptest::prelude::*;
@@ -74,8 +74,13 @@ impl World {
 
     /// The portfolio of these tables.
     pub(crate) fn portfolio(&self) -> Portfolio {
-        let tables =
-            SmallTables { customers: self.customers.clone(), subscriptions: self.subscriptions.clone(), lifecycle: self.lifecycle.clone() };
+        self.portfolio_with(Vec::new())
+    }
+
+    /// The portfolio of these tables and of commitments.
+    pub(crate) fn portfolio_with(&self, commitments: Vec<CommitmentRow>) -> Portfolio {
+        let (customers, subscriptions) = (self.customers.clone(), self.subscriptions.clone());
+        let tables = SmallTables { customers, subscriptions, lifecycle: self.lifecycle.clone(), commitments };
         let mut builder = PortfolioBuilder::new(self.version, self.settle_days, tables);
         for ((id, on, category, unit), (quantity, _)) in &self.usage {
             builder.count(id, std::iter::once((*on, Micros(*quantity))));

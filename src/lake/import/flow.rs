@@ -5,19 +5,21 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use super::calendar::Calendar;
 use super::discover::{self, InputFile};
 use super::intake::{Counts, Intake};
+use super::money::Money;
 use super::rejects;
 use super::report::{FileReport, ImportReport, Outcome};
 use super::staging::{self, StagedMonth, Staging};
 use super::{ImportError, ImportRequest, REJECTS_ALWAYS_BORNE, generic, io_error};
-use crate::domain::{CustomerId, Day, SubscriptionRow, UNKNOWN_CUSTOMER};
-use crate::lake::LakeError;
+use crate::domain::{CustomerId, SubscriptionRow, UNKNOWN_CUSTOMER};
 use crate::lake::durable::create_dirs;
 use crate::lake::engine::{self, MonthJob, Numbering, RolledMonth, SERIES_MAX};
-use crate::lake::parquet::{WrittenFile, read_file};
+use crate::lake::imports::{ImportRecord, ImportedFile};
+use crate::lake::parquet::WrittenFile;
 use crate::lake::schema::{Table, month_of};
-use crate::lake::tables::{DataFile, ImportRecord, ImportedFile, Lake, Snapshot};
+use crate::lake::tables::{DataFile, Lake, Snapshot};
 use crate::lake::{small, usage};
 use crate::progress::Unit;
 
@@ -41,12 +43,14 @@ pub fn import(request: &ImportRequest) -> Result<ImportReport, ImportError> {
     let snapshot = lake.newest(&records)?;
     let mut warnings: Vec<String> =
         passed_over.iter().map(|path| format!("{} is no table and was passed over", discover::file_name(path))).collect();
+    let of_lake = snapshot.as_ref().and_then(|snapshot| snapshot.record().currency.clone());
+    let money = Money::new(of_lake, request.currency.clone(), request.rates.clone())?;
     let (files, known) = recognise(request, &records, &paths, &mut warnings)?;
     if let (true, Some(snapshot)) = (files.is_empty(), &snapshot) {
         return Ok(unchanged(snapshot.version(), known, warnings));
     }
     let number = snapshot.as_ref().map_or(0, Snapshot::version) + 1;
-    let (intake, counts) = read(request, &lake, &files)?;
+    let (intake, counts) = read(request, &lake, &files, money)?;
     let mut import =
         Import { request, lake: &lake, records, snapshot, number, files: &files, warnings, first_rejects: Vec::new(), rejects_file: None };
     import.judge(&intake, &counts)?;
@@ -107,8 +111,8 @@ fn recognise<'r>(
     Ok((files, known))
 }
 
-fn read(request: &ImportRequest, lake: &Lake, files: &[InputFile]) -> Result<(Intake, Vec<Counts>), ImportError> {
-    let mut intake = Intake::new(request.today, Staging::create(&staging_dir(lake))?);
+fn read(request: &ImportRequest, lake: &Lake, files: &[InputFile], money: Money) -> Result<(Intake, Vec<Counts>), ImportError> {
+    let mut intake = Intake::new(request.today, Staging::create(&staging_dir(lake))?, money);
     let stage = request.progress.stage("reading rows", files.iter().map(|file| file.bytes).sum(), Unit::Bytes);
     let counts = files.iter().enumerate().map(|(number, file)| intake.read(number, file, &stage)).collect::<Result<Vec<_>, _>>()?;
     stage.finish();
@@ -160,7 +164,9 @@ impl Import<'_> {
         let days = std::mem::take(&mut intake.days);
         let mut commits = self.small_tables(&mut intake)?;
         let rolled = self.usage(&mut intake)?;
-        let gaps = self.gaps(&days, &rolled)?;
+        let stored = self.stored(Table::UsageDaily, |_| true);
+        let calendar = Calendar::new(&rolled, &stored);
+        let (gaps, as_of) = (calendar.gaps(&days)?, calendar.last_used()?);
         if !rolled.is_empty() {
             let touched: BTreeSet<&str> = rolled.iter().map(|month| month.month.as_str()).collect();
             let kept = self.stored(Table::UsageDaily, |file| !file.month.as_deref().is_some_and(|month| touched.contains(month)));
@@ -184,6 +190,8 @@ impl Import<'_> {
             rows_refused,
             first_day: days.first().copied(),
             last_day: days.last().copied(),
+            as_of,
+            currency: intake.money.reporting().cloned(),
             warnings: self.warnings.clone(),
             table_versions,
         };
@@ -246,6 +254,7 @@ impl Import<'_> {
                 }
             }
         }
+        merged.commitments.extend(std::mem::take(&mut intake.commitments).into_iter().map(|(id, (row, _))| (id, row)));
         self.adopt_unknown(&mut merged, intake)?;
         // Every stored id takes part in the numbering, so that stored rows can be merged.
         for id in merged.subscriptions.keys() {
@@ -327,41 +336,7 @@ impl Import<'_> {
         stage.finish();
         Ok(rolled)
     }
-
-    /// Days from the first to the last usage day of the import on which the lake has no row.
-    fn gaps(&self, days: &BTreeSet<Day>, rolled: &[RolledMonth]) -> Result<Vec<Day>, ImportError> {
-        let (Some(first), Some(last)) = (days.first().copied(), days.last().copied()) else { return Ok(Vec::new()) };
-        let touched: HashMap<&str, u32> = rolled.iter().map(|month| (month.month.as_str(), month.days)).collect();
-        let mut gaps = Vec::new();
-        let mut month = first.month_start();
-        while month <= last {
-            let name = month_of(month);
-            let mut mask = touched.get(name.as_str()).copied().unwrap_or(0);
-            if !touched.contains_key(name.as_str()) {
-                for file in self.stored(Table::UsageDaily, |file| file.month.as_deref() == Some(&name)) {
-                    mask |= days_of(&file, month)?;
-                }
-            }
-            let next = month.plus_months(1);
-            gaps.extend(
-                (0..next - month).filter(|day| mask & (1 << day) == 0).map(|day| month + day).filter(|day| first < *day && *day < last),
-            );
-            month = next;
-        }
-        Ok(gaps)
-    }
 }
 
 /// A table, the files it keeps, and the files it gains with their months.
 type Commit = (Table, Vec<DataFile>, Vec<(Option<String>, WrittenFile)>);
-
-/// Days of the month on which a stored file has a row, a bit each.
-fn days_of(file: &DataFile, month: Day) -> Result<u32, LakeError> {
-    let mut mask = 0;
-    for batch in read_file(&file.path, Some(&["on"]))? {
-        for day in usage::days(&batch?)? {
-            mask |= 1_u32.checked_shl(u32::try_from(day - month).unwrap_or(u32::MAX)).unwrap_or(0);
-        }
-    }
-    Ok(mask)
-}

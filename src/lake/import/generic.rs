@@ -5,7 +5,10 @@ use std::borrow::Cow;
 use super::dates;
 use super::rejects::{Kind, Refusal};
 use super::source::Cells;
-use crate::domain::{AmountError, CustomerId, CustomerRow, Day, Event, EventKind, Exact, SubscriptionId, SubscriptionRow};
+use crate::domain::{
+    AmountError, CommitmentId, CommitmentRow, CustomerId, CustomerRow, Day, Event, EventKind, Exact, IdError, Micros, SubscriptionId,
+    SubscriptionRow, UnknownCommitmentKind, UnknownEvent,
+};
 use crate::lake::schema::Table;
 
 /// The source's name in `imports` and in messages.
@@ -16,18 +19,37 @@ struct Form {
     table: Table,
     required: &'static [&'static str],
     optional: &'static [&'static str],
+    /// A header with one of these is of another table, whatever else it has.
+    foreign: &'static [&'static str],
 }
 
 /// In the order in which a header is tried: the more a form asks for, the earlier.
-const FORMS: [Form; 4] = [
-    Form { table: Table::UsageDaily, required: &["subscription_id", "on", "category", "unit", "quantity"], optional: &["cost"] },
-    Form { table: Table::Lifecycle, required: &["subscription_id", "on", "event"], optional: &["reason"] },
+const FORMS: [Form; 5] = [
+    Form {
+        table: Table::UsageDaily,
+        required: &["subscription_id", "on", "category", "unit", "quantity"],
+        optional: &["cost", "currency"],
+        foreign: &[],
+    },
+    Form { table: Table::Lifecycle, required: &["subscription_id", "on", "event"], optional: &["reason"], foreign: &[] },
+    Form {
+        table: Table::Commitments,
+        required: &["commitment_id", "kind", "ends_on"],
+        optional: &["subscription_id", "customer_id", "product", "quantity"],
+        foreign: &[],
+    },
     Form {
         table: Table::Subscriptions,
         required: &["subscription_id", "customer_id"],
         optional: &["name", "product", "created_on", "auto_renew", "term_end_on", "is_trial", "status", "status_on"],
+        foreign: &["commitment_id"],
     },
-    Form { table: Table::Customers, required: &["customer_id"], optional: &["name", "country", "segment", "reseller_id", "reseller_name"] },
+    Form {
+        table: Table::Customers,
+        required: &["customer_id"],
+        optional: &["name", "country", "segment", "reseller_id", "reseller_name"],
+        foreign: &["commitment_id"],
+    },
 ];
 
 /// Where each column of a form stands in a file's header.
@@ -47,14 +69,15 @@ pub(super) fn recognise(header: &[String]) -> Result<(Table, ColumnMap), String>
         }
     }
     let lacking = |form: &Form| form.required.iter().filter(|name| place(name).is_none()).copied().collect::<Vec<_>>();
-    if let Some(form) = FORMS.iter().find(|form| lacking(form).is_empty()) {
+    let admits = |form: &&Form| form.foreign.iter().all(|name| place(name).is_none());
+    if let Some(form) = FORMS.iter().filter(admits).find(|form| lacking(form).is_empty()) {
         let names: Vec<&'static str> = form.required.iter().chain(form.optional).copied().collect();
         let places = names.iter().map(|name| place(name)).collect();
         return Ok((form.table, ColumnMap { names, places, width: header.len() }));
     }
     // The nearest shares most columns; among equals, the one that lacks fewest.
     let shared = |form: &Form| form.required.iter().chain(form.optional).filter(|name| place(name).is_some()).count();
-    let nearest = FORMS.iter().max_by_key(|form| (shared(form), std::cmp::Reverse(lacking(form).len())));
+    let nearest = FORMS.iter().filter(admits).max_by_key(|form| (shared(form), std::cmp::Reverse(lacking(form).len())));
     Err(nearest.map_or_else(String::new, |form| {
         format!(
             "the header ({}) fits no source; the nearest is `{SOURCE}` {}, for which it lacks {}",
@@ -151,14 +174,21 @@ impl<'a> Row<'a> {
         }
     }
 
-    pub(super) fn subscription_id(&self, column: usize) -> Result<SubscriptionId, Refusal> {
+    fn id<T>(&self, column: usize, parse: impl Fn(&str) -> Result<T, IdError>) -> Result<T, Refusal> {
         let text = self.required(column)?;
-        SubscriptionId::parse(&text).map_err(|error| self.refuse(column, Kind::Id, &text, error.to_string()))
+        parse(&text).map_err(|error| self.refuse(column, Kind::Id, &text, error.to_string()))
+    }
+
+    fn possible_id<T>(&self, column: usize, parse: impl Fn(&str) -> Result<T, IdError>) -> Result<Option<T>, Refusal> {
+        if self.bytes(column).is_none() { Ok(None) } else { self.id(column, parse).map(Some) }
+    }
+
+    pub(super) fn subscription_id(&self, column: usize) -> Result<SubscriptionId, Refusal> {
+        self.id(column, SubscriptionId::parse)
     }
 
     fn customer_id(&self, column: usize) -> Result<CustomerId, Refusal> {
-        let text = self.required(column)?;
-        CustomerId::parse(&text).map_err(|error| self.refuse(column, Kind::Id, &text, error.to_string()))
+        self.id(column, CustomerId::parse)
     }
 
     pub(super) fn amount(&self, column: usize) -> Result<Option<Exact>, Refusal> {
@@ -183,12 +213,23 @@ impl<'a> Row<'a> {
 
     /// The quantity of a usage row: never negative.
     pub(super) fn quantity(&self) -> Result<Exact, Refusal> {
-        let quantity = self.amount(4)?.ok_or_else(|| self.refuse(4, Kind::Empty, "", "a usage row needs its quantity".to_owned()))?;
-        if quantity.attos() < 0 {
-            let text = self.required(4)?;
-            return Err(self.refuse(4, Kind::Negative, &text, "a quantity cannot be negative".to_owned()));
+        self.unsigned(4)?.ok_or_else(|| self.refuse(4, Kind::Empty, "", "a usage row needs its quantity".to_owned()))
+    }
+
+    /// An amount that is never negative.
+    fn unsigned(&self, column: usize) -> Result<Option<Exact>, Refusal> {
+        let amount = self.amount(column)?;
+        if amount.is_some_and(|amount| amount.attos() < 0) {
+            let text = self.required(column)?;
+            return Err(self.refuse(column, Kind::Negative, &text, "a quantity cannot be negative".to_owned()));
         }
-        Ok(quantity)
+        Ok(amount)
+    }
+
+    /// The same in micro-units, for rows that are not added up.
+    fn micros(&self, column: usize) -> Result<Option<Micros>, Refusal> {
+        // What one row may hold always fits, so rounding drops nothing.
+        Ok(self.unsigned(column)?.and_then(Exact::round_quantity))
     }
 }
 
@@ -225,9 +266,23 @@ pub(super) fn event(row: &Row<'_>, today: Day) -> Result<(SubscriptionId, Event)
     let subscription = row.subscription_id(0)?;
     let on = row.past_day(1, today)?.ok_or_else(|| row.refuse(1, Kind::Empty, "", "an event needs its day".to_owned()))?;
     let text = row.required(2)?;
-    let kind: EventKind =
-        text.parse().map_err(|error: crate::domain::UnknownEvent| row.refuse(2, Kind::Event, &text, error.to_string()))?;
+    let kind: EventKind = text.parse().map_err(|error: UnknownEvent| row.refuse(2, Kind::Event, &text, error.to_string()))?;
     Ok((subscription, Event { on, kind, reason: row.owned(3)? }))
+}
+
+/// A row of `commitments`.
+pub(super) fn commitment(row: &Row<'_>) -> Result<CommitmentRow, Refusal> {
+    let text = row.required(1)?;
+    let kind = text.parse().map_err(|error: UnknownCommitmentKind| row.refuse(1, Kind::Commitment, &text, error.to_string()))?;
+    Ok(CommitmentRow {
+        commitment_id: row.id(0, CommitmentId::parse)?,
+        subscription_id: row.possible_id(3, SubscriptionId::parse)?,
+        customer_id: row.possible_id(4, CustomerId::parse)?,
+        product: row.owned(5)?,
+        kind,
+        quantity: row.micros(6)?,
+        ends_on: row.term_end(2)?,
+    })
 }
 
 #[cfg(test)]
@@ -245,12 +300,16 @@ mod tests {
         assert_eq!(table("subscription_id,on,event"), Ok(Table::Lifecycle));
         assert_eq!(table("customer_id,subscription_id"), Ok(Table::Subscriptions));
         assert_eq!(table("customer_id"), Ok(Table::Customers));
+        assert_eq!(table("Kind,ends_on,subscription_id,customer_id,COMMITMENT_ID"), Ok(Table::Commitments));
     }
 
     #[test]
     fn an_unknown_header_is_told_the_nearest_and_what_it_lacks() {
         let reason = recognise(&header("subscription_id,on,category,units,amount")).expect_err("no quantity");
         assert!(reason.contains("usage_daily") && reason.ends_with("lacks unit, quantity"), "{reason}");
+        // It has all that a subscription needs, and is none.
+        let reason = recognise(&header("commitment_id,subscription_id,customer_id,product,ends_on")).expect_err("no kind");
+        assert!(reason.contains("commitments") && reason.ends_with("lacks kind"), "{reason}");
         assert!(recognise(&header("customer_id,Customer_ID")).expect_err("twice").contains("twice"));
     }
 }

@@ -5,10 +5,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::ImportError;
 use super::discover::InputFile;
 use super::generic::{self, Row};
+use super::money::Money;
 use super::rejects::{Kind, Refusal, Rejects};
 use super::source::{Cells, Place, read_rows};
 use super::staging::{Inline, StagedRow, Staging};
-use crate::domain::{CustomerId, CustomerRow, Day, Event, EventKind, SubscriptionId, SubscriptionRow};
+use crate::domain::{CommitmentId, CommitmentRow, CustomerId, CustomerRow, Day, Event, EventKind, SubscriptionId, SubscriptionRow};
 use crate::lake::schema::Table;
 use crate::progress::Stage;
 
@@ -25,7 +26,9 @@ pub(super) struct Intake {
     pub(super) customers: BTreeMap<CustomerId, Sourced<CustomerRow>>,
     pub(super) subscriptions: BTreeMap<SubscriptionId, Sourced<SubscriptionRow>>,
     pub(super) lifecycle: BTreeMap<SubscriptionId, Events>,
+    pub(super) commitments: BTreeMap<CommitmentId, Sourced<CommitmentRow>>,
     pub(super) staging: Staging,
+    pub(super) money: Money,
     pub(super) rejects: Rejects,
     pub(super) days: BTreeSet<Day>,
     last_day: Option<Day>,
@@ -56,13 +59,15 @@ pub(super) struct Counts {
 }
 
 impl Intake {
-    pub(super) fn new(today: Day, staging: Staging) -> Self {
+    pub(super) fn new(today: Day, staging: Staging, money: Money) -> Self {
         Self {
             today,
             customers: BTreeMap::new(),
             subscriptions: BTreeMap::new(),
             lifecycle: BTreeMap::new(),
+            commitments: BTreeMap::new(),
             staging,
+            money,
             rejects: Rejects::default(),
             days: BTreeSet::new(),
             last_day: None,
@@ -111,7 +116,11 @@ impl Intake {
             Table::UsageDaily => return self.usage(number, place, &row),
             Table::Customers => generic::customer(&row).and_then(|customer| self.customer(number, &row, customer)),
             Table::Subscriptions => generic::subscription(&row, self.today).and_then(|taken| self.subscription(number, &row, taken)),
-            Table::Lifecycle | Table::Imports => generic::event(&row, self.today).map(|(id, event)| self.event(id, event)),
+            Table::Commitments => generic::commitment(&row).and_then(|commitment| self.commitment(number, &row, commitment)),
+            // No form is of the last two.
+            Table::Lifecycle | Table::Imports | Table::Feedback => {
+                generic::event(&row, self.today).map(|(id, event)| self.event(id, event))
+            }
         };
         Ok(taken.map(|()| None))
     }
@@ -145,6 +154,20 @@ impl Intake {
         Ok(())
     }
 
+    /// As a customer: a later file's row replaces an earlier one's.
+    fn commitment(&mut self, file: usize, row: &Row<'_>, commitment: CommitmentRow) -> Result<(), Refusal> {
+        match self.commitments.get(&commitment.commitment_id) {
+            Some((known, of)) if *of == file && *known != commitment => {
+                let id = commitment.commitment_id.as_str();
+                Err(row.refuse(0, Kind::Conflict, id, "an earlier row of this file has other values for this commitment".to_owned()))
+            }
+            _ => {
+                self.commitments.insert(commitment.commitment_id.clone(), (commitment, file));
+                Ok(())
+            }
+        }
+    }
+
     /// The same event twice on a day is one; a reason is kept wherever it was given.
     fn event(&mut self, subscription: SubscriptionId, event: Event) {
         let reason = self.lifecycle.entry(subscription).or_default().entry((event.on, event.kind)).or_default();
@@ -154,7 +177,11 @@ impl Intake {
     }
 
     fn usage(&mut self, file: usize, place: Place, row: &Row<'_>) -> Result<Result<Option<Day>, Refusal>, ImportError> {
-        let (id, staged) = match self.usage_numbers(row) {
+        let taken = self.usage_numbers(row);
+        if let Some(error) = self.money.take_failure() {
+            return Err(error);
+        }
+        let (id, staged) = match taken {
             Ok(taken) => taken,
             Err(refusal) => return Ok(Err(refusal)),
         };
@@ -178,7 +205,7 @@ impl Intake {
     fn usage_numbers(&mut self, row: &Row<'_>) -> Result<(Option<Inline>, StagedRow), Refusal> {
         let on = self.usage_day(row)?;
         let quantity = row.quantity()?;
-        let cost = row.amount(COST)?;
+        let cost = self.money.convert(row, COST, CURRENCY)?;
         let (category, unit) = (row.bytes(CATEGORY).unwrap_or_default(), row.bytes(UNIT).unwrap_or_default());
         let series = match self.staging.series.known(&category, &unit) {
             Some(number) => number,
@@ -238,3 +265,4 @@ const ON: usize = 1;
 const CATEGORY: usize = 2;
 const UNIT: usize = 3;
 const COST: usize = 5;
+const CURRENCY: usize = 6;

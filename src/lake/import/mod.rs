@@ -3,16 +3,19 @@
 //!
 //! Absent on purpose: a clock. Today is an argument, and so is the memory that may be used.
 
+mod calendar;
 mod dates;
 mod discover;
 mod flow;
 mod generic;
 mod intake;
+mod money;
 mod rejects;
 mod report;
 mod source;
 mod staging;
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use thiserror::Error;
@@ -23,7 +26,7 @@ pub use report::{FileReport, ImportReport, Outcome};
 pub(crate) use staging::{AMOUNT_TYPE, Ids, SeriesNumbers, StagedMonth, read_staged};
 
 use super::LakeError;
-use crate::domain::Day;
+use crate::domain::{Currency, Day, Rate};
 use crate::progress::Progress;
 
 /// What to import, where to, and within which bounds.
@@ -38,6 +41,11 @@ pub struct ImportRequest {
     pub max_rejects: f64,
     /// What the engine may use before it spills to disk, in bytes.
     pub memory_bytes: usize,
+    /// The currency in which the lake keeps costs. None takes the lake's own; where it has none
+    /// yet, the one that the files carry, if that is one.
+    pub currency: Option<Currency>,
+    /// What one unit of another currency is worth in it.
+    pub rates: BTreeMap<Currency, Rate>,
     pub progress: Progress,
 }
 
@@ -65,6 +73,14 @@ pub enum ImportError {
     TooManyRejects { refused: u64, read: u64, allowed: u64, rejects: PathBuf, first: String },
     #[error("{0} different (category, unit) pairs are more than 65,536: was a column of ids taken for the category?")]
     TooManySeries(usize),
+    #[error("the costs of this lake are in {lake}, not in {told}: leave --currency out, or import into another lake")]
+    OtherCurrency { lake: Currency, told: Currency },
+    #[error(
+        "the files carry costs in {one} and in {other}: tell with --currency in which the lake keeps them, and the rates of others with --rate"
+    )]
+    SeveralCurrencies { one: Currency, other: Currency },
+    #[error("the lake keeps costs in {reporting}, so --rate {reporting} can be nothing but 1")]
+    OwnRate { reporting: Currency },
     #[error(transparent)]
     Lake(#[from] LakeError),
 }

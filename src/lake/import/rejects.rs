@@ -29,6 +29,9 @@ pub(super) enum Kind {
     Negative,
     Flag,
     Event,
+    Commitment,
+    Currency,
+    NoRate,
     TwoCustomers,
     Conflict,
 }
@@ -47,6 +50,9 @@ impl Kind {
             Self::Negative => "negative quantity",
             Self::Flag => "not true or false",
             Self::Event => "unknown event",
+            Self::Commitment => "unknown kind of commitment",
+            Self::Currency => "not a currency",
+            Self::NoRate => "currency without a rate",
             Self::TwoCustomers => "two customers for one subscription",
             Self::Conflict => "same key twice with other values",
         }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use crate::domain::Day;
-use crate::lake::tables::ImportRecord;
+use crate::lake::imports::ImportRecord;
 
 use super::Reject;
 

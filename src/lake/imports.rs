@@ -1,0 +1,274 @@
+//! The rows of `imports`: what came in when, and which version of each table holds it.
+//!
+//! Delta commits one table at a time, so this table is the commit point (`tables.rs`). Its log is
+//! also what tells a running service, at the cost of two looks at the file system, whether
+//! something came in.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use datafusion::arrow::array::{ArrayRef, Int64Array, RecordBatch};
+use datafusion::arrow::error::ArrowError;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::parquet::{Columns, days, read_file, texts, write_file};
+use super::schema::Table;
+use super::tables::{Lake, LakeError};
+use crate::domain::{Currency, Day};
+
+/// A file that an import has read.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ImportedFile {
+    /// Its name, without the folder it lay in.
+    pub name: String,
+    /// SHA-256 of its bytes as they lay there, in hexadecimal.
+    pub sha256: String,
+    /// The table it was read as.
+    pub table: String,
+}
+
+/// One row of `imports`: what came in, and the version of each table that holds it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ImportRecord {
+    /// 1 for the first import; also the number of the table version that readers name.
+    pub import_id: u64,
+    /// The form of its files, such as `generic`.
+    pub source: String,
+    /// The day that the operator's clock showed.
+    pub imported_on: Day,
+    pub files: Vec<ImportedFile>,
+    /// `rows_kept + rows_refused`, of all tables together.
+    pub rows_read: u64,
+    pub rows_kept: u64,
+    pub rows_refused: u64,
+    /// First and last day with a usage row in the import; none where it had no usage.
+    pub first_day: Option<Day>,
+    pub last_day: Option<Day>,
+    /// The last usage day (quantity above 0) of the whole lake, this import included. None where
+    /// there is none, and in records of releases that did not keep it.
+    pub as_of: Option<Day>,
+    /// The currency of every cost in the lake; none where no import has told it.
+    pub currency: Option<Currency>,
+    /// What a person should know of it, a sentence each.
+    pub warnings: Vec<String>,
+    /// Delta version by table name. A table that nothing was ever imported into has none.
+    pub table_versions: BTreeMap<String, u64>,
+}
+
+impl Lake {
+    /// Every row of `imports`, oldest first.
+    ///
+    /// # Errors
+    /// Where the table cannot be read.
+    pub fn imports(&self) -> Result<Vec<ImportRecord>, LakeError> {
+        let files = self.runtime().block_on(async {
+            match self.load(Table::Imports, None).await? {
+                Some(delta) => self.data_files(Table::Imports, &delta),
+                None => Ok(Vec::new()),
+            }
+        })?;
+        let mut records = Vec::new();
+        for file in files {
+            for batch in read_file(&file.path, None)? {
+                let columns = Columns::new(batch?);
+                for row in 0..columns.rows() {
+                    records.push(self.record(&columns, row)?);
+                }
+            }
+        }
+        records.sort_by_key(|record| record.import_id);
+        Ok(records)
+    }
+
+    /// The number of the newest import; none where nothing was ever imported. It is what
+    /// [`Lake::snapshot`] would open, told without opening anything: where nothing has come in
+    /// since the last call, at the cost of two looks at the file system.
+    ///
+    /// An import counts from the moment at which its row is committed, never before. An entry of
+    /// the log whose row cannot be read is no version yet; the one before it still is the newest.
+    ///
+    /// # Errors
+    /// Where the log is there and cannot be read.
+    pub fn newest_version(&self) -> Result<Option<u64>, LakeError> {
+        let log = self.table_dir(Table::Imports).join("_delta_log");
+        let seen = *self.newest_seen.lock();
+        if let Some(seen) = seen
+            && Mark::of(&log, seen.mark.entry)? == Some(seen.mark)
+            && Mark::of(&log, seen.mark.entry + 1)?.is_none()
+        {
+            return Ok(Some(seen.version));
+        }
+        let (entries, has_checkpoint) = entries(&log)?;
+        // Looked at before it is read: what lands in between is found by the next call.
+        let newest = entries.last().map(|entry| Mark::of(&log, *entry)).transpose()?.flatten();
+        for entry in entries.iter().rev() {
+            let Some(version) = self.version_named_by(&log, *entry)? else { continue };
+            let is_newest = newest.filter(|mark| mark.entry == *entry);
+            *self.newest_seen.lock() = is_newest.map(|mark| SeenEntry { mark, version });
+            return Ok(Some(version));
+        }
+        // Another program may have cleaned the log up behind a checkpoint.
+        if has_checkpoint { Ok(self.imports()?.last().map(|record| record.import_id)) } else { Ok(None) }
+    }
+
+    /// The newest import among the rows that an entry of the log adds; none where it adds none,
+    /// or where entry or rows cannot be read.
+    fn version_named_by(&self, log: &Path, entry: u64) -> Result<Option<u64>, LakeError> {
+        let path = entry_path(log, entry);
+        let text = match fs::read_to_string(&path) {
+            Ok(text) => text,
+            Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::InvalidData) => return Ok(None),
+            Err(source) => return Err(LakeError::io(&path, source)),
+        };
+        let mut newest = None;
+        for line in text.lines() {
+            let Ok(action) = serde_json::from_str::<Value>(line) else { return Ok(None) };
+            let Some(file) = action.pointer("/add/path").and_then(Value::as_str) else { continue };
+            match newest_in(&self.table_dir(Table::Imports).join(file)) {
+                Ok(version) => newest = newest.max(version),
+                Err(LakeError::File { .. } | LakeError::Arrow(_)) => return Ok(None),
+                Err(LakeError::Io { source, .. }) if source.kind() == io::ErrorKind::NotFound => return Ok(None),
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(newest)
+    }
+
+    /// Writes the row that makes an import visible, after those of the imports before it: the
+    /// commit point.
+    pub(crate) fn commit_import(&self, mut records: Vec<ImportRecord>, record: &ImportRecord) -> Result<(), LakeError> {
+        records.push(record.clone());
+        let batch = imports_batch(&records)?;
+        let file = write_file(&self.table_dir(Table::Imports), &format!("imports-{:08}", record.import_id), &batch)?;
+        self.commit(Table::Imports, &[], &[(None, file)])?;
+        Ok(())
+    }
+
+    fn record(&self, columns: &Columns, row: usize) -> Result<ImportRecord, LakeError> {
+        let import_id = columns.long("import_id", row)?;
+        let damaged = |reason: String| LakeError::Imports { lake: self.dir().to_path_buf(), import_id, reason };
+        let text = |name: &str| -> Result<String, LakeError> { Ok(columns.text(name, row)?.unwrap_or_default()) };
+        let count = |name: &str| -> Result<u64, LakeError> {
+            u64::try_from(columns.long(name, row)?).map_err(|_| damaged(format!("{name} is negative")))
+        };
+        // Releases before the two columns wrote files without them.
+        let currency = if columns.has("currency") { columns.text("currency", row)? } else { None };
+        Ok(ImportRecord {
+            import_id: count("import_id")?,
+            source: text("source")?,
+            imported_on: columns.day("imported_on", row)?.ok_or_else(|| damaged("no imported_on".to_owned()))?,
+            files: serde_json::from_str(&text("files")?).map_err(|error| damaged(error.to_string()))?,
+            rows_read: count("rows_read")?,
+            rows_kept: count("rows_kept")?,
+            rows_refused: count("rows_refused")?,
+            first_day: columns.day("first_day", row)?,
+            last_day: columns.day("last_day", row)?,
+            as_of: if columns.has("as_of") { columns.day("as_of", row)? } else { None },
+            currency: currency.map(|text| Currency::parse(&text)).transpose().map_err(|error| damaged(error.to_string()))?,
+            warnings: serde_json::from_str(&text("warnings")?).map_err(|error| damaged(error.to_string()))?,
+            table_versions: serde_json::from_str(&text("table_versions")?).map_err(|error| damaged(error.to_string()))?,
+        })
+    }
+}
+
+fn imports_batch(records: &[ImportRecord]) -> Result<RecordBatch, LakeError> {
+    let json = |value: serde_json::Result<String>| value.map_err(|error| ArrowError::JsonError(error.to_string()));
+    let long = |value: &dyn Fn(&ImportRecord) -> u64| -> ArrayRef {
+        Arc::new(records.iter().map(|record| i64::try_from(value(record)).unwrap_or(i64::MAX)).collect::<Int64Array>())
+    };
+    let text = |values: Vec<String>| texts(values.iter().map(|value| Some(value.as_str())));
+    let files = records.iter().map(|record| json(serde_json::to_string(&record.files))).collect::<Result<Vec<_>, _>>()?;
+    let warnings = records.iter().map(|record| json(serde_json::to_string(&record.warnings))).collect::<Result<Vec<_>, _>>()?;
+    let versions = records.iter().map(|record| json(serde_json::to_string(&record.table_versions))).collect::<Result<Vec<_>, _>>()?;
+    let columns: Vec<ArrayRef> = vec![
+        long(&|record| record.import_id),
+        texts(records.iter().map(|record| Some(record.source.as_str()))),
+        days(records.iter().map(|record| Some(record.imported_on))),
+        text(files),
+        long(&|record| record.rows_read),
+        long(&|record| record.rows_kept),
+        long(&|record| record.rows_refused),
+        days(records.iter().map(|record| record.first_day)),
+        days(records.iter().map(|record| record.last_day)),
+        text(warnings),
+        text(versions),
+        days(records.iter().map(|record| record.as_of)),
+        texts(records.iter().map(|record| record.currency.as_ref().map(Currency::as_str))),
+    ];
+    Ok(RecordBatch::try_new(Table::Imports.arrow_schema(), columns)?)
+}
+
+/// An entry of the log as it lay there: another under the same number is another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Mark {
+    entry: u64,
+    bytes: u64,
+    modified: Option<SystemTime>,
+}
+
+/// The newest entry of the log, and the version that it names.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct SeenEntry {
+    mark: Mark,
+    version: u64,
+}
+
+impl Mark {
+    /// None where there is no such entry.
+    fn of(log: &Path, entry: u64) -> Result<Option<Self>, LakeError> {
+        let path = entry_path(log, entry);
+        match fs::metadata(&path) {
+            Ok(metadata) => Ok(Some(Self { entry, bytes: metadata.len(), modified: metadata.modified().ok() })),
+            Err(error) if is_absent(&error) => Ok(None),
+            Err(source) => Err(LakeError::io(&path, source)),
+        }
+    }
+}
+
+fn is_absent(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
+}
+
+/// Digits of an entry's number in its name.
+const ENTRY_DIGITS: usize = 20;
+
+fn entry_path(log: &Path, entry: u64) -> PathBuf {
+    log.join(format!("{entry:0ENTRY_DIGITS$}.json"))
+}
+
+/// The numbers of the entries, ascending, and whether there is a checkpoint.
+fn entries(log: &Path) -> Result<(Vec<u64>, bool), LakeError> {
+    let (mut entries, mut has_checkpoint) = (Vec::new(), false);
+    let listed = match fs::read_dir(log) {
+        Ok(listed) => listed,
+        Err(error) if is_absent(&error) => return Ok((entries, has_checkpoint)),
+        Err(source) => return Err(LakeError::io(log, source)),
+    };
+    for entry in listed {
+        let name = entry.map_err(|source| LakeError::io(log, source))?.file_name();
+        let Some((number, ending)) = name.to_str().and_then(|name| name.split_once('.')) else { continue };
+        has_checkpoint |= ending.contains("checkpoint");
+        if ending == "json" && number.len() == ENTRY_DIGITS {
+            entries.extend(number.parse::<u64>().ok());
+        }
+    }
+    entries.sort_unstable();
+    Ok((entries, has_checkpoint))
+}
+
+/// The newest import that a file of the table has a row of.
+fn newest_in(path: &Path) -> Result<Option<u64>, LakeError> {
+    let mut newest = None;
+    for batch in read_file(path, Some(&["import_id"]))? {
+        let columns = Columns::new(batch?);
+        for row in 0..columns.rows() {
+            newest = newest.max(u64::try_from(columns.long("import_id", row)?).ok());
+        }
+    }
+    Ok(newest)
+}
