@@ -110,5 +110,11 @@ fn hash(path: &Path, stage: &Stage) -> io::Result<(String, u64)> {
         bytes += read as u64;
         stage.advance(read as u64);
     }
-    Ok((format!("{:x}", hasher.finalize()), bytes))
+    let hex = hasher.finalize().iter().fold(String::with_capacity(64), |mut hex, byte| {
+        for digit in [byte >> 4, byte & 15] {
+            hex.extend(char::from_digit(u32::from(digit), 16));
+        }
+        hex
+    });
+    Ok((hex, bytes))
 }
