@@ -11,6 +11,7 @@ use sha2::{Digest, Sha256};
 use thiserror::Error;
 
 use super::bytes::{Decoder, Encoder, Malformed};
+use super::index::UsageIndex;
 use super::{Customer, CustomerIx, Portfolio, Series, Subscription, SubscriptionIx, Usage};
 use crate::domain::{Change, DataError, DataErrorKind, Day, Event, EventKind, State, SubscriptionId, Timeline};
 
@@ -144,7 +145,7 @@ pub(super) fn read(path: &Path, version: u64, settle_days: u32) -> Result<Portfo
         return Err(torn());
     }
     let portfolio = decode_small(&small, version, settle_days, usage).map_err(|_| torn())?;
-    if is_sound(&portfolio) { Ok(portfolio) } else { Err(torn()) }
+    if is_sound(&portfolio) { Ok(portfolio.with_index()) } else { Err(torn()) }
 }
 
 /// Reads in pieces that stay in the cache between reading and hashing.
@@ -242,6 +243,7 @@ fn decode_small(bytes: &[u8], version: u64, settle_days: u32, usage: Usage) -> R
         by_customer: input.list(|input| input.u32().map(SubscriptionIx))?,
         series: input.list(|input| Ok(Series { category: input.text()?, unit: input.text()? }))?,
         usage,
+        index: UsageIndex::default(),
         gaps: input.list(decode_day)?,
         data_errors: input.list(|input| Ok((SubscriptionIx(input.u32()?), decode_error(input)?)))?,
     };
