@@ -9,18 +9,18 @@ use proptest::test_runner::RngSeed;
 use crate::support::oracle::{Oracle, days};
 use crate::support::worlds::{World, any_filter, any_period, any_world, filter};
 
-fn any_bucket() -> impl Strategy<Value = Bucket> {
+pub(crate) fn any_bucket() -> impl Strategy<Value = Bucket> {
     prop_oneof![Just(Bucket::Day), Just(Bucket::Week), Just(Bucket::Month)]
 }
 
-fn close(a: Option<f64>, b: Option<f64>) -> bool {
+pub(crate) fn close(a: Option<f64>, b: Option<f64>) -> bool {
     match (a, b) {
         (Some(a), Some(b)) => (a - b).abs() < 1e-12,
         (a, b) => a.is_none() && b.is_none(),
     }
 }
 
-fn share(part: usize, whole: usize) -> Option<f64> {
+pub(crate) fn share(part: usize, whole: usize) -> Option<f64> {
     (whole > 0).then(|| part as f64 / whole as f64)
 }
 
@@ -107,7 +107,7 @@ fn check_without_usage(world: &World, period: Period, raw: &RawFilter) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 250, rng_seed: RngSeed::Fixed(2), failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 500, rng_seed: RngSeed::Fixed(2), failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn the_summary_is_that_of_the_slow_and_obvious_way(world in any_world(), period in any_period(), raw in any_filter()) {

@@ -5,7 +5,7 @@
 use thiserror::Error;
 
 use crate::domain::{CustomerId, Day, MicrosSum};
-use crate::portfolio::{Customer, CustomerIx, Portfolio, SubscriptionIx, UsagePoint};
+use crate::portfolio::{Customer, CustomerIx, Portfolio, SeriesIx, Span, SubscriptionIx, UsageLine, UsagePoint};
 
 /// Longest value of a filter, in bytes: ids end at 256, and no meter category comes near it.
 const VALUE_MAX_BYTES: usize = 256;
@@ -104,6 +104,12 @@ impl Filter {
         .flat_map(|(name, values)| values.iter().map(move |value| (name, value.as_str())))
     }
 
+    /// The categories asked for, ascending; none where all count.
+    #[must_use]
+    pub fn categories(&self) -> &[String] {
+        &self.category
+    }
+
     /// Cuts the tables.
     #[must_use]
     pub fn cut<'a>(&self, portfolio: &'a Portfolio) -> Cut<'a> {
@@ -116,7 +122,7 @@ impl Filter {
                 let subscription = portfolio.subscription(ix);
                 customers[subscription.customer.at()]
                     && passes(&self.product, subscription.product.as_deref())
-                    && (self.category.is_empty() || cut.last_used(ix, Day::from_epoch_days(i32::MAX)).is_some())
+                    && (self.category.is_empty() || cut.lines(ix).any(UsageLine::is_used))
             };
             let kept = portfolio.subscription_indices().map(keeps).collect();
             cut.kept = Some(kept);
@@ -204,30 +210,62 @@ impl<'a> Cut<'a> {
     /// The rows kept of one subscription in `from..=to`, ascending by day.
     pub fn rows(&self, subscription: SubscriptionIx, from: Day, to: Day) -> impl DoubleEndedIterator<Item = UsagePoint> {
         let mask = self.series.as_deref();
-        let rows = self.portfolio.usage(subscription).within(from, to);
+        let rows = self.portfolio.usage_within(subscription, from, to);
         rows.iter().filter(move |row| mask.is_none_or(|mask| mask[usize::from(row.series.0)]))
     }
 
-    /// The days of its usage rows above 0 in `from..=to`, ascending, each as often as it has such rows.
-    pub fn used_days(&self, subscription: SubscriptionIx, from: Day, to: Day) -> impl DoubleEndedIterator<Item = Day> {
-        self.rows(subscription, from, to).filter(|row| row.quantity.0 > 0).map(|row| row.on)
+    /// The (category, unit)s kept of one subscription that have a row on any day, ascending.
+    pub fn lines(&self, subscription: SubscriptionIx) -> impl Iterator<Item = UsageLine<'a>> + Clone {
+        let mask = self.series.as_deref();
+        let lines = self.portfolio.lines(subscription);
+        lines.filter(move |line| mask.is_none_or(|mask| mask[usize::from(line.series().0)]))
     }
 
     /// Whether it has a usage day in `from..=to`.
     #[must_use]
     pub fn used_within(&self, subscription: SubscriptionIx, from: Day, to: Day) -> bool {
-        self.used_days(subscription, from, to).next().is_some()
+        self.portfolio.span(from, to).is_some_and(|span| self.used_in(subscription, &span))
+    }
+
+    /// Whether it has a usage day in `span`.
+    #[must_use]
+    pub fn used_in(&self, subscription: SubscriptionIx, span: &Span) -> bool {
+        self.lines(subscription).any(|line| line.used_within(span))
     }
 
     /// Its last usage day up to `to`.
     #[must_use]
     pub fn last_used(&self, subscription: SubscriptionIx, to: Day) -> Option<Day> {
-        self.used_days(subscription, Day::from_epoch_days(i32::MIN), to).next_back()
+        let span = self.portfolio.span(Day::from_epoch_days(i32::MIN), to)?;
+        self.lines(subscription).filter_map(|line| line.last_used(&span)).max()
+    }
+
+    /// Marks its usage days in `span`: bit d of the n-th word of `marks` is the day
+    /// `from + 64 * n + d`.
+    pub(super) fn mark_used(&self, subscription: SubscriptionIx, span: &Span, from: Day, marks: &mut [u64]) {
+        self.portfolio.mark_used(span, self.lines(subscription), from, marks);
     }
 
     /// What it cost in `from..=to`.
     #[must_use]
     pub fn cost(&self, subscription: SubscriptionIx, from: Day, to: Day) -> MicrosSum {
-        self.rows(subscription, from, to).map(|row| row.cost).sum()
+        self.portfolio.span(from, to).map_or(MicrosSum(0), |span| self.cost_in(subscription, &span))
+    }
+
+    /// What it cost in `span`.
+    #[must_use]
+    pub fn cost_in(&self, subscription: SubscriptionIx, span: &Span) -> MicrosSum {
+        MicrosSum(self.portfolio.cost_within(subscription, span, self.series.as_deref()))
+    }
+
+    /// Tells what its (quantity, cost) in `span` adds up from, by series; some parts are to be
+    /// taken away and are below 0.
+    pub(super) fn sum_parts(&self, subscription: SubscriptionIx, span: &Span, mut add: impl FnMut(SeriesIx, i128, i128)) {
+        let mask = self.series.as_deref();
+        self.portfolio.sum_parts(subscription, span, |series, quantity, cost| {
+            if mask.is_none_or(|mask| mask[usize::from(series.0)]) {
+                add(series, quantity, cost);
+            }
+        });
     }
 }

@@ -5,9 +5,9 @@
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::{Cut, Filter, Slice, Slices};
+use super::{Cut, Filter, Slice, Slices, growth};
 use crate::domain::{Bucket, MicrosSum, Period, State};
-use crate::portfolio::{CustomerIx, Portfolio};
+use crate::portfolio::{CustomerIx, Portfolio, Span};
 
 /// Longest period, in days, whose sparkline has a point a day: a quarter of a year. A longer
 /// one has a point a month.
@@ -35,7 +35,7 @@ pub struct Figure {
 
 impl Figure {
     fn new(value: u64, preceding: u64, slices: &Slices, values: &[u64]) -> Self {
-        let growth = (preceding > 0).then(|| (value as f64 - preceding as f64) / preceding as f64);
+        let growth = growth(i128::from(value), i128::from(preceding));
         let series = slices.iter().zip(values).map(|(slice, value)| Point { slice: *slice, value: *value }).collect();
         Self { value, preceding, growth, series }
     }
@@ -85,8 +85,8 @@ pub fn summary(portfolio: &Portfolio, period: Period, filter: &Filter) -> Summar
 }
 
 fn usage_cost(cut: &Cut<'_>, slices: &Slices) -> MicrosSum {
-    let Some((from, to)) = slices.days() else { return MicrosSum::default() };
-    MicrosSum(cut.subscriptions().map(|ix| cut.cost(ix, from, to).0).sum())
+    let span = slices.days().and_then(|(from, to)| cut.portfolio().span(from, to));
+    MicrosSum(span.map_or(0, |span| cut.subscriptions().map(|ix| cut.cost_in(ix, &span).0).sum()))
 }
 
 /// Counts over some slices: each slice for itself, and customers over all of them.
@@ -99,52 +99,75 @@ struct Tally {
     without_usage_by: Vec<u64>,
 }
 
-/// What one customer was in a slice.
-#[derive(Debug, Clone, Copy, Default)]
-struct Seen {
-    used: bool,
-    active: bool,
+/// In which slices each customer used something, and in which it had an active subscription: a
+/// bit a slice. So subscriptions can be gone through in the order in which they lie in memory.
+#[derive(Debug)]
+struct Marks {
+    /// Words a customer.
+    words: usize,
+    used: Vec<u64>,
+    active: Vec<u64>,
+}
+
+impl Marks {
+    fn new(customers: usize, slices: usize) -> Self {
+        let words = slices.div_ceil(64);
+        Self { words, used: vec![0; customers * words], active: vec![0; customers * words] }
+    }
+
+    /// The words of one customer: used, active.
+    fn of(&mut self, customer: CustomerIx) -> (&mut [u64], &mut [u64]) {
+        let words = customer.at() * self.words..(customer.at() + 1) * self.words;
+        (&mut self.used[words.clone()], &mut self.active[words])
+    }
 }
 
 fn tally(cut: &Cut<'_>, slices: &Slices) -> Tally {
     let zeros = vec![0; slices.len()];
     let mut tally = Tally { sold: zeros.clone(), with_usage_by: zeros.clone(), without_usage_by: zeros, ..Tally::default() };
-    if slices.is_empty() {
-        return tally;
+    let Some((first, last)) = slices.days() else { return tally };
+    let portfolio = cut.portfolio();
+    let customers = portfolio.customers().len();
+    let mut marks = Marks::new(customers, slices.len());
+    let spans: Vec<Option<Span>> = slices.iter().map(|slice| portfolio.span(slice.from, slice.to)).collect();
+    let daily = portfolio.span(first, last).filter(|_| i32::try_from(slices.len()) == Ok(last - first + 1));
+    for ix in cut.subscriptions() {
+        let subscription = portfolio.subscription(ix);
+        let (used, active) = marks.of(subscription.customer);
+        if let Some(at) = subscription.life.created().filter(|_| !subscription.is_trial).and_then(|on| slices.index(on)) {
+            tally.sold[at] += 1;
+        }
+        for slices in slices.active(&subscription.life) {
+            slices.for_each(|at| set(active, at));
+        }
+        if let Some(span) = &daily {
+            cut.mark_used(ix, span, first, used);
+        } else {
+            let in_use = |span: &Option<Span>| span.as_ref().is_some_and(|span| cut.used_in(ix, span));
+            spans.iter().enumerate().filter(|(_, span)| in_use(span)).for_each(|(at, _)| set(used, at));
+        }
     }
-    let mut seen = vec![Seen::default(); slices.len()];
-    for customer in (0..).map(CustomerIx).take(cut.portfolio().customers().len()) {
-        seen.fill(Seen::default());
-        look(cut, customer, slices, &mut seen, &mut tally.sold);
-        let used = seen.iter().any(|seen| seen.used);
-        tally.with_usage += u64::from(used);
-        tally.without_usage += u64::from(!used && seen.iter().any(|seen| seen.active));
-        for (at, seen) in seen.iter().enumerate() {
-            tally.with_usage_by[at] += u64::from(seen.used);
-            tally.without_usage_by[at] += u64::from(!seen.used && seen.active);
+    for customer in (0..).map(CustomerIx).take(customers) {
+        let (used, active) = marks.of(customer);
+        let is_used = used.iter().any(|word| *word != 0);
+        tally.with_usage += u64::from(is_used);
+        tally.without_usage += u64::from(!is_used && active.iter().any(|word| *word != 0));
+        for (word, (used, active)) in used.iter().zip(&*active).enumerate() {
+            count(*used, &mut tally.with_usage_by[word * 64..]);
+            count(active & !used, &mut tally.without_usage_by[word * 64..]);
         }
     }
     tally
 }
 
-/// Looks at the subscriptions of one customer in every slice.
-fn look(cut: &Cut<'_>, customer: CustomerIx, slices: &Slices, seen: &mut [Seen], sold: &mut [u64]) {
-    let Some((first, last)) = slices.days() else { return };
-    for ix in cut.subscriptions_of(customer) {
-        let subscription = cut.portfolio().subscription(ix);
-        if let Some(at) = subscription.life.created().filter(|_| !subscription.is_trial).and_then(|on| slices.index(on)) {
-            sold[at] += 1;
-        }
-        for active in slices.active(&subscription.life) {
-            seen[active].iter_mut().for_each(|seen| seen.active = true);
-        }
-        // One slice asks one question, so the first usage day answers it.
-        if slices.len() == 1 {
-            seen[0].used = seen[0].used || cut.used_within(ix, first, last);
-            continue;
-        }
-        for at in cut.used_days(ix, first, last).filter_map(|on| slices.index(on)) {
-            seen[at].used = true;
-        }
+fn set(words: &mut [u64], bit: usize) {
+    words[bit / 64] |= 1 << (bit % 64);
+}
+
+/// Adds 1 to the counts of the bits that are set.
+fn count(mut word: u64, counts: &mut [u64]) {
+    while word != 0 {
+        counts[word.trailing_zeros() as usize] += 1;
+        word &= word - 1;
     }
 }

@@ -2,13 +2,15 @@
 
 use std::cmp::Ordering;
 
-use super::Filter;
+use serde::Serialize;
+
+use super::{Filter, known_days};
 use crate::domain::{Day, Period, State};
 use crate::portfolio::{Portfolio, SubscriptionIx};
 
 /// A subscription that was active in the period and not used in it. State, last used day and
 /// days since are those at the end of the period, at most at the as-of day.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct WithoutUsage {
     pub subscription: SubscriptionIx,
     pub state: State,
@@ -29,10 +31,11 @@ pub struct WithoutUsage {
 pub fn without_usage(portfolio: &Portfolio, period: Period, filter: &Filter) -> Vec<WithoutUsage> {
     let Some(known) = portfolio.as_of().and_then(|as_of| period.cut_at(as_of)) else { return Vec::new() };
     let (from, end) = (known.from(), known.to());
+    let span = portfolio.span(from, end);
     let cut = filter.cut(portfolio);
     let mut rows: Vec<WithoutUsage> = cut
         .subscriptions()
-        .filter(|ix| portfolio.subscription(*ix).life.active_within(from, end) && !cut.used_within(*ix, from, end))
+        .filter(|ix| portfolio.subscription(*ix).life.active_within(from, end) && !span.is_some_and(|span| cut.used_in(*ix, &span)))
         .map(|ix| {
             let last_used_on = cut.last_used(ix, end);
             WithoutUsage {
@@ -40,7 +43,7 @@ pub fn without_usage(portfolio: &Portfolio, period: Period, filter: &Filter) -> 
                 state: portfolio.state_at(ix, end),
                 created_on: portfolio.subscription(ix).life.created(),
                 last_used_on,
-                days_since: last_used_on.map(|last| known_days_after(portfolio, last, end)),
+                days_since: last_used_on.map(|last| known_days(portfolio, last + 1, end)),
             }
         })
         .collect();
@@ -51,11 +54,4 @@ pub fn without_usage(portfolio: &Portfolio, period: Period, filter: &Filter) -> 
 /// Places ascend with ids, so they settle ties as ids do.
 fn order(a: &WithoutUsage, b: &WithoutUsage) -> Ordering {
     (a.last_used_on, a.subscription).cmp(&(b.last_used_on, b.subscription))
-}
-
-/// Days of `(after, to]` on which the feed had a row.
-fn known_days_after(portfolio: &Portfolio, after: Day, to: Day) -> u32 {
-    let gaps = portfolio.gaps();
-    let unknown = gaps.partition_point(|gap| *gap <= to) - gaps.partition_point(|gap| *gap <= after);
-    u32::try_from(to - after).unwrap_or(0).saturating_sub(u32::try_from(unknown).unwrap_or(0))
 }

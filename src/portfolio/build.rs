@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use thiserror::Error;
 
 use super::commitments::interned;
+use super::index::UsageIndex;
 use super::{Customer, CustomerIx, Portfolio, Series, Subscription, SubscriptionIx, Usage};
 use crate::domain::{
     CommitmentRow, CustomerRow, Day, Event, EventKind, Micros, SubscriptionId, SubscriptionRow, Timeline, UNKNOWN_CUSTOMER,
@@ -149,6 +150,7 @@ impl PortfolioBuilder {
             by_customer,
             series: self.series.into_iter().collect(),
             usage,
+            index: UsageIndex::default(),
             gaps,
             data_errors,
             commitments,
@@ -207,7 +209,7 @@ impl UsageFiller {
     pub fn finish(mut self) -> Portfolio {
         self.close_up();
         self.sort_rows();
-        self.portfolio
+        self.portfolio.with_index()
     }
 
     /// Moves rows forward over the places that rows after the as-of day would have had.

@@ -13,6 +13,7 @@ use sha2::{Digest, Sha256};
 use thiserror::Error;
 
 use super::bytes::{Decoder, Encoder, Malformed};
+use super::index::UsageIndex;
 use super::{Commitment, Customer, CustomerIx, Portfolio, Series, Subscription, SubscriptionIx, Usage};
 use crate::domain::{
     Change, CommitmentId, CommitmentKind, DataError, DataErrorKind, Day, Event, EventKind, Micros, State, SubscriptionId, Timeline,
@@ -168,7 +169,7 @@ pub(super) fn read(path: &Path, wanted: &Origin) -> Result<Portfolio, CacheError
         return Err(torn());
     }
     let portfolio = decode_small(&small, &origin, usage).map_err(|_| torn())?;
-    if is_sound(&portfolio) { Ok(portfolio) } else { Err(torn()) }
+    if is_sound(&portfolio) { Ok(portfolio.with_index()) } else { Err(torn()) }
 }
 
 /// Reads in pieces that stay in the cache between reading and hashing.
@@ -281,6 +282,7 @@ fn decode_small(bytes: &[u8], origin: &Origin, usage: Usage) -> Result<Portfolio
         by_customer: input.list(|input| input.u32().map(SubscriptionIx))?,
         series: input.list(|input| Ok(Series { category: input.text()?, unit: input.text()? }))?,
         usage,
+        index: UsageIndex::default(),
         gaps: input.list(decode_day)?,
         data_errors: input.list(|input| Ok((SubscriptionIx(input.u32()?), decode_error(input)?)))?,
         commitments: input.list(decode_commitment)?,

@@ -6,21 +6,31 @@
 mod build;
 mod bytes;
 mod cache;
+mod calendar;
 mod commitments;
+mod index;
 mod load;
+mod lookup;
 
 pub use build::{BuildError, PortfolioBuilder, SmallTables, UsageFiller};
 pub use cache::CacheError;
+pub use calendar::Span;
 pub use load::{LoadError, load};
+pub use lookup::UsageLine;
+
+use std::ops::Range;
+
+use index::UsageIndex;
+use serde::Serialize;
 
 use crate::domain::{CommitmentId, CommitmentKind, DataError, Day, Micros, State, SubscriptionId, Timeline};
 
 /// Place of a customer in [`Portfolio::customers`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 pub struct CustomerIx(pub u32);
 
 /// Place of a subscription in [`Portfolio::subscriptions`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 pub struct SubscriptionIx(pub u32);
 
 /// Place of a (category, unit) in [`Portfolio::series`].
@@ -108,6 +118,8 @@ pub struct Portfolio {
     by_customer: Vec<SubscriptionIx>,
     series: Vec<Series>,
     usage: Usage,
+    /// Follows from `usage`.
+    index: UsageIndex,
     gaps: Vec<Day>,
     data_errors: Vec<(SubscriptionIx, DataError)>,
     commitments: Vec<Commitment>,
@@ -278,15 +290,29 @@ impl Portfolio {
     /// The usage rows of one subscription, ascending by day.
     #[must_use]
     pub fn usage(&self, subscription: SubscriptionIx) -> UsageRows<'_> {
+        self.rows(self.places(subscription))
+    }
+
+    /// The places of the usage rows of one subscription.
+    fn places(&self, subscription: SubscriptionIx) -> Range<usize> {
         let row = |at: usize| usize::try_from(self.usage.start[at]).unwrap_or(usize::MAX);
-        let (from, to) = (row(subscription.at()), row(subscription.at() + 1));
+        row(subscription.at())..row(subscription.at() + 1)
+    }
+
+    fn rows(&self, places: Range<usize>) -> UsageRows<'_> {
         UsageRows {
             first_day: self.first_day().unwrap_or(Day::from_epoch_days(0)),
-            day: &self.usage.day[from..to],
-            series: &self.usage.series[from..to],
-            quantity: &self.usage.quantity[from..to],
-            cost: &self.usage.cost[from..to],
+            day: &self.usage.day[places.clone()],
+            series: &self.usage.series[places.clone()],
+            quantity: &self.usage.quantity[places.clone()],
+            cost: &self.usage.cost[places],
         }
+    }
+
+    /// Builds what follows from the usage.
+    fn with_index(mut self) -> Self {
+        self.index = UsageIndex::build(&self.usage, self.series.len(), self.days);
+        self
     }
 
     /// Number of usage rows.

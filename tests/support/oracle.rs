@@ -16,11 +16,23 @@ pub(crate) struct Life {
     pub(crate) customer: String,
     pub(crate) is_trial: bool,
     term_end_on: Option<Day>,
-    created: Option<Day>,
+    pub(crate) created: Option<Day>,
     states: BTreeMap<Day, State>,
-    renewals: BTreeSet<Day>,
-    /// (day, quantity, cost) of the rows that the filter left.
-    rows: Vec<(Day, i64, i64)>,
+    /// The reason that an event gave; of several on one day, the first in order.
+    reasons: BTreeMap<(Day, EventKind), Option<String>>,
+    pub(crate) renewals: BTreeSet<Day>,
+    /// The rows that the filter left, by day, category and unit.
+    pub(crate) rows: Vec<Row>,
+}
+
+/// A usage row.
+#[derive(Debug, Clone)]
+pub(crate) struct Row {
+    pub(crate) on: Day,
+    pub(crate) category: String,
+    pub(crate) unit: String,
+    pub(crate) quantity: i64,
+    pub(crate) cost: i64,
 }
 
 /// (id, state, created, last used, known days since).
@@ -31,7 +43,9 @@ pub(crate) type Unused = (String, State, Option<Day>, Option<Day>, Option<usize>
 pub(crate) struct Oracle {
     pub(crate) as_of: Option<Day>,
     pub(crate) lives: Vec<Life>,
-    known_days: BTreeSet<Day>,
+    pub(crate) first_day: Option<Day>,
+    /// Days with a row of anybody.
+    pub(crate) known_days: BTreeSet<Day>,
     pub(crate) has_cost: bool,
 }
 
@@ -54,7 +68,8 @@ impl Oracle {
         // A feed whose first row comes after its as-of day has no days at all.
         let as_of = as_of.filter(|as_of| first_row.is_some_and(|first| first <= *as_of));
         let has_cost = as_of.is_some() && world.usage.iter().any(|((_, on, ..), (_, cost))| known(on) && cost.is_some());
-        Self { as_of, lives, known_days, has_cost }
+        let first_day = first_row.filter(|_| as_of.is_some());
+        Self { as_of, lives, first_day, known_days, has_cost }
     }
 
     /// The days of a period that are not after the as-of day.
@@ -91,7 +106,7 @@ impl Oracle {
     }
 
     pub(crate) fn cost(&self, days: &[Day]) -> i128 {
-        self.lives.iter().flat_map(|life| &life.rows).filter(|(on, ..)| days.contains(on)).map(|(_, _, cost)| i128::from(*cost)).sum()
+        self.lives.iter().map(|life| life.cost(days)).sum()
     }
 
     pub(crate) fn lost(&self, before: Day, end: Day) -> usize {
@@ -106,13 +121,18 @@ impl Oracle {
             .iter()
             .filter(|life| life.active_on_any(days) && !life.used_on_any(days))
             .map(|life| {
-                let last = life.rows.iter().filter(|(on, quantity, _)| *quantity > 0 && *on <= end).map(|(on, ..)| *on).max();
-                let since = last.map(|last| self.known_days.iter().filter(|on| last < **on && **on <= end).count());
+                let last = life.last_used(end);
+                let since = last.map(|last| self.known_between(last, end));
                 (life.id.clone(), life.state(end), life.created, last, since)
             })
             .collect();
         rows.sort_by(|a, b| (a.3, &a.0).cmp(&(b.3, &b.0)));
         rows
+    }
+
+    /// Known days after `last`, up to `end`.
+    pub(crate) fn known_between(&self, last: Day, end: Day) -> usize {
+        self.known_days.iter().filter(|on| last < **on && **on <= end).count()
     }
 }
 
@@ -130,16 +150,22 @@ impl Life {
             && passes(&filter.product, row.and_then(|row| row.product.as_deref()));
         let mine = || world.usage.iter().filter(|((sub, on, ..), _)| sub == id && known(*on));
         let rows: Vec<_> = mine()
-            .filter(|((_, _, category, _), _)| passes(&filter.category, Some(category)))
-            .map(|((_, on, ..), (quantity, cost))| (*on, *quantity, cost.unwrap_or(0)))
+            .filter(|((_, _, category, _), _)| as_of.is_some() && passes(&filter.category, Some(category)))
+            .map(|((_, on, category, unit), (quantity, cost))| Row {
+                on: *on,
+                category: category.clone(),
+                unit: unit.clone(),
+                quantity: *quantity,
+                cost: cost.unwrap_or(0),
+            })
             .collect();
-        kept &= filter.category.is_empty() || rows.iter().any(|(_, quantity, _)| *quantity > 0);
-        let events: BTreeSet<(Day, EventKind)> = world
-            .lifecycle
-            .iter()
-            .filter(|(sub, event)| sub.as_str() == id && known(event.on))
-            .map(|(_, event)| (event.on, event.kind))
-            .collect();
+        kept &= filter.category.is_empty() || rows.iter().any(|row| row.quantity > 0);
+        let mut reasons: BTreeMap<(Day, EventKind), Option<String>> = BTreeMap::new();
+        for (_, event) in world.lifecycle.iter().filter(|(sub, event)| sub.as_str() == id && known(event.on)) {
+            let first = reasons.entry((event.on, event.kind)).or_insert_with(|| event.reason.clone());
+            *first = first.clone().min(event.reason.clone());
+        }
+        let events: BTreeSet<(Day, EventKind)> = reasons.keys().copied().collect();
         // Creation: the first `created` event, else the recorded day, else the first that is heard of it.
         let told = events.iter().filter(|(_, kind)| *kind == EventKind::Created).map(|(on, _)| *on).min();
         let recorded = row.and_then(|row| row.created_on);
@@ -153,6 +179,7 @@ impl Life {
             term_end_on: row.and_then(|row| row.term_end_on),
             created,
             states,
+            reasons,
             renewals,
             rows,
         })
@@ -162,8 +189,35 @@ impl Life {
         self.states.range(..=on).next_back().map_or(State::None, |(_, state)| *state)
     }
 
-    fn used_on_any(&self, days: &[Day]) -> bool {
-        self.rows.iter().any(|(on, quantity, _)| *quantity > 0 && days.contains(on))
+    pub(crate) fn used_on_any(&self, days: &[Day]) -> bool {
+        self.rows_on(days).any(|row| row.quantity > 0)
+    }
+
+    /// The rows of some days in a row.
+    pub(crate) fn rows_on<'a>(&'a self, days: &[Day]) -> impl Iterator<Item = &'a Row> + use<'a> {
+        let ends = days.first().copied().zip(days.last().copied());
+        self.rows.iter().filter(move |row| ends.is_some_and(|(first, last)| first <= row.on && row.on <= last))
+    }
+
+    pub(crate) fn cost(&self, days: &[Day]) -> i128 {
+        self.rows_on(days).map(|row| i128::from(row.cost)).sum()
+    }
+
+    pub(crate) fn last_used(&self, end: Day) -> Option<Day> {
+        self.rows.iter().filter(|row| row.quantity > 0 && row.on <= end).map(|row| row.on).max()
+    }
+
+    /// The days at whose end the state is another than the day before, and why.
+    pub(crate) fn changes(&self) -> Vec<(Day, State, Option<String>)> {
+        let differs = |on: &&Day| self.state(**on) != self.state(**on - 1);
+        let cause = |on: Day| match self.state(on) {
+            State::Ended => EventKind::Ended,
+            State::Suspended => EventKind::Suspended,
+            State::Active | State::None if self.created_on(on) => EventKind::Created,
+            State::Active | State::None => EventKind::Reactivated,
+        };
+        let reason = |on: Day| self.reasons.get(&(on, cause(on))).cloned().flatten();
+        self.states.keys().filter(differs).map(|on| (*on, self.state(*on), reason(*on))).collect()
     }
 
     fn active_on_any(&self, days: &[Day]) -> bool {

@@ -96,9 +96,9 @@ impl World {
     }
 }
 
-/// Random days lie here: over the end of an ISO year and over a leap day.
+/// Random days lie here: over the end of an ISO year and over a leap day, with seven whole months.
 const FIRST: &str = "2023-12-18";
-const DAYS: i32 = 90;
+const DAYS: i32 = 240;
 
 fn any_day() -> impl Strategy<Value = Day> {
     (0..DAYS).prop_map(|offset| day(FIRST) + offset)
@@ -158,21 +158,29 @@ fn any_subscriptions() -> impl Strategy<Value = Vec<SubscriptionRow>> {
 }
 
 fn any_lifecycle() -> impl Strategy<Value = Vec<(SubscriptionId, Event)>> {
-    let event = (0..SUBSCRIPTIONS, any_day(), any_kind())
-        .prop_map(|(at, on, kind)| (subscription_id(&format!("s{at}")), Event { on, kind, reason: None }));
+    let reason = proptest::option::of(prop_oneof![Just("nonpayment".to_owned()), Just("cancelled".to_owned())]);
+    let event = (0..SUBSCRIPTIONS, any_day(), any_kind(), reason)
+        .prop_map(|(at, on, kind, reason)| (subscription_id(&format!("s{at}")), Event { on, kind, reason }));
     proptest::collection::vec(event, 0..60)
 }
 
+/// Single rows, and runs of rows, which give whole months something to compare.
 fn any_usage() -> impl Strategy<Value = UsageTable> {
     let quantity = prop_oneof![1 => Just(0_i64), 4 => 1..5_000_000_i64];
-    let row = (0..SUBSCRIPTIONS, any_day(), 0..SERIES.len(), quantity, proptest::option::weighted(0.8, 0..9_000_000_i64));
-    proptest::collection::vec(row, 0..80).prop_map(|rows| {
-        rows.into_iter()
-            .map(|(at, on, series, quantity, cost)| {
-                let (category, unit) = SERIES[series];
-                ((format!("s{at}"), on, category.to_owned(), unit.to_owned()), (quantity, cost))
-            })
-            .collect()
+    let cost = || proptest::option::weighted(0.8, 0..9_000_000_i64);
+    let row = (0..SUBSCRIPTIONS, any_day(), 0..SERIES.len(), quantity, cost());
+    let run = (0..SUBSCRIPTIONS, any_day(), 0..SERIES.len(), 0..5_000_000_i64, cost(), 1..100_i32, 1..9_i32);
+    (proptest::collection::vec(row, 0..80), proptest::collection::vec(run, 0..6)).prop_map(|(rows, runs)| {
+        let key = |at: usize, on: Day, series: usize| {
+            let (category, unit) = SERIES[series];
+            (format!("s{at}"), on, category.to_owned(), unit.to_owned())
+        };
+        let single = rows.into_iter().map(|(at, on, series, quantity, cost)| (key(at, on, series), (quantity, cost)));
+        let in_runs = runs.into_iter().flat_map(|(at, from, series, quantity, cost, count, step)| {
+            let days = (0..count).map(move |number| from + number * step).filter(|on| *on < day(FIRST) + DAYS);
+            days.map(move |on| (key(at, on, series), (quantity, cost)))
+        });
+        in_runs.chain(single).collect()
     })
 }
 
@@ -190,9 +198,9 @@ pub(crate) fn any_world() -> impl Strategy<Value = World> {
     )
 }
 
-/// Periods before, across and after the data, of one day to four months.
+/// Periods before, across and after the data, of one day to ten months.
 pub(crate) fn any_period() -> impl Strategy<Value = churn_risk::domain::Period> {
-    (-40..DAYS + 20, 0..130_i32).prop_map(|(from, length)| {
+    (-40..DAYS + 20, prop_oneof![2 => 0..130_i32, 1 => 0..300_i32]).prop_map(|(from, length)| {
         let from = day(FIRST) + from;
         churn_risk::domain::Period::new(from, from + length).expect("forwards")
     })
