@@ -43,7 +43,7 @@ pub(crate) fn run(arguments: &ServeArguments) -> anyhow::Result<ExitCode> {
 /// The portfolio of a lake and the registry's model. Without either the service answers what
 /// it can, and `/readyz` says what is missing; a refused model is told to the log.
 pub(crate) fn state(lake: &Path, models: &Path, settle_days: u32) -> anyhow::Result<State> {
-    let source = TableSource { lake: lake.to_path_buf(), settle_days };
+    let source = TableSource { lake: lake.to_path_buf(), settle_days, today: super::today };
     let state = State::from_source(source, ModelSlot::new(Registry::open(models)))
         .with_context(|| format!("the lake {} does not load", lake.display()))?;
     match state.reload_model() {

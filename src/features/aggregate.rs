@@ -2,7 +2,7 @@
 //! volume by category. Filled row by row without allocating.
 
 use crate::domain::Day;
-use crate::portfolio::{Portfolio, UsagePoint, UsageRows};
+use crate::portfolio::{Series, UsagePoint, UsageRows};
 
 use super::catalogue::REACH_DAYS;
 use super::scale::VolumeScale;
@@ -30,17 +30,18 @@ pub(super) struct Volumes {
 }
 
 impl Volumes {
-    pub(super) fn new(portfolio: &Portfolio, scale: &VolumeScale) -> Self {
-        let mut category = Vec::with_capacity(portfolio.series().len());
+    /// Of series that ascend, so that those of one category stand together.
+    pub(super) fn new(series: &[Series], scale: &VolumeScale) -> Self {
+        let mut category = Vec::with_capacity(series.len());
         let mut number = 0_u16;
-        for (at, series) in portfolio.series().iter().enumerate() {
-            if at > 0 && portfolio.series()[at - 1].category != series.category {
+        for (at, one) in series.iter().enumerate() {
+            if at > 0 && series[at - 1].category != one.category {
                 number += 1;
             }
             category.push(number);
         }
         let categories = if category.is_empty() { 0 } else { usize::from(number) + 1 };
-        Self { use_cost: *scale == VolumeScale::Cost, weight: scale.weights(portfolio.series()), category, categories }
+        Self { use_cost: *scale == VolumeScale::Cost, weight: scale.weights(series), category, categories }
     }
 
     /// The volume of one row.

@@ -19,6 +19,12 @@ impl<'a> History<'a> {
         Self { usage: portfolio.usage(subscription), life: &portfolio.subscription(subscription).life }
     }
 
+    /// A history that no portfolio holds.
+    #[must_use]
+    pub const fn new(usage: UsageRows<'a>, life: &'a Timeline) -> Self {
+        Self { usage, life }
+    }
+
     /// The day of creation, where that is not after `as_of`.
     #[must_use]
     pub fn created(&self, as_of: Day) -> Option<Day> {
@@ -73,6 +79,13 @@ impl FeedDays {
             known.push(count);
         }
         Self { first, known }
+    }
+
+    /// A feed that spoke on every day of `first..=last`.
+    #[must_use]
+    pub fn unbroken(first: Day, last: Day) -> Self {
+        let days = u32::try_from(last - first + 1).unwrap_or(0);
+        Self { first, known: (0..=days).collect() }
     }
 
     /// Known days before the end of `day`. Days outside the data are no known days.

@@ -9,7 +9,7 @@ use super::catalogue::{FEATURE_COUNT, REACH_DAYS, WINDOWS, index};
 use super::history::{FeedDays, History};
 use super::scale::VolumeScale;
 use crate::domain::{Day, State};
-use crate::portfolio::{Portfolio, UsageRows};
+use crate::portfolio::{Portfolio, Series, UsageRows};
 
 const VOLUME: [usize; 5] = [index("volume_7"), index("volume_14"), index("volume_28"), index("volume_56"), index("volume_84")];
 const ACTIVE_SHARE: [usize; 5] =
@@ -51,7 +51,13 @@ impl Kernel {
     /// Resolves the portfolio's series against `scale`.
     #[must_use]
     pub fn new(portfolio: &Portfolio, scale: &VolumeScale) -> Self {
-        Self { feed: FeedDays::of(portfolio), volumes: Volumes::new(portfolio, scale) }
+        Self::over(FeedDays::of(portfolio), portfolio.series(), scale)
+    }
+
+    /// The kernel over rows of these series, ascending, on these days.
+    #[must_use]
+    pub fn over(feed: FeedDays, series: &[Series], scale: &VolumeScale) -> Self {
+        Self { feed, volumes: Volumes::new(series, scale) }
     }
 
     /// The known days of the portfolio.

@@ -7,6 +7,7 @@
 use std::cmp::Ordering;
 
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::trend::{Desk, standing};
 use super::{Cut, Filter, known_days};
@@ -42,7 +43,7 @@ const CHANGE_SHARE_MIN: f64 = 0.3;
 const CHANGE_UNITS_MIN: f64 = 20.0;
 
 /// What stands out.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum AnomalyMeasure {
     Cost,
@@ -50,7 +51,7 @@ pub enum AnomalyMeasure {
 }
 
 /// Which way.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Direction {
     Up,

@@ -3,13 +3,14 @@
 //! Absent on purpose: a sum over units. A quantity is only ever summed within one (category, unit).
 
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::{Cut, Filter};
 use crate::domain::{MicrosSum, Period};
 use crate::portfolio::{CustomerIx, Portfolio, Span};
 
 /// A (category, unit) of a period.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct CategoryUse {
     pub category: String,
     pub unit: String,

@@ -4,13 +4,14 @@
 //! Absent on purpose: a guess at months that have not ended. They are there, and say so.
 
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::{Cut, Filter, Slice, Slices, ratio};
 use crate::domain::{Bucket, Day, MicrosSum, Period, State};
 use crate::portfolio::{Portfolio, Span, SubscriptionIx};
 
 /// One cohort in one month.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, ToSchema)]
 pub struct CohortMonth {
     /// First day of the month in which the cohort's subscriptions were created.
     pub cohort: Day,

@@ -3,13 +3,14 @@
 //! Absent on purpose: who they are. Lists have their own metrics.
 
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::{Cut, Filter, Slice, Slices};
 use crate::domain::{Bucket, Day, Period, State};
 use crate::portfolio::{CustomerIx, Portfolio};
 
 /// Customers that came and went in some days.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, ToSchema)]
 pub struct CustomerFlow {
     /// Customers whose first subscription ever was created in these days, trials as well.
     pub new_customers: u64,
@@ -25,7 +26,7 @@ pub struct CustomerFlow {
 }
 
 /// One bucket, which follows the same rule for itself.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
 pub struct CustomerSlice {
     #[serde(flatten)]
     pub slice: Slice,
@@ -34,7 +35,7 @@ pub struct CustomerSlice {
 }
 
 /// The customers of a period.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct CustomerCount {
     /// With an active subscription at the end of the day before the period.
     pub active_before: u64,

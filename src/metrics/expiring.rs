@@ -3,6 +3,7 @@
 //! Absent on purpose: whether it will be renewed. That is what the reader is to see to.
 
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::{Cut, Filter};
 use crate::domain::{CommitmentKind, Day, Micros, State};
@@ -12,7 +13,7 @@ use crate::portfolio::{Commitment, CustomerIx, Portfolio, SubscriptionIx};
 const ENDED_DAYS: i32 = 30;
 
 /// When a commitment ends, counted from the as-of day. Each row is in the first that holds it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Window {
     /// It ended on one of the 30 days before the as-of day.

@@ -4,12 +4,13 @@
 //! came from, and any filling in.
 
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use crate::domain::{Day, Period};
 use crate::portfolio::Portfolio;
 
 /// Days in a row without a single usage row in the whole portfolio.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
 pub struct Gap {
     pub from: Day,
     pub to: Day,

@@ -3,6 +3,7 @@
 //! Absent on purpose: annual figures, and any month that is not whole.
 
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::{Filter, known_days};
 use crate::domain::{Day, MicrosSum, Period};
@@ -10,7 +11,7 @@ use crate::portfolio::{Portfolio, Span};
 
 /// What became of the cost per day. Amounts are per day and rounded half-even to micro-units,
 /// each once, from an exact sum; the ratios come from the exact sums.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, ToSchema)]
 pub struct RevenueFlow {
     /// The sum of S.
     pub starting: MicrosSum,
@@ -40,7 +41,7 @@ pub struct RevenueFlow {
 }
 
 /// Revenue retention of a period.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, ToSchema)]
 pub struct RevenueRetention {
     /// First day of the month of S; none without an as-of day.
     pub start_month: Option<Day>,

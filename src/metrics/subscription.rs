@@ -4,13 +4,14 @@
 //! and its risk.
 
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::{Filter, known_days};
 use crate::domain::{Day, Micros, MicrosSum, Period, State};
 use crate::portfolio::{CustomerIx, Portfolio, SubscriptionIx};
 
 /// A day at whose end the state differs from that of the day before.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct StateChange {
     pub on: Day,
     pub state: State,
@@ -19,7 +20,7 @@ pub struct StateChange {
 }
 
 /// A (day, category, unit) of the daily series.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct DailyUse {
     pub on: Day,
     pub category: String,
@@ -30,7 +31,7 @@ pub struct DailyUse {
 }
 
 /// What a subscription used of one (category, unit) in the period.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct UseTotal {
     pub category: String,
     pub unit: String,

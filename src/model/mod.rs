@@ -6,6 +6,7 @@
 mod card;
 mod explain;
 mod file;
+mod judge;
 mod population;
 mod ranking;
 mod registry;
@@ -14,6 +15,7 @@ mod slot;
 pub use card::{Card, Counts, Gain, Interval, LevelCard, Measured, Method, Population, TopShare};
 pub use explain::{Explanation, Factor};
 pub use file::{FORMAT_VERSION, MODEL_MAX_BYTES, PROBES_MAX, RefusedModel, decode, encode, version_of};
+pub use judge::Case;
 pub use population::Outside;
 pub use ranking::{RankedSubscription, Ranking, Scorer, Scoring, Standing, UnknownReason, YOUNGEST_DAYS};
 pub use registry::{CURRENT, LoadError, LoadedModel, PublishError, Registry};

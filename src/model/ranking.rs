@@ -6,16 +6,13 @@
 use std::borrow::Cow;
 
 use crate::domain::{ChurnRisk, Day, Level, Micros, State};
-use crate::features::{AsOf, History, Kernel, VolumeScale};
+use crate::features::{AsOf, History, Kernel};
 use crate::portfolio::{Portfolio, SubscriptionIx};
 
-use super::{ChurnModel, Explanation, Factor, Outside};
+use super::{Case, ChurnModel, Explanation, Factor};
 
 /// Youngest subscription that gets a risk, in days (METRICS.md, Risk).
 pub const YOUNGEST_DAYS: u32 = 14;
-
-/// Days before the as-of day over which gaps are counted.
-const GAP_WINDOW_DAYS: i32 = 28;
 
 /// Days over which `cost_30_days` is summed.
 const COST_DAYS: i32 = 30;
@@ -158,6 +155,11 @@ pub struct Scorer<'a> {
 }
 
 impl<'a> Scorer<'a> {
+    fn case(&self, subscription: SubscriptionIx, as_of: Day) -> Case<'_> {
+        let history = History::of(self.portfolio, subscription);
+        Case { history, as_of, feed: self.kernel.feed(), has_cost: self.portfolio.has_cost() }
+    }
+
     #[must_use]
     pub fn new(portfolio: &'a Portfolio, model: &'a ChurnModel) -> Self {
         Self { portfolio, model, kernel: Cow::Owned(Kernel::new(portfolio, model.volume_scale())) }
@@ -188,65 +190,23 @@ pub struct Scoring<'s> {
 impl Scoring<'_> {
     /// The risk of a subscription that is active on the as-of day, or why it has none.
     pub fn standing(&mut self, subscription: SubscriptionIx) -> Standing {
-        if let Some(reason) = self.unknown(subscription) {
-            return Standing::Unknown { reason };
-        }
-        let features = self.kernel.features(&History::of(self.scorer.portfolio, subscription));
-        let risk = self.scorer.model.score(&features);
-        Standing::Known { risk, level: self.scorer.model.level(risk) }
+        self.judged(subscription, 0).0
+    }
+
+    /// The same, and the features that push the risk most: at most `most` of them.
+    pub fn judged(&mut self, subscription: SubscriptionIx, most: usize) -> (Standing, Vec<Factor>) {
+        let case = self.scorer.case(subscription, self.as_of);
+        self.scorer.model.judge(&mut self.kernel, &case, most)
+    }
+
+    /// The standing, and the risk taken apart where there is one.
+    pub fn explained(&mut self, subscription: SubscriptionIx) -> (Standing, Option<Explanation>) {
+        let case = self.scorer.case(subscription, self.as_of);
+        self.scorer.model.take_apart(&mut self.kernel, &case)
     }
 
     /// The risk taken apart; none where it would be a guess.
     pub fn explain(&mut self, subscription: SubscriptionIx) -> Option<Explanation> {
-        if self.unknown(subscription).is_some() {
-            return None;
-        }
-        let features = self.kernel.features(&History::of(self.scorer.portfolio, subscription));
-        Some(self.scorer.model.explain(&features))
-    }
-
-    /// The standing, and the risk taken apart where there is one, from one row of features.
-    pub fn explained(&mut self, subscription: SubscriptionIx) -> (Standing, Option<Explanation>) {
-        match self.explain(subscription) {
-            Some(explanation) => {
-                let level = self.scorer.model.level(explanation.risk);
-                (Standing::Known { risk: explanation.risk, level }, Some(explanation))
-            }
-            None => (self.standing(subscription), None),
-        }
-    }
-
-    /// The features that push a risk most, at most `most` of them and none that push it not at
-    /// all; empty where the risk would be a guess.
-    pub fn strongest(&mut self, subscription: SubscriptionIx, most: usize) -> Vec<Factor> {
-        if self.unknown(subscription).is_some() {
-            return Vec::new();
-        }
-        let features = self.kernel.features(&History::of(self.scorer.portfolio, subscription));
-        self.scorer.model.strongest(&features, most)
-    }
-
-    fn unknown(&self, subscription: SubscriptionIx) -> Option<UnknownReason> {
-        let (portfolio, model) = (self.scorer.portfolio, self.scorer.model);
-        if *model.volume_scale() == VolumeScale::Cost && !portfolio.has_cost() {
-            return Some(UnknownReason::NoCost);
-        }
-        let feed = self.scorer.kernel.feed();
-        let of_days = GAP_WINDOW_DAYS.unsigned_abs();
-        let gap_days = of_days - feed.count(self.as_of - (GAP_WINDOW_DAYS - 1), self.as_of);
-        if gap_days * 4 > of_days {
-            return Some(UnknownReason::Gap { gap_days, of_days });
-        }
-        let history = History::of(portfolio, subscription);
-        let days = u32::try_from(self.as_of - history.since(self.as_of)).unwrap_or(0);
-        if days < YOUNGEST_DAYS {
-            return Some(UnknownReason::TooYoung { days, least_days: YOUNGEST_DAYS });
-        }
-        match model.question().admits(&history, self.as_of) {
-            Ok(()) => None,
-            Err(Outside::Younger { days, least_days }) => Some(UnknownReason::TooYoung { days, least_days }),
-            Err(Outside::NeverUsed) => Some(UnknownReason::NoUsageYet),
-            Err(Outside::Silent { days, window_days }) => Some(UnknownReason::Silent { days, window_days }),
-        }
+        self.explained(subscription).1
     }
 }

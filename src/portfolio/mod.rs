@@ -11,12 +11,14 @@ mod commitments;
 mod index;
 mod load;
 mod lookup;
+mod loose;
 
 pub use build::{BuildError, PortfolioBuilder, SmallTables, UsageFiller};
 pub use cache::CacheError;
 pub use calendar::Span;
 pub use load::{LoadError, load};
 pub use lookup::UsageLine;
+pub use loose::LooseUsage;
 
 use std::ops::Range;
 

@@ -2,8 +2,12 @@
 //!
 //! Absent on purpose: what is in one.
 
+use std::time::Duration;
+
 use actix_web::dev::Payload;
-use actix_web::{FromRequest, HttpRequest, rt, web};
+use actix_web::http::header;
+use actix_web::web::{self, Bytes, BytesMut};
+use actix_web::{FromRequest, HttpRequest, rt};
 use futures::StreamExt;
 use futures::future::LocalBoxFuture;
 
@@ -20,10 +24,9 @@ impl FromRequest for NoBody {
 
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
         let limits = limits(request);
-        let payload = payload.take();
+        let (announced, payload) = (announced(request), payload.take());
         Box::pin(async move {
-            let read = rt::time::timeout(limits.body_deadline, count(payload, limits.body_max_bytes)).await;
-            match read.map_err(|_| Problem::BodyTooSlow { seconds: limits.body_deadline.as_secs() })?? {
+            match read(payload, announced, limits.body_max_bytes, limits.body_deadline).await?.len() {
                 0 => Ok(Self),
                 _ => Err(Problem::BodyNotTaken),
             }
@@ -36,14 +39,53 @@ pub(super) fn limits(request: &HttpRequest) -> Limits {
     request.app_data::<web::Data<Limits>>().map_or(Limits::STANDARD, |limits| *limits.get_ref())
 }
 
-/// Reads a body of unannounced length up to `max_bytes`, so that the connection can go on.
-async fn count(mut payload: Payload, max_bytes: u64) -> Result<u64, Problem> {
-    let mut bytes = 0_u64;
-    while let Some(chunk) = payload.next().await {
-        bytes += chunk.map_err(|_| Problem::BodyBroken)?.len() as u64;
-        if bytes > max_bytes {
+/// The length that a request announces of its body.
+pub(super) fn announced(request: &HttpRequest) -> Option<u64> {
+    request.headers().get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.trim().parse().ok())
+}
+
+/// A JSON body of at most `max_bytes`, which has to come whole within `deadline`.
+///
+/// # Errors
+/// Another media type, a body that is larger, slower, or broken.
+pub(super) async fn json(request: &HttpRequest, payload: Payload, max_bytes: u64, deadline: Duration) -> Result<Bytes, Problem> {
+    let content_type = request.headers().get(header::CONTENT_TYPE).and_then(|text| text.to_str().ok()).unwrap_or_default();
+    let media_type = content_type.split(';').next().unwrap_or_default().trim();
+    if !media_type.eq_ignore_ascii_case("application/json") {
+        return Err(Problem::NotJson { content_type: content_type.to_owned() });
+    }
+    read(payload, announced(request), max_bytes, deadline).await
+}
+
+/// Reads a body, so that the connection can go on; one that announces to be too large is not read.
+async fn read(payload: Payload, announced: Option<u64>, max_bytes: u64, deadline: Duration) -> Result<Bytes, Problem> {
+    if announced.is_some_and(|bytes| bytes > max_bytes) {
+        return Err(Problem::BodyTooLarge { max_bytes });
+    }
+    let gathered = rt::time::timeout(deadline, gather(payload, max_bytes)).await;
+    gathered.map_err(|_| Problem::BodyTooSlow { seconds: deadline.as_secs() })?
+}
+
+async fn gather(mut payload: Payload, max_bytes: u64) -> Result<Bytes, Problem> {
+    let Some(first) = payload.next().await else { return Ok(Bytes::new()) };
+    let first = first.map_err(|_| Problem::BodyBroken)?;
+    let mut body = BytesMut::new();
+    let mut piece = first;
+    loop {
+        if (body.len() + piece.len()) as u64 > max_bytes {
             return Err(Problem::BodyTooLarge { max_bytes });
         }
+        let next = payload.next().await.transpose().map_err(|_| Problem::BodyBroken)?;
+        match next {
+            // A body that came in one piece is not copied.
+            None if body.is_empty() => return Ok(piece),
+            next => {
+                body.extend_from_slice(&piece);
+                match next {
+                    Some(next) => piece = next,
+                    None => return Ok(body.freeze()),
+                }
+            }
+        }
     }
-    Ok(bytes)
 }

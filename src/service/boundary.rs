@@ -11,12 +11,13 @@ use std::time::Instant;
 use actix_web::body::MessageBody;
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::error::InternalError;
-use actix_web::http::{StatusCode, header};
+use actix_web::http::StatusCode;
 use actix_web::middleware::Next;
 use actix_web::{Error, ResponseError, web};
 use futures::FutureExt;
 
 use super::Limits;
+use super::body::announced;
 use super::problem::Problem;
 use super::state::State;
 
@@ -93,9 +94,10 @@ fn admit(request: &ServiceRequest) -> Result<(), Problem> {
     if bytes > limits.target_max_bytes {
         return Err(Problem::TargetTooLong { bytes, max_bytes: limits.target_max_bytes });
     }
-    let length = request.headers().get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.trim().parse::<u64>().ok());
-    if length.is_some_and(|length| length > limits.body_max_bytes) {
-        return Err(Problem::BodyTooLarge { max_bytes: limits.body_max_bytes });
+    // Which bound is a route's own it knows itself; no route takes more than this.
+    let most = limits.body_max_bytes.max(limits.score_max_bytes);
+    if announced(request.request()).is_some_and(|bytes| bytes > most) {
+        return Err(Problem::BodyTooLarge { max_bytes: most });
     }
     Ok(())
 }

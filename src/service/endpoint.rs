@@ -67,7 +67,7 @@ pub(super) trait Listing: 'static {
     const ABOUT: About;
     type Query: Query;
     /// What is known of a row before it is written out.
-    type Entry: Copy + Send + Sync + 'static;
+    type Entry: Send + Sync + 'static;
     type Row: Serialize + ToSchema;
 
     /// Every row of the list, ascending by [`Listing::key`].
@@ -93,14 +93,14 @@ struct Part {
 }
 
 /// A request, read.
-struct Question<Q> {
-    query: Q,
-    form: Form,
+pub(super) struct Question<Q> {
+    pub(super) query: Q,
+    pub(super) form: Form,
     part: Part,
 }
 
 impl<Q: Query> Question<Q> {
-    fn read(request: &HttpRequest, tabular: bool, paged: bool) -> Result<Self, Problem> {
+    pub(super) fn read(request: &HttpRequest, tabular: bool, paged: bool) -> Result<Self, Problem> {
         let mut parameters = Parameters::of(request);
         let (query, form, part) = parse::<Q>(&mut parameters, tabular, paged);
         parameters.finish()?;

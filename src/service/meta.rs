@@ -21,6 +21,10 @@ pub(super) struct Meta {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(examples(12))]
     pub(super) table_version: Option<u64>,
+    /// The currency of every cost, as ISO 4217 has it; absent where no import told it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(examples("EUR"))]
+    currency: Option<String>,
     /// The model that spoke, where one did.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(examples("2026-08-28-5d0c7a1e"))]
@@ -107,13 +111,17 @@ impl Warning {
 impl Meta {
     /// An answer that stands on these tables.
     pub(super) fn of(sight: Sight<'_>) -> Self {
-        Self { as_of: Some(sight.as_of), table_version: Some(sight.portfolio.version()), ..Self::default() }
+        Self::on(sight.portfolio)
     }
 
     /// An answer that stands on a version that may have no as-of day.
     pub(super) fn at(version: &Version) -> Self {
-        let portfolio = &version.tables().portfolio;
-        Self { as_of: portfolio.as_of(), table_version: Some(portfolio.version()), ..Self::default() }
+        Self::on(&version.tables().portfolio)
+    }
+
+    fn on(portfolio: &Portfolio) -> Self {
+        let currency = portfolio.currency().map(str::to_owned);
+        Self { as_of: portfolio.as_of(), table_version: Some(portfolio.version()), currency, ..Self::default() }
     }
 
     /// And is about these days.

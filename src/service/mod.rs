@@ -44,8 +44,12 @@ pub use version::Tables;
 /// What a request may cost before anything of it is answered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
-    /// Largest body, in bytes. No route takes one yet; a larger one is not read.
+    /// Largest body, in bytes, of all routes but one; a larger one is not read.
     pub body_max_bytes: u64,
+    /// Largest body of series to score: 10,000 subscriptions with some 6 KiB each.
+    pub score_max_bytes: u64,
+    /// Within this a body to score must have come whole.
+    pub score_deadline: Duration,
     /// Within this a body must have come whole. actix-web bounds the time of a head alone.
     pub body_deadline: Duration,
     /// Within this a head must have come whole.
@@ -62,6 +66,8 @@ impl Limits {
     /// The bounds in service.
     pub const STANDARD: Self = Self {
         body_max_bytes: 64 << 10,
+        score_max_bytes: 64 << 20,
+        score_deadline: Duration::from_secs(30),
         body_deadline: Duration::from_secs(10),
         head_deadline: Duration::from_secs(5),
         keep_alive: Duration::from_secs(75),

@@ -12,6 +12,7 @@ use thiserror::Error;
 use utoipa::ToSchema;
 
 use crate::domain::SubscriptionId;
+use crate::lake::FeedbackError;
 use crate::model::LoadError;
 use crate::portfolio;
 
@@ -62,6 +63,12 @@ pub(super) enum Problem {
     BodyTooLarge { max_bytes: u64 },
     #[error("the body ended before it was whole")]
     BodyBroken,
+    #[error("the body has {} fault{}", .0.len(), if .0.len() == 1 { "" } else { "s" })]
+    BadBody(Vec<Fault>),
+    #[error("the body must be application/json; its Content-Type is `{content_type}`")]
+    NotJson { content_type: String },
+    #[error("{}", chain(.0))]
+    FeedbackNotKept(#[source] FeedbackError),
     #[error("this request takes no body")]
     BodyNotTaken,
     #[error("the path and query have {bytes} bytes, more than {max_bytes}")]
@@ -106,6 +113,14 @@ impl Problem {
             Self::BodyTooSlow { .. } => kind("body-too-slow", "The body came too slowly", StatusCode::REQUEST_TIMEOUT),
             Self::BodyTooLarge { .. } => kind("body-too-large", "The body is too large", StatusCode::PAYLOAD_TOO_LARGE),
             Self::BodyBroken => kind("body-broken", "The body is broken", StatusCode::BAD_REQUEST),
+            Self::BadBody(_) => kind("bad-body", "Malformed body", StatusCode::BAD_REQUEST),
+            Self::NotJson { .. } => kind("not-json", "The body is not JSON", StatusCode::UNSUPPORTED_MEDIA_TYPE),
+            Self::FeedbackNotKept(FeedbackError::Conflict { .. }) => {
+                kind("feedback-conflict", "The feedback id was used before", StatusCode::CONFLICT)
+            }
+            Self::FeedbackNotKept(FeedbackError::Lake(_)) => {
+                kind("feedback-not-kept", "The feedback could not be kept", StatusCode::INTERNAL_SERVER_ERROR)
+            }
             Self::BodyNotTaken => kind("body-not-taken", "A body that nothing reads", StatusCode::UNSUPPORTED_MEDIA_TYPE),
             Self::TargetTooLong { .. } => kind("target-too-long", "The path and query are too long", StatusCode::URI_TOO_LONG),
             Self::ModelRefused { .. } => kind("model-refused", "The model is refused", StatusCode::CONFLICT),
@@ -118,7 +133,7 @@ impl Problem {
 
     fn faults(&self) -> &[Fault] {
         match self {
-            Self::BadParameters(faults) | Self::ImpossibleParameters(faults) | Self::NotReady(faults) => faults,
+            Self::BadParameters(faults) | Self::ImpossibleParameters(faults) | Self::BadBody(faults) | Self::NotReady(faults) => faults,
             Self::StaleCursor
             | Self::NoSuchRoute
             | Self::NoSuchSubscription(_)
@@ -129,6 +144,8 @@ impl Problem {
             | Self::BodyTooLarge { .. }
             | Self::BodyBroken
             | Self::BodyNotTaken
+            | Self::NotJson { .. }
+            | Self::FeedbackNotKept(_)
             | Self::TargetTooLong { .. }
             | Self::ModelRefused { .. }
             | Self::TablesDoNotLoad(_)

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use super::version::Tables;
+use crate::domain::Day;
 use crate::lake::Lake;
 use crate::portfolio::{self, LoadError};
 
@@ -12,6 +13,8 @@ pub struct TableSource {
     pub lake: PathBuf,
     /// Days that the as-of day stands back from the last usage day.
     pub settle_days: u32,
+    /// The operator's clock: the day on which feedback is given.
+    pub today: fn() -> Day,
 }
 
 impl TableSource {
@@ -26,12 +29,21 @@ impl TableSource {
         Ok(Tables { portfolio, imports })
     }
 
-    /// The newest tables, where they are of a later version.
+    /// The lake, opened. It is to be given up where blocking is allowed.
+    ///
+    /// # Errors
+    /// Where the engine's threads cannot be started.
+    pub(super) fn open(&self) -> Result<Lake, LoadError> {
+        Ok(Lake::open(&self.lake)?)
+    }
+
+    /// The newest tables, where they are of a later version. A lake that stays open remembers
+    /// what it saw, so that looking again costs a few system calls.
     ///
     /// # Errors
     /// As [`TableSource::load`].
-    pub(super) fn newer_than(&self, version: u64) -> Result<Option<Tables>, LoadError> {
-        let newest = Lake::open(&self.lake)?.newest_version()?;
+    pub(super) fn newer_than(&self, lake: &Lake, version: u64) -> Result<Option<Tables>, LoadError> {
+        let newest = lake.newest_version()?;
         if newest.is_some_and(|newest| newest > version) { self.load().map(Some) } else { Ok(None) }
     }
 }

@@ -18,6 +18,7 @@ use super::cursor::{Cursor, Sealer, Short};
 use super::problem::Problem;
 use super::source::TableSource;
 use super::version::{Tables, Version};
+use crate::lake::Lake;
 use crate::model::{LoadError, LoadedModel, ModelSlot};
 use crate::portfolio;
 
@@ -125,20 +126,25 @@ impl State {
         let _turn = self.0.changing.lock();
         let before = self.0.current.load().tables().portfolio.version();
         let newer = match &self.0.source {
-            Some(source) => source.newer_than(before)?,
+            Some(source) => source.newer_than(&source.open()?, before)?,
             None => None,
         };
-        let Some(tables) = newer else { return Ok((before, false)) };
+        Ok(self.take(newer, before))
+    }
+
+    /// With the turn held.
+    fn take(&self, newer: Option<Tables>, before: u64) -> (u64, bool) {
+        let Some(tables) = newer else { return (before, false) };
         let version = tables.portfolio.version();
         self.swap(Arc::new(tables), self.0.model.current());
         tracing::info!(version, previous = before, "new tables came into service");
-        Ok((version, true))
+        (version, true)
     }
 
     /// Looks for newer tables and another current model, and takes what is there. What does not
     /// load is told to the log; what is in service stays.
-    pub(super) fn look_around(&self) {
-        if let Err(error) = self.reload_tables() {
+    pub(super) fn look_around(&self, lake: Option<&Lake>) {
+        if let Err(error) = self.look_for_tables(lake) {
             tracing::error!(error = &error as &dyn std::error::Error, "the newer tables do not load; those in service stay");
         }
         let in_service = self.0.model.current().map(|loaded| loaded.model.version().to_owned());
@@ -151,6 +157,15 @@ impl State {
             Ok(_) | Err(_) => {}
         }
         self.forget_walks(Instant::now());
+    }
+
+    fn look_for_tables(&self, lake: Option<&Lake>) -> Result<(), portfolio::LoadError> {
+        let (Some(source), Some(lake)) = (&self.0.source, lake) else { return Ok(()) };
+        let _turn = self.0.changing.lock();
+        let before = self.0.current.load().tables().portfolio.version();
+        let newer = source.newer_than(lake, before)?;
+        self.take(newer, before);
+        Ok(())
     }
 
     /// What is missing, in words; nothing where every route answers.
@@ -209,6 +224,11 @@ impl State {
         }
         drop(walked);
         self.0.sealer.seal(cursor)
+    }
+
+    /// Where the tables come from; none for tables that were handed over.
+    pub(super) fn source(&self) -> Option<&TableSource> {
+        self.0.source.as_ref()
     }
 
     pub(super) fn sealer(&self) -> &Sealer {

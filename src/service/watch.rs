@@ -22,8 +22,15 @@ impl Watch {
     pub(super) fn start(state: State, every: Duration) -> io::Result<Self> {
         let (stop, stopped) = mpsc::channel();
         let thread = thread::Builder::new().name("watch".to_owned()).spawn(move || {
+            let lake = state.source().and_then(|source| match source.open() {
+                Ok(lake) => Some(lake),
+                Err(error) => {
+                    tracing::error!(error = &error as &dyn std::error::Error, "newer tables are not looked for");
+                    None
+                }
+            });
             while stopped.recv_timeout(every) == Err(mpsc::RecvTimeoutError::Timeout) {
-                state.look_around();
+                state.look_around(lake.as_ref());
             }
         })?;
         Ok(Self { stop: Some(stop), thread: Some(thread) })

@@ -45,7 +45,7 @@ impl Served {
     /// The tables of a lake, which is looked at again every so often.
     pub(crate) fn of_lake(lake: &Path, look_every: Option<Duration>) -> Self {
         let models = TempDir::new().expect("a folder");
-        let source = TableSource { lake: lake.to_path_buf(), settle_days: 0 };
+        let source = TableSource { lake: lake.to_path_buf(), settle_days: 0, today: || day("2026-06-30") };
         let state = State::from_source(source, ModelSlot::new(Registry::open(models.path()))).expect("a lake that loads");
         Self::serve(state, models, ServiceConfig { look_every, ..ServiceConfig::new(([127, 0, 0, 1], 0).into()) })
     }

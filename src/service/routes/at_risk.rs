@@ -142,10 +142,7 @@ impl Listing for AtRisk {
         for entry in entries {
             let ix = entry.ranked.subscription;
             let standing = entry.ranked.standing;
-            let factors: Vec<FactorRow> = match standing {
-                Standing::Known { .. } => scoring.strongest(ix, FACTORS_IN_LIST).into_iter().map(FactorRow::from).collect(),
-                Standing::Unknown { .. } => Vec::new(),
-            };
+            let factors: Vec<FactorRow> = scoring.judged(ix, FACTORS_IN_LIST).1.into_iter().map(FactorRow::from).collect();
             let mut reasons = factors.iter().map(|factor| factor.sentence.clone());
             let unknown = if let Standing::Unknown { reason: why } = standing { Some(reason(why)) } else { None };
             let (unknown_code, unknown_detail) = unknown.unzip();

@@ -5,13 +5,19 @@
 
 mod at_risk;
 mod churn;
+mod customers;
 mod docs;
+mod feedback;
 mod health;
 mod model;
+mod posted;
 mod retention;
 mod risk;
+mod score;
+mod subscription;
 mod summary;
 mod tables;
+mod watchlists;
 mod without_usage;
 mod words;
 
@@ -32,10 +38,20 @@ pub(super) fn routes() -> Vec<Route> {
     vec![
         Route::listing::<at_risk::AtRisk>(),
         Route::figures::<risk::OneRisk>(),
+        score::route(),
+        feedback::route(),
         Route::figures::<summary::SummaryOfPeriod>(),
+        Route::figures::<customers::Top>(),
+        Route::figures::<customers::Count>(),
+        Route::figures::<customers::Categories>(),
         Route::figures::<churn::ChurnOfPeriod>(),
         Route::figures::<retention::RetentionOfPeriod>(),
+        Route::figures::<retention::Cohorts>(),
+        Route::figures::<retention::Revenue>(),
+        Route::listing::<watchlists::ExpiringCommitments>(),
+        Route::listing::<watchlists::Anomalies>(),
         Route::listing::<without_usage::Unused>(),
+        Route::figures::<subscription::OneSubscription>(),
         Route::figures::<model::CardInService>(),
         model::reload_route(),
         Route::figures::<tables::Imports>(),

@@ -1,12 +1,17 @@
-//! GET /v1/retention
+//! GET /v1/retention, /v1/retention/cohorts and /v1/retention/revenue
 
-use crate::metrics::{self, RenewalSlice, Retention};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use crate::domain::MicrosSum;
+use crate::metrics::{self, CohortMonth, RenewalSlice, Retention, RevenueRetention};
 
 use super::super::endpoint::{About, Figures};
 use super::super::meta::{Meta, Warning};
 use super::super::problem::Problem;
 use super::super::version::Version;
 use super::churn::FlowQuery;
+use super::customers::PeriodQuery;
 
 /// Renewals of a period.
 #[derive(Debug)]
@@ -34,5 +39,100 @@ impl Figures for RetentionOfPeriod {
 
     fn rows(answer: &Retention) -> &[RenewalSlice] {
         &answer.buckets
+    }
+}
+
+/// The cohort table.
+#[derive(Debug)]
+pub(super) struct Cohorts;
+
+impl Figures for Cohorts {
+    const ABOUT: About = About {
+        path: "/v1/retention/cohorts",
+        id: "cohorts",
+        tag: "metrics",
+        summary: "What became of those who came in a month",
+        what: "Subscriptions created inside the period, by month of creation: how many are still active, and still used, k months later, and what they cost then. One row a cohort and month; ask for `period=last_12_months` to see a year of them.",
+        fails: &[],
+    };
+    type Query = PeriodQuery;
+    type Answer = Vec<CohortMonth>;
+    type Row = CohortMonth;
+
+    fn answer(version: &Version, query: &PeriodQuery) -> Result<(Vec<CohortMonth>, Meta), Problem> {
+        let sight = version.sight()?;
+        let period = query.period.resolve(sight.as_of);
+        let mut meta = Meta::of(sight).about(sight, period).warned(Warning::doubts_about_lives(sight.portfolio));
+        meta.warn(Warning::doubts_about_cost(sight.portfolio));
+        Ok((metrics::cohorts(sight.portfolio, period, &query.filter), meta))
+    }
+
+    fn rows(answer: &Vec<CohortMonth>) -> &[CohortMonth] {
+        answer
+    }
+}
+
+/// What became of the cost per day, with its steps as rows.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = RevenueRetentionAnswer)]
+pub(super) struct RevenueAnswer {
+    #[serde(flatten)]
+    revenue: RevenueRetention,
+    /// From what was there to what is there, step by step.
+    steps: Vec<RevenueStep>,
+}
+
+/// One step: an amount a day, and how many subscriptions it is.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct RevenueStep {
+    #[schema(examples("churned"))]
+    step: &'static str,
+    /// Cost a day; below 0 where it went away.
+    amount_per_day: MicrosSum,
+    /// Null for the two ends.
+    subscriptions: Option<u64>,
+}
+
+/// Revenue retention.
+#[derive(Debug)]
+pub(super) struct Revenue;
+
+impl Figures for Revenue {
+    const ABOUT: About = About {
+        path: "/v1/retention/revenue",
+        id: "revenue_retention",
+        tag: "metrics",
+        summary: "GRR, NRR, quick ratio",
+        what: "Cost per known day of the last full month of the period beside that of the last full month before it: what was lost, what shrank, grew, came back and came new. `flow` is null where there is no such month with data, or no cost.",
+        fails: &[],
+    };
+    type Query = PeriodQuery;
+    type Answer = RevenueAnswer;
+    type Row = RevenueStep;
+
+    fn answer(version: &Version, query: &PeriodQuery) -> Result<(RevenueAnswer, Meta), Problem> {
+        let sight = version.sight()?;
+        let period = query.period.resolve(sight.as_of);
+        let revenue = metrics::revenue_retention(sight.portfolio, period, &query.filter);
+        let mut meta = Meta::of(sight).about(sight, period);
+        meta.warn(Warning::doubts_about_cost(sight.portfolio));
+        let steps = revenue.flow.as_ref().map_or_else(Vec::new, |flow| {
+            let less = |amount: MicrosSum| MicrosSum(-amount.0);
+            let step = |step, amount_per_day, subscriptions| RevenueStep { step, amount_per_day, subscriptions };
+            vec![
+                step("starting", flow.starting, None),
+                step("churned", less(flow.churned), Some(flow.subscriptions_churned)),
+                step("contraction", less(flow.contraction), Some(flow.subscriptions_contracted)),
+                step("expansion", flow.expansion, Some(flow.subscriptions_expanded)),
+                step("reactivation", flow.reactivation, Some(flow.subscriptions_reactivated)),
+                step("new", flow.new, Some(flow.subscriptions_new)),
+                step("ending", flow.ending, None),
+            ]
+        });
+        Ok((RevenueAnswer { revenue, steps }, meta))
+    }
+
+    fn rows(answer: &RevenueAnswer) -> &[RevenueStep] {
+        &answer.steps
     }
 }

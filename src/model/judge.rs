@@ -1,0 +1,67 @@
+//! What a model says of one history, wherever it comes from: a portfolio or a request.
+//!
+//! Absent on purpose: a number for those of whom it would be a guess.
+
+use super::{ChurnModel, Explanation, Factor, Outside, Standing, UnknownReason, YOUNGEST_DAYS};
+use crate::domain::Day;
+use crate::features::{AsOf, FeedDays, History, VolumeScale};
+
+/// Days before the as-of day over which gaps are counted.
+const GAP_WINDOW_DAYS: i32 = 28;
+
+/// A history to judge, and what it stands on.
+#[derive(Debug, Clone, Copy)]
+pub struct Case<'a> {
+    pub history: History<'a>,
+    pub as_of: Day,
+    pub feed: &'a FeedDays,
+    /// Whether its rows have a cost that means something.
+    pub has_cost: bool,
+}
+
+impl ChurnModel {
+    /// Why a risk would be a guess; none where it would not.
+    #[must_use]
+    pub fn unknown(&self, case: &Case<'_>) -> Option<UnknownReason> {
+        if *self.volume_scale() == VolumeScale::Cost && !case.has_cost {
+            return Some(UnknownReason::NoCost);
+        }
+        let of_days = GAP_WINDOW_DAYS.unsigned_abs();
+        let gap_days = of_days - case.feed.count(case.as_of - (GAP_WINDOW_DAYS - 1), case.as_of);
+        if gap_days * 4 > of_days {
+            return Some(UnknownReason::Gap { gap_days, of_days });
+        }
+        let days = u32::try_from(case.as_of - case.history.since(case.as_of)).unwrap_or(0);
+        if days < YOUNGEST_DAYS {
+            return Some(UnknownReason::TooYoung { days, least_days: YOUNGEST_DAYS });
+        }
+        match self.question().admits(&case.history, case.as_of) {
+            Ok(()) => None,
+            Err(Outside::Younger { days, least_days }) => Some(UnknownReason::TooYoung { days, least_days }),
+            Err(Outside::NeverUsed) => Some(UnknownReason::NoUsageYet),
+            Err(Outside::Silent { days, window_days }) => Some(UnknownReason::Silent { days, window_days }),
+        }
+    }
+
+    /// The standing of a history of an active subscription, and the features that push its risk
+    /// most: at most `most` of them, and none that push it not at all.
+    pub fn judge(&self, kernel: &mut AsOf<'_>, case: &Case<'_>, most: usize) -> (Standing, Vec<Factor>) {
+        if let Some(reason) = self.unknown(case) {
+            return (Standing::Unknown { reason }, Vec::new());
+        }
+        let features = kernel.features(&case.history);
+        let risk = self.score(&features);
+        let factors = if most == 0 { Vec::new() } else { self.strongest(&features, most) };
+        (Standing::Known { risk, level: self.level(risk) }, factors)
+    }
+
+    /// The standing of a history, with the whole of its risk taken apart where it has one.
+    pub fn take_apart(&self, kernel: &mut AsOf<'_>, case: &Case<'_>) -> (Standing, Option<Explanation>) {
+        if let Some(reason) = self.unknown(case) {
+            return (Standing::Unknown { reason }, None);
+        }
+        let explanation = self.explain(&kernel.features(&case.history));
+        let level = self.level(explanation.risk);
+        (Standing::Known { risk: explanation.risk, level }, Some(explanation))
+    }
+}

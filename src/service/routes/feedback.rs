@@ -1,0 +1,171 @@
+//! POST /v1/subscriptions/{id}/feedback
+
+use actix_web::{HttpRequest, HttpResponse, web};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+use utoipa::openapi::path::HttpMethod;
+
+use crate::domain::{ChurnRisk, Day, Feedback, FeedbackId, Note, SeenOutcome, State, SubscriptionId, Verdict};
+use crate::lake::{FeedbackError, FeedbackReceipt, Lake};
+use crate::model::Standing;
+
+use super::super::body;
+use super::super::endpoint::{About, Envelope, Question, parameters};
+use super::super::forms::JSON;
+use super::super::meta::Meta;
+use super::super::openapi::{Route, Success, named};
+use super::super::parameters::{Parameters, Query};
+use super::super::problem::{Fault, Problem};
+use super::super::state;
+use super::super::version::Version;
+use super::plain;
+
+/// The subscription that it is about.
+#[derive(Debug, Clone)]
+struct FeedbackQuery {
+    subscription: Option<SubscriptionId>,
+}
+
+impl Query for FeedbackQuery {
+    fn parse(parameters: &mut Parameters) -> Self {
+        Self { subscription: parameters.subscription() }
+    }
+}
+
+/// What somebody says of a risk. At least one of `verdict`, `outcome` and `note`.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct FeedbackRequest {
+    /// Chosen by whoever sends it: the same again changes nothing, so a request may be repeated.
+    #[schema(min_length = 1, max_length = 256, pattern = r"^[!-~]+$", examples("crm-2026-11-01-17"))]
+    feedback_id: String,
+    /// Whether the risk was right, in a person's eyes.
+    #[serde(default)]
+    verdict: Option<Verdict>,
+    /// What became of the subscription.
+    #[serde(default)]
+    outcome: Option<SeenOutcome>,
+    #[serde(default)]
+    #[schema(min_length = 1, max_length = 4000, pattern = r"^[!-~](?:[ -~]*[!-~])?$", examples("moved to another partner"))]
+    note: Option<String>,
+}
+
+/// Feedback as it is kept.
+#[derive(Debug, Serialize, ToSchema)]
+struct FeedbackKept {
+    feedback_id: String,
+    subscription_id: String,
+    given_on: Day,
+    /// The day on which the risk stood.
+    as_of: Day,
+    /// The model that spoke; null where none did.
+    model_version: Option<String>,
+    /// The risk that it is about; null where it was unknown.
+    risk: Option<ChurnRisk>,
+    verdict: Option<Verdict>,
+    outcome: Option<SeenOutcome>,
+    note: Option<String>,
+    /// Whether it was kept before, as it is here.
+    known_before: bool,
+}
+
+pub(super) fn route() -> Route {
+    let mut schemas = Vec::new();
+    let data = named::<FeedbackKept>(&mut schemas);
+    let body = named::<FeedbackRequest>(&mut schemas);
+    Route {
+        about: About {
+            path: "/v1/subscriptions/{id}/feedback",
+            id: "feedback",
+            tag: "risk",
+            summary: "Say whether a risk was right",
+            what: "Right or wrong, left or stayed, and a note: kept on disk with the risk and the model that it is about, for training and for the live record.",
+            fails: &[404, 409, 503],
+        },
+        method: HttpMethod::Post,
+        parameters: parameters::<FeedbackQuery>(false, false),
+        body: Some((JSON, body)),
+        success: Success::Enveloped { data, tabular: false },
+        schemas,
+        tagged: false,
+        mount: || web::route().to(give),
+    }
+}
+
+async fn give(request: HttpRequest, payload: web::Payload) -> Result<HttpResponse, Problem> {
+    let Question { query, .. } = Question::<FeedbackQuery>::read(&request, false, false)?;
+    let limits = body::limits(&request);
+    let bytes = body::json(&request, payload.into_inner(), limits.body_max_bytes, limits.body_deadline).await?;
+    let given: FeedbackRequest = serde_json::from_slice(&bytes).map_err(|error| bad("body", error.to_string()))?;
+    let state = state::of(&request)?;
+    let version = state.current();
+    let source = state.source().ok_or_else(|| Problem::NotReady(vec![Fault::missing("the service has no lake to keep feedback in")]))?;
+    let (feedback, meta) = feedback(&version, &query, given, (source.today)())?;
+    let lake = source.lake.clone();
+    let kept = web::block(move || -> Result<FeedbackKept, Problem> {
+        // Opened here, because its engine's threads may only be given up where blocking is allowed.
+        let receipt = Lake::open(&lake).map_err(FeedbackError::from).and_then(|lake| lake.give_feedback(&feedback));
+        match receipt {
+            Ok(FeedbackReceipt::Recorded) => Ok(FeedbackKept::of(&feedback, false)),
+            Ok(FeedbackReceipt::KnownAs(known)) => Ok(FeedbackKept::of(&known, true)),
+            Err(error) => Err(Problem::FeedbackNotKept(error)),
+        }
+    });
+    let data = kept.await.map_err(|_| Problem::Panicked)??;
+    plain(&Envelope { data, meta })
+}
+
+fn bad(field: &str, detail: String) -> Problem {
+    Problem::BadBody(vec![Fault::parameter(field, detail)])
+}
+
+/// The feedback, with what the service knows of the risk that it is about.
+fn feedback(version: &Version, query: &FeedbackQuery, given: FeedbackRequest, today: Day) -> Result<(Feedback, Meta), Problem> {
+    let sight = version.sight()?;
+    let ix = sight.find(query.subscription.as_ref())?;
+    let feedback_id = FeedbackId::parse(&given.feedback_id).map_err(|error| bad("feedback_id", error.to_string()))?;
+    let note = given.note.as_deref().map(Note::parse).transpose().map_err(|error| bad("note", error.to_string()))?;
+    if given.verdict.is_none() && given.outcome.is_none() && note.is_none() {
+        return Err(Problem::ImpossibleParameters(vec![Fault::parameter("body", "says nothing: give a verdict, an outcome or a note")]));
+    }
+    let mut meta = Meta::of(sight);
+    let mut risk = None;
+    if let Some(loaded) = version.model() {
+        meta = meta.spoken_by(loaded);
+        if sight.portfolio.state_at(ix, sight.as_of) == State::Active
+            && let Standing::Known { risk: known, .. } = version.scorer(loaded).at(sight.as_of).standing(ix)
+        {
+            risk = Some(known);
+        }
+    }
+    let feedback = Feedback {
+        feedback_id,
+        subscription_id: sight.portfolio.subscription(ix).id.clone(),
+        given_on: today,
+        as_of: sight.as_of,
+        model_version: version.model().map(|loaded| loaded.model.version().to_owned()),
+        risk,
+        verdict: given.verdict,
+        outcome: given.outcome,
+        note,
+        given_by: None,
+    };
+    Ok((feedback, meta))
+}
+
+impl FeedbackKept {
+    fn of(feedback: &Feedback, known_before: bool) -> Self {
+        Self {
+            feedback_id: feedback.feedback_id.to_string(),
+            subscription_id: feedback.subscription_id.to_string(),
+            given_on: feedback.given_on,
+            as_of: feedback.as_of,
+            model_version: feedback.model_version.clone(),
+            risk: feedback.risk,
+            verdict: feedback.verdict,
+            outcome: feedback.outcome,
+            note: feedback.note.as_ref().map(ToString::to_string),
+            known_before,
+        }
+    }
+}

@@ -1,0 +1,308 @@
+//! POST /v1/score: risks for usage series that the request brings along.
+//!
+//! Each subscription is scored as it is read and then forgotten, by the kernel that ranks the
+//! portfolio. Where one of them does not read, the body is gone through a second time, and the
+//! others are scored beside what is wrong with it.
+
+use std::fmt;
+
+use actix_web::http::header;
+use actix_web::{HttpRequest, HttpResponse, web};
+use serde::de::{DeserializeSeed, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+use utoipa::ToSchema;
+use utoipa::openapi::path::HttpMethod;
+use utoipa::openapi::{ArrayBuilder, Schema};
+
+use crate::domain::{ChurnRisk, Day};
+use crate::model::{LoadedModel, Standing};
+
+use super::super::body;
+use super::super::endpoint::{About, Question, parameters};
+use super::super::forms::{Form, JSON, RowWriter};
+use super::super::meta::Meta;
+use super::super::openapi::{Route, Success, named};
+use super::super::parameters::{Kind, Parameters, Query, Spec};
+use super::super::problem::{Fault, Problem};
+use super::super::state;
+use super::super::version::Version;
+use super::posted::{Bench, Posted};
+use super::words::{FactorRow, Standpoint, reason};
+
+/// Most subscriptions of one request.
+const ITEMS_MAX: usize = 10_000;
+
+/// Bodies up to here are worked through on the thread that read them: some tens of microseconds.
+const AT_ONCE_MAX_BYTES: usize = 16 << 10;
+
+const AS_OF: Spec = Spec::new(
+    "as_of",
+    Kind::Day,
+    "The day to stand on: nothing dated after it is read. The as-of day of the tables where nothing is said.",
+)
+.such_as("2026-10-31");
+const FACTORS: Spec =
+    Spec::new("factors", Kind::Whole { least: 0, most: 50 }, "How many of the strongest factors to tell of each; 3 where nothing is said.")
+        .such_as("3");
+
+/// Factors where nothing is said.
+const FACTORS_DEFAULT: u32 = 3;
+
+/// The day to stand on, and how much to say.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct ScoreQuery {
+    as_of: Option<Day>,
+    factors: usize,
+}
+
+impl Query for ScoreQuery {
+    fn parse(parameters: &mut Parameters) -> Self {
+        let as_of = parameters.day(&AS_OF);
+        let factors = parameters.whole(&FACTORS).unwrap_or(FACTORS_DEFAULT);
+        Self { as_of, factors: usize::try_from(factors).unwrap_or(0) }
+    }
+}
+
+/// Subscriptions to score.
+#[derive(Debug, ToSchema)]
+#[expect(dead_code, reason = "it is read piece by piece; this is what the document says of the whole")]
+struct ScoreRequest {
+    #[schema(min_items = 1, max_items = 10_000)]
+    subscriptions: Vec<Posted<'static>>,
+}
+
+/// The score of one subscription, in the place of the subscription in the request.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Score)]
+struct ScoreRow {
+    /// As the request has it; null where that does not read.
+    id: Option<String>,
+    /// The probability that it leaves within the horizon; null where it would be a guess.
+    risk: Option<ChurnRisk>,
+    level: Standpoint,
+    /// Why there is no risk, for programs; `unreadable` where `errors` says what is wrong.
+    unknown_code: Option<&'static str>,
+    unknown_detail: Option<String>,
+    reason_1: Option<String>,
+    reason_2: Option<String>,
+    reason_3: Option<String>,
+    factors: Vec<FactorRow>,
+    /// What is wrong with this subscription; empty where it was scored.
+    errors: Vec<Fault>,
+}
+
+pub(super) fn route() -> Route {
+    let mut schemas = Vec::new();
+    let row = named::<ScoreRow>(&mut schemas);
+    let body = named::<ScoreRequest>(&mut schemas);
+    Route {
+        about: About {
+            path: "/v1/score",
+            id: "score",
+            tag: "risk",
+            summary: "Risks for usage series in the request",
+            what: "Scores 1 to 10,000 subscriptions by the usage series that the request brings, with the kernel and the model that rank the portfolio; every day up to the day to stand on counts as one on which the feed spoke. What is wrong with one subscription stands beside the scores of the others.",
+            fails: &[503],
+        },
+        method: HttpMethod::Post,
+        parameters: parameters::<ScoreQuery>(true, false),
+        body: Some((JSON, body)),
+        success: Success::Enveloped { data: Schema::from(ArrayBuilder::new().items(row).build()).into(), tabular: true },
+        schemas,
+        tagged: false,
+        mount: || web::route().to(score),
+    }
+}
+
+async fn score(request: HttpRequest, payload: web::Payload) -> Result<HttpResponse, Problem> {
+    let Question { query, form, .. } = Question::<ScoreQuery>::read(&request, true, false)?;
+    let limits = body::limits(&request);
+    let bytes = body::json(&request, payload.into_inner(), limits.score_max_bytes, limits.score_deadline).await?;
+    let version = state::of(&request)?.current();
+    let small = bytes.len() <= AT_ONCE_MAX_BYTES;
+    let work = move || answer(&version, query, form, &bytes);
+    let body = if small { work()? } else { web::block(work).await.map_err(|_| Problem::Panicked)?? };
+    Ok(HttpResponse::Ok().insert_header((header::CACHE_CONTROL, "no-store")).content_type(form.content_type()).body(body))
+}
+
+fn answer(version: &Version, query: ScoreQuery, form: Form, bytes: &[u8]) -> Result<Vec<u8>, Problem> {
+    let loaded = version.needed_model()?;
+    let Some(as_of) = query.as_of.or(version.tables().portfolio.as_of()) else {
+        let detail = "is needed, since there are no tables that have an as-of day";
+        return Err(Problem::ImpossibleParameters(vec![Fault::parameter(AS_OF.name, detail)]));
+    };
+    let mut scores = Scores::new(loaded, as_of, query.factors, form)?;
+    if let Err(first) = read(bytes, false, &mut scores) {
+        scores = Scores::new(loaded, as_of, query.factors, form)?;
+        read(bytes, true, &mut scores).map_err(|_| Problem::BadBody(vec![Fault::parameter("body", first.to_string())]))?;
+    }
+    if scores.count == 0 || scores.count > ITEMS_MAX {
+        let detail = format!("holds {} subscriptions; 1 to {ITEMS_MAX} can be scored at once", scores.count);
+        return Err(Problem::BadBody(vec![Fault::parameter("subscriptions", detail)]));
+    }
+    scores.finish(&Meta { as_of: Some(as_of), ..Meta::default() }.spoken_by(loaded))
+}
+
+fn read(bytes: &[u8], one_by_one: bool, scores: &mut Scores<'_>) -> serde_json::Result<()> {
+    let mut json = serde_json::Deserializer::from_slice(bytes);
+    Body { one_by_one, scores }.deserialize(&mut json)?;
+    json.end()
+}
+
+/// `{"subscriptions": [...]}`, scored as it is read.
+struct Body<'s, 'm> {
+    /// Read each subscription for itself, so that one which does not read leaves the others.
+    one_by_one: bool,
+    scores: &'s mut Scores<'m>,
+}
+
+impl<'de> DeserializeSeed<'de> for Body<'_, '_> {
+    type Value = ();
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+        deserializer.deserialize_map(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Body<'_, '_> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object with `subscriptions`")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
+        let mut seen = false;
+        while let Some(field) = map.next_key::<String>()? {
+            if field != "subscriptions" {
+                return Err(A::Error::unknown_field(&field, &["subscriptions"]));
+            }
+            if std::mem::replace(&mut seen, true) {
+                return Err(A::Error::duplicate_field("subscriptions"));
+            }
+            map.next_value_seed(Items { one_by_one: self.one_by_one, scores: &mut *self.scores })?;
+        }
+        if seen { Ok(()) } else { Err(A::Error::missing_field("subscriptions")) }
+    }
+}
+
+struct Items<'s, 'm> {
+    one_by_one: bool,
+    scores: &'s mut Scores<'m>,
+}
+
+impl<'de> DeserializeSeed<'de> for Items<'_, '_> {
+    type Value = ();
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+        deserializer.deserialize_seq(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Items<'_, '_> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a list of subscriptions")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<(), A::Error> {
+        while self.scores.count <= ITEMS_MAX {
+            let written = if self.one_by_one {
+                let Some(raw) = items.next_element::<&RawValue>()? else { return Ok(()) };
+                match serde_json::from_str::<Posted<'_>>(raw.get()) {
+                    Ok(posted) => self.scores.posted(&posted),
+                    Err(error) => self.scores.unreadable(raw.get(), &error),
+                }
+            } else {
+                let Some(posted) = items.next_element::<Posted<'_>>()? else { return Ok(()) };
+                self.scores.posted(&posted)
+            };
+            written.map_err(A::Error::custom)?;
+        }
+        // One more than there may be: the rest is passed over, and the request refused.
+        while items.next_element::<serde::de::IgnoredAny>()?.is_some() {
+            self.scores.count += 1;
+        }
+        Ok(())
+    }
+}
+
+/// The answer as it grows.
+struct Scores<'m> {
+    bench: Bench<'m>,
+    factors: usize,
+    form: Form,
+    writer: RowWriter,
+    count: usize,
+}
+
+impl<'m> Scores<'m> {
+    fn new(loaded: &'m LoadedModel, as_of: Day, factors: usize, form: Form) -> Result<Self, Problem> {
+        let mut writer = RowWriter::new::<ScoreRow>(form)?;
+        if form == Form::Json {
+            writer.bytes.extend(b"{\"data\":[");
+        }
+        Ok(Self { bench: Bench::new(loaded, as_of), factors, form, writer, count: 0 })
+    }
+
+    fn posted(&mut self, posted: &Posted<'_>) -> Result<(), Problem> {
+        let id = Some(posted.id.clone().into_owned());
+        match self.bench.judge(posted, self.factors) {
+            Ok((standing, factors)) => {
+                let factors: Vec<FactorRow> = factors.into_iter().map(FactorRow::from).collect();
+                let mut reasons = factors.iter().map(|factor| factor.sentence.clone());
+                let (reason_1, reason_2, reason_3) = (reasons.next(), reasons.next(), reasons.next());
+                let (risk, unknown) = match standing {
+                    Standing::Known { risk, .. } => (Some(risk), None),
+                    Standing::Unknown { reason: why } => (None, Some(reason(why))),
+                };
+                let (unknown_code, unknown_detail) = unknown.unzip();
+                let level = Standpoint::of(standing);
+                let errors = Vec::new();
+                self.write(&ScoreRow { id, risk, level, unknown_code, unknown_detail, reason_1, reason_2, reason_3, factors, errors })
+            }
+            Err(errors) => self.write(&unscored(id, errors)),
+        }
+    }
+
+    /// A subscription that does not read.
+    fn unreadable(&mut self, raw: &str, error: &serde_json::Error) -> Result<(), Problem> {
+        #[derive(Deserialize)]
+        struct Named {
+            id: String,
+        }
+        let id = serde_json::from_str::<Named>(raw).ok().map(|named| named.id);
+        let place = format!("subscriptions[{}]", self.count);
+        self.write(&unscored(id, vec![Fault::parameter(&place, error.to_string())]))
+    }
+
+    fn write(&mut self, row: &ScoreRow) -> Result<(), Problem> {
+        self.count += 1;
+        self.writer.row(row)
+    }
+
+    fn finish(mut self, meta: &Meta) -> Result<Vec<u8>, Problem> {
+        if self.form == Form::Json {
+            self.writer.bytes.extend(b"],\"meta\":");
+            serde_json::to_writer(&mut self.writer.bytes, meta).map_err(Problem::Unserialisable)?;
+            self.writer.bytes.push(b'}');
+        }
+        Ok(self.writer.bytes)
+    }
+}
+
+fn unscored(id: Option<String>, errors: Vec<Fault>) -> ScoreRow {
+    let unknown_detail = errors.first().map(|fault| format!("{}: {}", fault.parameter.as_deref().unwrap_or("it"), fault.detail));
+    ScoreRow {
+        id,
+        risk: None,
+        level: Standpoint::Unknown,
+        unknown_code: Some("unreadable"),
+        unknown_detail,
+        reason_1: None,
+        reason_2: None,
+        reason_3: None,
+        factors: Vec::new(),
+        errors,
+    }
+}

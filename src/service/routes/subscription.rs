@@ -1,0 +1,110 @@
+//! GET /v1/subscriptions/{id}
+
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use crate::domain::{Day, MicrosSum, State, SubscriptionId};
+use crate::metrics::{self, DailyUse, Filter, StateChange, UseTotal};
+
+use super::super::endpoint::{About, Figures};
+use super::super::meta::{Meta, Warning};
+use super::super::parameters::{Parameters, Query};
+use super::super::period::AskedPeriod;
+use super::super::problem::Problem;
+use super::super::version::Version;
+use super::words::Who;
+
+/// The subscription and a period.
+#[derive(Debug, Clone)]
+pub(super) struct OneQuery {
+    subscription: Option<SubscriptionId>,
+    period: AskedPeriod,
+}
+
+impl Query for OneQuery {
+    fn parse(parameters: &mut Parameters) -> Self {
+        Self { subscription: parameters.subscription(), period: AskedPeriod::parse(parameters) }
+    }
+}
+
+/// One subscription: what it is, what happened to it, what it used in the period.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Subscription)]
+pub(super) struct SubscriptionAnswer {
+    #[serde(flatten)]
+    who: Who,
+    /// At the end of the period, at most at the as-of day.
+    state: State,
+    is_trial: bool,
+    created_on: Option<Day>,
+    /// Whether no table records its creation: it then lives from its first row or event.
+    creation_is_derived: bool,
+    /// End of the running term as last recorded.
+    term_end_on: Option<Day>,
+    auto_renew: Option<bool>,
+    /// The last usage day up to the end of the period; null where it was never used.
+    last_used_on: Option<Day>,
+    /// Days with a feed since then.
+    days_since: Option<u32>,
+    /// What the period cost; null where the tables have no cost.
+    cost: Option<MicrosSum>,
+    /// Usage days of the period.
+    usage_days: u64,
+    /// Every change of state since its creation.
+    states: Vec<StateChange>,
+    renewals: Vec<Day>,
+    /// What the period used, by category and unit.
+    totals: Vec<UseTotal>,
+    /// The same by day.
+    daily: Vec<DailyUse>,
+}
+
+/// One subscription.
+#[derive(Debug)]
+pub(super) struct OneSubscription;
+
+impl Figures for OneSubscription {
+    const ABOUT: About = About {
+        path: "/v1/subscriptions/{id}",
+        id: "subscription",
+        tag: "subscriptions",
+        summary: "One subscription: states, renewals, daily use",
+        what: "What it is and whose, every change of its state, its renewals, and what it used in the period by day, category and unit. As a table: the daily use.",
+        fails: &[404],
+    };
+    type Query = OneQuery;
+    type Answer = SubscriptionAnswer;
+    type Row = DailyUse;
+
+    fn answer(version: &Version, query: &OneQuery) -> Result<(SubscriptionAnswer, Meta), Problem> {
+        let sight = version.sight()?;
+        let ix = sight.find(query.subscription.as_ref())?;
+        let period = query.period.resolve(sight.as_of);
+        let history = metrics::subscription_history(sight.portfolio, period, &Filter::default(), ix).ok_or(Problem::NoSuchRoute)?;
+        let subscription = sight.portfolio.subscription(ix);
+        let mut meta = Meta::of(sight).about(sight, period);
+        meta.warn(Warning::doubts_about_cost(sight.portfolio));
+        let answer = SubscriptionAnswer {
+            who: Who::of(sight.portfolio, ix),
+            state: history.state,
+            is_trial: subscription.is_trial,
+            created_on: history.created_on,
+            creation_is_derived: subscription.creation_is_derived,
+            term_end_on: subscription.term_end_on,
+            auto_renew: subscription.auto_renew,
+            last_used_on: history.last_used_on,
+            days_since: history.days_since,
+            cost: history.cost,
+            usage_days: history.usage_days,
+            states: history.states,
+            renewals: history.renewals,
+            totals: history.totals,
+            daily: history.daily,
+        };
+        Ok((answer, meta))
+    }
+
+    fn rows(answer: &SubscriptionAnswer) -> &[DailyUse] {
+        &answer.daily
+    }
+}

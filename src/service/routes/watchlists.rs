@@ -1,0 +1,208 @@
+//! GET /v1/commitments/expiring and /v1/anomalies: what somebody should look at.
+
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use crate::domain::{CommitmentKind, Day, Micros, MicrosSum, Period};
+use crate::metrics::{self, Anomaly, AnomalyMeasure, Direction, ExpiringRow, Filter, Window};
+use crate::portfolio::Portfolio;
+
+use super::super::cursor::Key;
+use super::super::endpoint::{About, Listing};
+use super::super::meta::{Meta, Warning};
+use super::super::parameters::{Kind, Parameters, Query, Spec};
+use super::super::problem::Problem;
+use super::super::version::Version;
+use super::customers::PeriodQuery;
+use super::words::Customer;
+
+const WINDOW: Spec = Spec::new(
+    "window",
+    Kind::Choice(&["ended", "within_7_days", "within_15_days", "within_30_days", "later"]),
+    "When it ends, counted from the as-of day; `ended` is in the last 30 days. Each is in the first window that holds it.",
+)
+.such_as("within_30_days");
+
+const WINDOWS: [Window; 5] = [Window::Ended, Window::Within7Days, Window::Within15Days, Window::Within30Days, Window::Later];
+
+/// Windows and the common filters.
+#[derive(Debug, Clone)]
+pub(super) struct ExpiringQuery {
+    windows: Vec<Window>,
+    filter: Filter,
+}
+
+impl Query for ExpiringQuery {
+    fn parse(parameters: &mut Parameters) -> Self {
+        Self { windows: parameters.choices(&WINDOW, &WINDOWS), filter: parameters.filter() }
+    }
+}
+
+/// A reservation, a savings plan or a term, and its end.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+#[schema(as = Expiring)]
+pub(super) struct Ending {
+    /// The commitment's id; for a term that a subscription records, the subscription's.
+    id: String,
+    kind: CommitmentKind,
+    customer_id: Option<String>,
+    customer_name: Option<String>,
+    country: Option<String>,
+    subscription_id: Option<String>,
+    product: Option<String>,
+    quantity: Option<Micros>,
+    /// The last day that it holds.
+    ends_on: Day,
+    /// Days from the as-of day to the end; below 0 where it has ended.
+    days_to_end: i32,
+    window: Window,
+}
+
+impl Ending {
+    fn of(portfolio: &Portfolio, row: &ExpiringRow<'_>) -> Self {
+        let customer = row.customer.map(|customer| portfolio.customer(customer));
+        Self {
+            id: row.id.to_owned(),
+            kind: row.kind,
+            customer_id: customer.map(|customer| customer.id.clone()),
+            customer_name: customer.and_then(|customer| customer.name.clone()),
+            country: customer.and_then(|customer| customer.country.clone()),
+            subscription_id: row.subscription.map(|ix| portfolio.subscription(ix).id.to_string()),
+            product: row.product.map(str::to_owned),
+            quantity: row.quantity,
+            ends_on: row.ends_on,
+            days_to_end: row.days_to_end,
+            window: row.window,
+        }
+    }
+}
+
+/// A row and its place in a list that is short and made at once.
+#[derive(Debug, Clone)]
+pub(super) struct Placed<R>(u64, R);
+
+fn placed<R>(rows: impl Iterator<Item = R>) -> Vec<Placed<R>> {
+    (0..).zip(rows).map(|(place, row)| Placed(place, row)).collect()
+}
+
+/// Commitments and terms that end.
+#[derive(Debug)]
+pub(super) struct ExpiringCommitments;
+
+impl Listing for ExpiringCommitments {
+    const ABOUT: About = About {
+        path: "/v1/commitments/expiring",
+        id: "expiring_commitments",
+        tag: "metrics",
+        summary: "Reservations, savings plans and terms that end soon",
+        what: "Those that end within 7, 15 or 30 days after the as-of day, later, or ended in the last 30; the next to end first. The terms are those that living subscriptions record.",
+        fails: &[410],
+    };
+    type Query = ExpiringQuery;
+    type Entry = Placed<Ending>;
+    type Row = Ending;
+
+    fn entries(version: &Version, query: &ExpiringQuery) -> Result<(Vec<Placed<Ending>>, Meta), Problem> {
+        let sight = version.sight()?;
+        let expiring = metrics::expiring(sight.portfolio, &query.filter);
+        let wanted = |row: &&ExpiringRow<'_>| query.windows.is_empty() || query.windows.contains(&row.window);
+        Ok((placed(expiring.rows.iter().filter(wanted).map(|row| Ending::of(sight.portfolio, row))), Meta::of(sight)))
+    }
+
+    fn key(entry: &Placed<Ending>) -> Key {
+        Key(entry.0, 0, 0)
+    }
+
+    fn rows(_: &Version, _: &ExpiringQuery, entries: &[Placed<Ending>], take: &mut dyn FnMut(Ending) -> bool) -> Result<(), Problem> {
+        let _ = entries.iter().all(|entry| take(entry.1.clone()));
+        Ok(())
+    }
+}
+
+/// A category of a customer that stands out, with the evidence.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+#[schema(as = Anomaly)]
+pub(super) struct AnomalyRow {
+    #[serde(flatten)]
+    customer: Customer,
+    category: String,
+    /// Null where cost is measured.
+    unit: Option<String>,
+    measure: AnomalyMeasure,
+    direction: Direction,
+    /// First and last of the four weeks.
+    recent_from: Day,
+    recent_to: Day,
+    /// What the line through the weeks before leads to expect of the four weeks.
+    expected: MicrosSum,
+    observed: MicrosSum,
+    /// `(observed - expected) / expected`; null where nothing was expected.
+    change: Option<f64>,
+    /// How far that is in standard errors; below 0 where it is down.
+    score: f64,
+    /// The median week before.
+    typical_week: MicrosSum,
+    weeks_used: u32,
+    first_week: Day,
+}
+
+impl AnomalyRow {
+    fn of(portfolio: &Portfolio, row: Anomaly) -> Self {
+        let change = (row.expected.0 > 0).then(|| (row.observed.0 - row.expected.0) as f64 / row.expected.0 as f64);
+        Self {
+            customer: Customer::of(portfolio, row.customer),
+            category: row.category,
+            unit: row.unit,
+            measure: row.measure,
+            direction: row.direction,
+            recent_from: row.recent_from,
+            recent_to: row.recent_to,
+            expected: row.expected,
+            observed: row.observed,
+            change,
+            score: row.score,
+            typical_week: row.typical_week,
+            weeks_used: row.weeks_used,
+            first_week: row.first_week,
+        }
+    }
+}
+
+/// Days that anomalies read: four weeks, and the six months before them.
+const WEEKS_DAYS: u32 = 7 * (4 + 26);
+
+/// Usage that stands out.
+#[derive(Debug)]
+pub(super) struct Anomalies;
+
+impl Listing for Anomalies {
+    const ABOUT: About = About {
+        path: "/v1/anomalies",
+        id: "anomalies",
+        tag: "metrics",
+        summary: "Usage that stands out",
+        what: "Customers' categories whose last four weeks stand out from the line through the 26 weeks before, up or down: robust to weekdays (whole weeks), to trend (Theil-Sen) and to outliers (median absolute deviation), and no trifles. The weeks end on the period's last day.",
+        fails: &[410],
+    };
+    type Query = PeriodQuery;
+    type Entry = Placed<AnomalyRow>;
+    type Row = AnomalyRow;
+
+    fn entries(version: &Version, query: &PeriodQuery) -> Result<(Vec<Placed<AnomalyRow>>, Meta), Problem> {
+        let sight = version.sight()?;
+        let period = query.period.resolve(sight.as_of);
+        let found = metrics::anomalies(sight.portfolio, period, &query.filter);
+        let mut meta = Meta::of(sight).about(sight, Period::last(WEEKS_DAYS, period.to()));
+        meta.warn(Warning::doubts_about_cost(sight.portfolio));
+        Ok((placed(found.into_iter().map(|row| AnomalyRow::of(sight.portfolio, row))), meta))
+    }
+
+    fn key(entry: &Placed<AnomalyRow>) -> Key {
+        Key(entry.0, 0, 0)
+    }
+
+    fn rows(_: &Version, _: &PeriodQuery, entries: &[Placed<AnomalyRow>], take: &mut dyn FnMut(AnomalyRow) -> bool) -> Result<(), Problem> {
+        let _ = entries.iter().all(|entry| take(entry.1.clone()));
+        Ok(())
+    }
+}
