@@ -5,8 +5,9 @@ use serde::Serialize;
 use utoipa::ToSchema;
 use utoipa::openapi::path::HttpMethod;
 
-use crate::domain::Day;
+use crate::domain::{Day, Period};
 use crate::lake::ImportRecord;
+use crate::metrics::{self, Gap};
 
 use super::super::body::NoBody;
 use super::super::endpoint::{About, Envelope, Figures, parameters};
@@ -96,16 +97,6 @@ impl Figures for Imports {
     }
 }
 
-/// Days in a row without a single usage row in the whole portfolio.
-#[derive(Debug, PartialEq, Eq, Serialize, ToSchema)]
-#[schema(as = Gap)]
-pub(super) struct GapRow {
-    from: Day,
-    to: Day,
-    /// How many days that is.
-    days: i32,
-}
-
 /// Where the feed has holes.
 #[derive(Debug)]
 pub(super) struct Gaps;
@@ -120,17 +111,17 @@ impl Figures for Gaps {
         fails: &[],
     };
     type Query = Nothing;
-    type Answer = Vec<GapRow>;
-    type Row = GapRow;
+    type Answer = Vec<Gap>;
+    type Row = Gap;
 
-    fn answer(version: &Version, _: &Nothing) -> Result<(Vec<GapRow>, Meta), Problem> {
+    fn answer(version: &Version, _: &Nothing) -> Result<(Vec<Gap>, Meta), Problem> {
         let sight = version.sight()?;
-        let runs = sight.portfolio.gaps().chunk_by(|day, next| *next - *day == 1);
-        let rows = runs.filter_map(|run| Some(GapRow { from: *run.first()?, to: *run.last()?, days: *run.last()? - *run.first()? + 1 }));
-        Ok((rows.collect(), Meta::of(sight)))
+        let first = sight.portfolio.first_day().unwrap_or(sight.as_of);
+        let known = Period::new(first, sight.as_of).unwrap_or(Period::last(1, sight.as_of));
+        Ok((metrics::gaps(sight.portfolio, known), Meta::of(sight)))
     }
 
-    fn rows(answer: &Vec<GapRow>) -> &[GapRow] {
+    fn rows(answer: &Vec<Gap>) -> &[Gap] {
         answer
     }
 }
