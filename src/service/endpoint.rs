@@ -136,8 +136,13 @@ fn tag(version: &Version, form: Form, request: &HttpRequest) -> String {
     format!("W/\"{digest:016x}\"")
 }
 
-/// The answer given before, where the same was asked of the version in service.
+/// The answer given before, where the same was asked of the version in service. A client that
+/// wants it worked out anew says so (`Cache-Control: no-cache`).
 fn given_before(state: &State, version: &Version, request: &HttpRequest) -> Option<HttpResponse> {
+    let anew = request.headers().get(header::CACHE_CONTROL).is_some_and(|value| value.as_bytes() == b"no-cache");
+    if anew {
+        return None;
+    }
     let found = state.answers().find(request, version.epoch());
     state.counters().looked_up(found.is_some());
     Some(found?.respond(request))

@@ -26,7 +26,8 @@ const HOMES: [(&[&str], &[&str]); 5] = [
     (&["linfa", "linfa_logistic"], &["training/fit.rs"]),
     // A linear-algebra crate for the Cholesky solve; the other steps of Newton are ours.
     (&["linfa_linalg"], &["training/newton.rs", "training/fit.rs"]),
-    (&["actix_web", "actix_http", "actix_rt", "actix_server", "actix_service"], &["src/service"]),
+    // A plain service to measure ours beside is no part of the product.
+    (&["actix_web", "actix_http", "actix_rt", "actix_server", "actix_service"], &["src/service", "benches/peers/plain.rs"]),
 ];
 
 /// A module names only those that the table allows it.
