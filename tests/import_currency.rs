@@ -75,8 +75,10 @@ fn where_nobody_tells_a_currency_the_one_of_the_files_is_taken() {
     let desk = Desk::new();
     let report = usage(&desk, "a.csv", "s1,2026-06-01,C,h,1,10,usd\ns2,2026-06-01,C,h,1,1,USD\n", None, &[]);
     assert_eq!((kept(&report), costs(&desk)), (Some("USD"), vec![Some(10_000_000), Some(1_000_000)]));
+    assert!(report.warnings.contains(&"costs are kept in USD, the one currency of the files".to_owned()), "{:?}", report.warnings);
     // From then on it is the lake's own.
     let report = usage(&desk, "b.csv", "s3,2026-06-01,C,h,1,10,EUR\n", None, &[("EUR", "1.1")]);
+    assert!(!report.warnings.iter().any(|warning| warning.starts_with("costs")), "{:?}", report.warnings);
     assert_eq!((kept(&report), costs(&desk).last()), (Some("USD"), Some(&Some(11_000_000))));
     let report = desk.accept(&[desk.usage("c.csv", "s4,2026-06-01,C,h,1,5\n")]);
     assert_eq!((kept(&report), costs(&desk).last()), (Some("USD"), Some(&Some(5_000_000))));

@@ -95,10 +95,10 @@ pub struct Expiring<'a> {
 #[must_use]
 pub fn expiring<'a>(portfolio: &'a Portfolio, filter: &Filter) -> Expiring<'a> {
     let Some(as_of) = portfolio.as_of() else { return Expiring::default() };
-    let mut rows = commitments(portfolio, filter, as_of);
-    rows.extend(recorded_terms(&filter.cut(portfolio), as_of));
-    // A subscription may have the id of a commitment: the order among the two is fixed as well.
-    rows.sort_by(|a, b| (a.ends_on, a.id, a.kind, a.subscription).cmp(&(b.ends_on, b.id, b.kind, b.subscription)));
+    let mut rows = merged(commitments(portfolio, filter, as_of), recorded_terms(&filter.cut(portfolio), as_of));
+    // Both stand in the order of ids, so that a stable sort need not compare them: of 120,000
+    // rows, most of the time.
+    rows.sort_by_key(|row| row.ends_on);
     let mut counts = ExpiringCounts::default();
     for row in &rows {
         let count = match row.window {
@@ -113,6 +113,21 @@ pub fn expiring<'a>(portfolio: &'a Portfolio, filter: &Filter) -> Expiring<'a> {
     Expiring { counts, rows }
 }
 
+/// Both by id; a commitment before a subscription of the same id.
+fn merged<'a>(commitments: Vec<ExpiringRow<'a>>, terms: Vec<ExpiringRow<'a>>) -> Vec<ExpiringRow<'a>> {
+    let mut rows = Vec::with_capacity(commitments.len() + terms.len());
+    let mut terms = terms.into_iter().peekable();
+    for commitment in commitments {
+        while let Some(term) = terms.next_if(|term| term.id < commitment.id) {
+            rows.push(term);
+        }
+        rows.push(commitment);
+    }
+    rows.extend(terms);
+    rows
+}
+
+/// Ascending by id.
 fn commitments<'a>(portfolio: &'a Portfolio, filter: &Filter, as_of: Day) -> Vec<ExpiringRow<'a>> {
     let categories = filter.of_categories();
     let by_category = (categories != Filter::default()).then(|| categories.cut(portfolio));
@@ -141,6 +156,7 @@ fn commitments<'a>(portfolio: &'a Portfolio, filter: &Filter, as_of: Day) -> Vec
     portfolio.commitments().iter().filter_map(row).collect()
 }
 
+/// Ascending by id.
 fn recorded_terms<'a>(cut: &Cut<'a>, as_of: Day) -> Vec<ExpiringRow<'a>> {
     let portfolio = cut.portfolio();
     let told = |commitment: &Commitment| {

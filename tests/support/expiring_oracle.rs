@@ -44,7 +44,8 @@ pub(crate) fn expiring(world: &World, commitments: &[CommitmentRow], filter: &Ra
             rows.push((id.clone(), CommitmentKind::Term, customer, Some(id), product, None, ends_on, ends_on - as_of, window));
         }
     }
-    rows.sort_by(|a, b| (a.6, &a.0, a.1, &a.3).cmp(&(b.6, &b.0, b.1, &b.3)));
+    // Stable: a commitment comes before a subscription of the same id.
+    rows.sort_by(|a, b| (a.6, &a.0).cmp(&(b.6, &b.0)));
     rows
 }
 

@@ -159,6 +159,7 @@ impl Import<'_> {
 
     /// Writes the files of every table, then commits the tables, then the import.
     fn write(mut self, mut intake: Intake, counts: &[Counts], known: Vec<FileReport>) -> Result<ImportReport, ImportError> {
+        self.warnings.extend(intake.money.adopted().map(|currency| format!("costs are kept in {currency}, the one currency of the files")));
         let refused = intake.rejects.by_reason();
         let reports = self.file_reports(&intake, counts).into_iter().chain(known).collect();
         let days = std::mem::take(&mut intake.days);

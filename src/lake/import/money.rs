@@ -54,6 +54,11 @@ impl Money {
         self.reporting.as_ref()
     }
 
+    /// The same where it is the files that have told it.
+    pub(super) fn adopted(&self) -> Option<&Currency> {
+        self.reporting.as_ref().filter(|_| !self.is_told)
+    }
+
     /// What the import fails with, once.
     pub(super) const fn take_failure(&mut self) -> Option<ImportError> {
         self.failed.take()
