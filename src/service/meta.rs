@@ -114,6 +114,11 @@ impl Meta {
         Self::on(sight.portfolio)
     }
 
+    /// An answer that stands on a day alone.
+    pub(super) fn standing_on(as_of: Day) -> Self {
+        Self { as_of: Some(as_of), ..Self::default() }
+    }
+
     /// An answer that stands on a version that may have no as-of day.
     pub(super) fn at(version: &Version) -> Self {
         Self::on(&version.tables().portfolio)

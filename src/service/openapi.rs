@@ -6,9 +6,10 @@
 use actix_web::web;
 use utoipa::openapi::path::{HttpMethod, Operation, OperationBuilder, Parameter};
 use utoipa::openapi::request_body::RequestBodyBuilder;
+use utoipa::openapi::tag::TagBuilder;
 use utoipa::openapi::{
     ArrayBuilder, Components, ContentBuilder, HeaderBuilder, InfoBuilder, LicenseBuilder, ObjectBuilder, OpenApi, OpenApiBuilder, PathItem,
-    PathsBuilder, Ref, RefOr, Required, Response, ResponseBuilder, ResponsesBuilder, Schema, ServerBuilder, TagBuilder, Type,
+    PathsBuilder, Ref, RefOr, Required, Response, ResponseBuilder, ResponsesBuilder, Schema, ServerBuilder, Type,
 };
 use utoipa::{PartialSchema, ToSchema};
 
@@ -136,7 +137,7 @@ impl Route {
         if self.tagged {
             let text = ObjectBuilder::new().schema_type(Type::String);
             let tag = HeaderBuilder::new()
-                .schema(text)
+                .schema(Some(text))
                 .description(Some("Of the versions and the question; give it back in If-None-Match."))
                 .build();
             response = response.header("ETag", tag);

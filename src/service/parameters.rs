@@ -71,7 +71,7 @@ impl Spec {
 
     fn described(&self, repeatable: bool, place: ParameterIn) -> Parameter {
         let schema: RefOr<Schema> = if repeatable {
-            Schema::from(ArrayBuilder::new().items(self.schema()).max_items(Some(20)).build()).into()
+            Schema::from(ArrayBuilder::new().items(RefOr::T(self.schema())).max_items(Some(20)).build()).into()
         } else {
             self.schema().into()
         };
@@ -125,7 +125,7 @@ const BUCKET: Spec = Spec::new(
 const ID: Spec = Spec::new("id", Kind::Text, "The subscription's id.");
 
 /// The parameters of a request, each to be taken by name; what nobody takes is unknown.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(super) struct Parameters {
     pairs: Vec<(String, String)>,
     /// The last step of the path, where the route names it.

@@ -141,7 +141,7 @@ fn answer(version: &Version, query: ScoreQuery, form: Form, bytes: &[u8]) -> Res
         let detail = format!("holds {} subscriptions; 1 to {ITEMS_MAX} can be scored at once", scores.count);
         return Err(Problem::BadBody(vec![Fault::parameter("subscriptions", detail)]));
     }
-    scores.finish(&Meta { as_of: Some(as_of), ..Meta::default() }.spoken_by(loaded))
+    scores.finish(&Meta::standing_on(as_of).spoken_by(loaded))
 }
 
 fn read(bytes: &[u8], one_by_one: bool, scores: &mut Scores<'_>) -> serde_json::Result<()> {
