@@ -66,7 +66,7 @@ fn churn_is_answered_and_fails_like_this() {
 fn retention_is_answered_and_fails_like_this() {
     let served = Served::without_model(&five_customers());
     let backwards = "/v1/retention?from=2024-03-01&to=2024-02-01";
-    check("retention", &served, &format!("/v1/retention?{FEBRUARY}&bucket=month"), backwards, 400);
+    check("retention", &served, &format!("/v1/retention?{FEBRUARY}&bucket=month"), backwards, 422);
 }
 
 #[test]

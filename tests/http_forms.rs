@@ -39,6 +39,14 @@ fn every_table_says_in_csv_and_ndjson_what_it_says_in_json() {
         assert_eq!(records.len(), list.len() + 1, "{target}");
         for (record, row) in records[1..].iter().zip(list) {
             for (column, cell) in records[0].iter().zip(record) {
+                if let Some(number) = row[column].as_f64().filter(|_| row[column].is_f64()) {
+                    // The reader of JSON may be off by the last bit; the table has the digits as they are.
+                    assert!(
+                        cell.parse::<f64>().is_ok_and(|cell| (cell - number).abs() <= 1e-15 * number.abs()),
+                        "{target} {column}: {cell}"
+                    );
+                    continue;
+                }
                 let shown = match &row[column] {
                     Value::Null => String::new(),
                     Value::String(text) => text.clone(),

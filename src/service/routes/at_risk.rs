@@ -15,7 +15,7 @@ use super::super::meta::{Meta, Warning};
 use super::super::parameters::{Kind, Parameters, Query, Spec};
 use super::super::problem::{Fault, Problem};
 use super::super::version::Version;
-use super::words::{COST_DAYS, FactorRow, Stakes, Standpoint, Who, at_risk_of, reason};
+use super::words::{COST_DAYS, FactorRow, Judgement, Stakes, Standpoint, Who, at_risk_of};
 
 /// Factors told of each row of a list; the route of one subscription tells them all.
 const FACTORS_IN_LIST: usize = 5;
@@ -72,17 +72,8 @@ pub(super) fn known_horizon(asked: Option<HorizonDays>, loaded: &LoadedModel) ->
 pub(super) struct Row {
     #[serde(flatten)]
     who: Who,
-    /// The probability that it leaves within the horizon; null where it would be a guess.
-    risk: Option<ChurnRisk>,
-    level: Standpoint,
-    /// Why there is no risk, for programs; null where there is one.
-    #[schema(examples("too_young"))]
-    unknown_code: Option<&'static str>,
-    unknown_detail: Option<String>,
-    /// The feature that pushes the risk most, up or down, in a sentence.
-    reason_1: Option<String>,
-    reason_2: Option<String>,
-    reason_3: Option<String>,
+    #[serde(flatten)]
+    judgement: Judgement,
     #[serde(flatten)]
     stakes: Stakes,
     /// The strongest pushes, the strongest first.
@@ -143,18 +134,9 @@ impl Listing for AtRisk {
             let ix = entry.ranked.subscription;
             let standing = entry.ranked.standing;
             let factors: Vec<FactorRow> = scoring.judged(ix, FACTORS_IN_LIST).1.into_iter().map(FactorRow::from).collect();
-            let mut reasons = factors.iter().map(|factor| factor.sentence.clone());
-            let unknown = if let Standing::Unknown { reason: why } = standing { Some(reason(why)) } else { None };
-            let (unknown_code, unknown_detail) = unknown.unzip();
             let row = Row {
                 who: Who::of(sight.portfolio, ix),
-                risk: risk(standing),
-                level: Standpoint::of(standing),
-                unknown_code,
-                unknown_detail,
-                reason_1: reasons.next(),
-                reason_2: reasons.next(),
-                reason_3: reasons.next(),
+                judgement: Judgement::of(standing, &factors),
                 stakes: Stakes::of(&cut, ix, sight.as_of, Some(standing), Some(entry.cost_30_days)),
                 factors,
             };

@@ -15,8 +15,8 @@ use utoipa::ToSchema;
 use utoipa::openapi::path::HttpMethod;
 use utoipa::openapi::{ArrayBuilder, Schema};
 
-use crate::domain::{ChurnRisk, Day};
-use crate::model::{LoadedModel, Standing};
+use crate::domain::Day;
+use crate::model::LoadedModel;
 
 use super::super::body;
 use super::super::endpoint::{About, Question, parameters};
@@ -28,7 +28,7 @@ use super::super::problem::{Fault, Problem};
 use super::super::state;
 use super::super::version::Version;
 use super::posted::{Bench, Posted};
-use super::words::{FactorRow, Standpoint, reason};
+use super::words::{FactorRow, Judgement};
 
 /// Most subscriptions of one request.
 const ITEMS_MAX: usize = 10_000;
@@ -78,15 +78,9 @@ struct ScoreRequest {
 struct ScoreRow {
     /// As the request has it; null where that does not read.
     id: Option<String>,
-    /// The probability that it leaves within the horizon; null where it would be a guess.
-    risk: Option<ChurnRisk>,
-    level: Standpoint,
-    /// Why there is no risk, for programs; `unreadable` where `errors` says what is wrong.
-    unknown_code: Option<&'static str>,
-    unknown_detail: Option<String>,
-    reason_1: Option<String>,
-    reason_2: Option<String>,
-    reason_3: Option<String>,
+    /// Its `unknown_code` is `unreadable` where `errors` says what is wrong.
+    #[serde(flatten)]
+    judgement: Judgement,
     factors: Vec<FactorRow>,
     /// What is wrong with this subscription; empty where it was scored.
     errors: Vec<Fault>,
@@ -250,16 +244,7 @@ impl<'m> Scores<'m> {
         match self.bench.judge(posted, self.factors) {
             Ok((standing, factors)) => {
                 let factors: Vec<FactorRow> = factors.into_iter().map(FactorRow::from).collect();
-                let mut reasons = factors.iter().map(|factor| factor.sentence.clone());
-                let (reason_1, reason_2, reason_3) = (reasons.next(), reasons.next(), reasons.next());
-                let (risk, unknown) = match standing {
-                    Standing::Known { risk, .. } => (Some(risk), None),
-                    Standing::Unknown { reason: why } => (None, Some(reason(why))),
-                };
-                let (unknown_code, unknown_detail) = unknown.unzip();
-                let level = Standpoint::of(standing);
-                let errors = Vec::new();
-                self.write(&ScoreRow { id, risk, level, unknown_code, unknown_detail, reason_1, reason_2, reason_3, factors, errors })
+                self.write(&ScoreRow { id, judgement: Judgement::of(standing, &factors), factors, errors: Vec::new() })
             }
             Err(errors) => self.write(&unscored(id, errors)),
         }
@@ -292,17 +277,6 @@ impl<'m> Scores<'m> {
 }
 
 fn unscored(id: Option<String>, errors: Vec<Fault>) -> ScoreRow {
-    let unknown_detail = errors.first().map(|fault| format!("{}: {}", fault.parameter.as_deref().unwrap_or("it"), fault.detail));
-    ScoreRow {
-        id,
-        risk: None,
-        level: Standpoint::Unknown,
-        unknown_code: Some("unreadable"),
-        unknown_detail,
-        reason_1: None,
-        reason_2: None,
-        reason_3: None,
-        factors: Vec::new(),
-        errors,
-    }
+    let detail = errors.first().map(|fault| format!("{}: {}", fault.parameter.as_deref().unwrap_or("it"), fault.detail));
+    ScoreRow { id, judgement: Judgement::unreadable(detail), factors: Vec::new(), errors }
 }

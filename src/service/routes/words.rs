@@ -3,7 +3,7 @@
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::domain::{Day, Level, MicrosSum, State};
+use crate::domain::{ChurnRisk, Day, Level, MicrosSum, State};
 use crate::features::Unit;
 use crate::metrics::Cut;
 use crate::model::{Factor, Standing, UnknownReason};
@@ -38,8 +38,12 @@ pub(super) struct Who {
     #[schema(examples("7e3c1f0a-52d4-4a53-9a3e-1f0f6a3b0c55"))]
     subscription_id: String,
     subscription_name: Option<String>,
-    #[serde(flatten)]
-    customer: Customer,
+    #[schema(examples("2d6a43fa-9f5e-4a8e-8b1c-0b7a6a1d6d11"))]
+    customer_id: String,
+    #[schema(examples("Iron Clinics 00680"))]
+    customer_name: Option<String>,
+    #[schema(examples("DE"))]
+    country: Option<String>,
     #[schema(examples("Azure plan"))]
     product: Option<String>,
 }
@@ -47,11 +51,64 @@ pub(super) struct Who {
 impl Who {
     pub(super) fn of(portfolio: &Portfolio, ix: SubscriptionIx) -> Self {
         let subscription = portfolio.subscription(ix);
+        let Customer { customer_id, customer_name, country } = Customer::of(portfolio, subscription.customer);
         Self {
             subscription_id: subscription.id.to_string(),
             subscription_name: subscription.name.clone(),
-            customer: Customer::of(portfolio, subscription.customer),
+            customer_id,
+            customer_name,
+            country,
             product: subscription.product.clone(),
+        }
+    }
+}
+
+/// A risk in words, or why there is none.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct Judgement {
+    /// The probability that it leaves within the horizon; null where it would be a guess.
+    risk: Option<ChurnRisk>,
+    level: Standpoint,
+    /// Why there is no risk, for programs; null where there is one.
+    #[schema(examples("too_young"))]
+    unknown_code: Option<&'static str>,
+    unknown_detail: Option<String>,
+    /// The feature that pushes the risk most, up or down, in a sentence.
+    reason_1: Option<String>,
+    reason_2: Option<String>,
+    reason_3: Option<String>,
+}
+
+impl Judgement {
+    pub(super) fn of(standing: Standing, factors: &[FactorRow]) -> Self {
+        let mut reasons = factors.iter().map(|factor| factor.sentence.clone());
+        let (risk, unknown) = match standing {
+            Standing::Known { risk, .. } => (Some(risk), None),
+            Standing::Unknown { reason: why } => (None, Some(reason(why))),
+        };
+        let (unknown_code, unknown_detail) = unknown.unzip();
+        Self {
+            risk,
+            level: Standpoint::of(standing),
+            unknown_code,
+            unknown_detail,
+            reason_1: reasons.next(),
+            reason_2: reasons.next(),
+            reason_3: reasons.next(),
+        }
+    }
+
+    /// Of a subscription that could not be read.
+    pub(super) fn unreadable(detail: Option<String>) -> Self {
+        let unknown_code = Some("unreadable");
+        Self {
+            risk: None,
+            level: Standpoint::Unknown,
+            unknown_code,
+            unknown_detail: detail,
+            reason_1: None,
+            reason_2: None,
+            reason_3: None,
         }
     }
 }
