@@ -41,10 +41,14 @@ pub(super) struct Route {
     pub(super) mount: fn() -> actix_web::Route,
 }
 
-/// A type by name, and every type that it needs.
+/// A type by name, and every type that it needs. A list has no name of its own: all lists would
+/// share one.
 pub(super) fn named<T: ToSchema>(schemas: &mut Vec<(String, RefOr<Schema>)>) -> RefOr<Schema> {
     let name = T::name().into_owned();
     T::schemas(schemas);
+    if matches!(T::schema(), RefOr::T(Schema::Array(_))) {
+        return T::schema();
+    }
     schemas.push((name.clone(), T::schema()));
     Ref::from_schema_name(name).into()
 }

@@ -22,6 +22,9 @@ const LIMIT_MAX: u32 = 1_000;
 /// Page of a list that says nothing of its length.
 pub(super) const LIMIT_DEFAULT: u32 = 50;
 
+/// Most values of one parameter that may be repeated: as many GUIDs as a target can hold.
+const REPEATED_MAX: usize = 150;
+
 /// What a parameter's value may be.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) enum Kind {
@@ -59,7 +62,10 @@ impl Spec {
             Kind::Text => object.schema_type(Type::String).min_length(Some(1)).max_length(Some(256)).pattern(Some(VISIBLE)),
             Kind::Day => {
                 let format = SchemaFormat::KnownFormat(KnownFormat::Date);
-                object.schema_type(Type::String).format(Some(format)).pattern(Some(r"^(19[7-9]\d|2[01]\d\d)-\d\d-\d\d$"))
+                object
+                    .schema_type(Type::String)
+                    .format(Some(format))
+                    .pattern(Some(r"^(19[7-9][0-9]|2[01][0-9][0-9]|2200)-[0-9][0-9]-[0-9][0-9]$"))
             }
             Kind::Flag => object.schema_type(Type::Boolean),
             Kind::Choice(names) => object.schema_type(Type::String).enum_values(Some(names.iter().copied())),
@@ -71,7 +77,7 @@ impl Spec {
 
     fn described(&self, repeatable: bool, place: ParameterIn) -> Parameter {
         let schema: RefOr<Schema> = if repeatable {
-            Schema::from(ArrayBuilder::new().items(RefOr::T(self.schema())).max_items(Some(20)).build()).into()
+            Schema::from(ArrayBuilder::new().items(RefOr::T(self.schema())).max_items(Some(REPEATED_MAX)).build()).into()
         } else {
             self.schema().into()
         };
@@ -181,7 +187,11 @@ impl Parameters {
 
     /// Every value of a parameter that may be repeated.
     pub(super) fn all(&mut self, spec: &Spec) -> Vec<String> {
-        self.values(spec, true)
+        let values = self.values(spec, true);
+        if values.len() > REPEATED_MAX {
+            self.fault(spec.name, format!("is given {} times, and may be given {REPEATED_MAX} times", values.len()));
+        }
+        values
     }
 
     /// The value of a parameter that may be given once.

@@ -65,11 +65,13 @@ impl Query for ScoreQuery {
 }
 
 /// Subscriptions to score.
-#[derive(Debug, ToSchema)]
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
 #[expect(dead_code, reason = "it is read piece by piece; this is what the document says of the whole")]
-struct ScoreRequest {
+struct ScoreRequest<'a> {
+    #[serde(borrow)]
     #[schema(min_items = 1, max_items = 10_000)]
-    subscriptions: Vec<Posted<'static>>,
+    subscriptions: Vec<Posted<'a>>,
 }
 
 /// The score of one subscription, in the place of the subscription in the request.
@@ -89,7 +91,7 @@ struct ScoreRow {
 pub(super) fn route() -> Route {
     let mut schemas = Vec::new();
     let row = named::<ScoreRow>(&mut schemas);
-    let body = named::<ScoreRequest>(&mut schemas);
+    let body = named::<ScoreRequest<'_>>(&mut schemas);
     Route {
         about: About {
             path: "/v1/score",
