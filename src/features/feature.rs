@@ -91,10 +91,30 @@ impl Feature {
             (Unit::LogRatio, shown) if shown.ends_with('%') => format!("{shown} of"),
             (_, shown) => shown,
         };
-        let template =
-            if self.unit == Unit::Share && shown == "0 %" { template.replace("only {value}", "none") } else { template.to_owned() };
-        template.replace("{value}", &shown).replace("{typical}", &self.show(typical)).replace("{within}", &within)
+        let typical = self.show(typical);
+        if self.unit == Unit::Share && shown == "0 %" {
+            return filled(&template.replace("only {value}", "none"), &shown, &typical, &within);
+        }
+        filled(template, &shown, &typical, &within)
     }
+}
+
+/// A template with its places filled in.
+fn filled(template: &str, value: &str, typical: &str, within: &str) -> String {
+    let mut text = String::with_capacity(template.len() + 16);
+    let mut rest = template;
+    while let Some((before, after)) = rest.split_once('{') {
+        text.push_str(before);
+        let (name, after) = after.split_once('}').unwrap_or((after, ""));
+        text.push_str(match name {
+            "value" => value,
+            "typical" => typical,
+            _ => within,
+        });
+        rest = after;
+    }
+    text.push_str(rest);
+    text
 }
 
 /// Three significant digits, no exponent, no trailing zeros; `-0` is `0`.

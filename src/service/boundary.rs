@@ -4,6 +4,7 @@
 //! Absent on purpose: anything that knows a route.
 
 use std::any::Any;
+use std::borrow::Cow;
 use std::error::Error as StdError;
 use std::panic::AssertUnwindSafe;
 use std::time::Instant;
@@ -18,6 +19,7 @@ use futures::FutureExt;
 
 use super::Limits;
 use super::body::announced;
+use super::cache::GivenBy;
 use super::problem::Problem;
 use super::state::State;
 
@@ -34,7 +36,8 @@ pub(super) async fn boundary<B: MessageBody + 'static>(request: ServiceRequest, 
     };
     let (route, outcome) = match outcome {
         Ok(Ok(response)) => {
-            let route = response.request().match_pattern();
+            let given_by = response.response().extensions().get::<GivenBy>().map(|given| Cow::Borrowed(given.0));
+            let route = given_by.or_else(|| response.request().match_pattern().map(Cow::Owned));
             match (response.status().as_u16() < 400, response.response().error()) {
                 (true, _) => (route, Ok(response)),
                 (false, Some(error)) => (route, Err(told(error, &instance))),

@@ -6,9 +6,9 @@
 use std::hash::Hash;
 use std::sync::Arc;
 
-use actix_web::http::header;
+use actix_web::http::header::{self, HeaderValue};
 use actix_web::web::Bytes;
-use actix_web::{HttpRequest, HttpResponse};
+use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder};
 use quick_cache::{Equivalent, Weighter, sync::Cache};
 
 /// Bytes of bodies that are kept. A page of 1,000 rows has about a megabyte.
@@ -20,49 +20,79 @@ const KEPT_ABOUT: usize = 4_096;
 /// Longest target and Accept header that make a key; longer ones are answered anew.
 const KEY_MAX_BYTES: usize = 1 << 10;
 
+/// The route that gave an answer, so that it is counted without looking it up again: the router
+/// would match every pattern anew.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct GivenBy(pub(super) &'static str);
+
 /// A whole answer.
 #[derive(Debug)]
 pub(super) struct Answered {
+    /// The route that gave it.
+    pub(super) route: &'static str,
     pub(super) content_type: &'static str,
-    pub(super) tag: String,
+    pub(super) tag: Tag,
     /// Headers that only some forms have: where the next page is, what a table cannot say of itself.
     pub(super) headers: Vec<(&'static str, String)>,
     pub(super) body: Bytes,
+}
+
+/// An entity tag: its text, and the header that holds it.
+#[derive(Debug, Clone)]
+pub(super) struct Tag(HeaderValue);
+
+impl Tag {
+    /// Weak, because gzip changes the bytes and not what they say.
+    pub(super) fn weak(digest: u64) -> Self {
+        // Hexadecimal digits in quotes are a header's value.
+        Self(HeaderValue::try_from(format!("W/\"{digest:016x}\"")).unwrap_or(HeaderValue::from_static("W/\"\"")))
+    }
+
+    fn text(&self) -> &str {
+        self.0.to_str().unwrap_or_default()
+    }
 }
 
 impl Answered {
     /// The response; without its body where the client has it already.
     pub(super) fn respond(&self, request: &HttpRequest) -> HttpResponse {
         if has_tag(request, &self.tag) {
-            return not_modified(&self.tag);
+            return not_modified(self.route, &self.tag);
         }
         let mut response = HttpResponse::Ok();
-        tell(&mut response, &self.tag).content_type(self.content_type);
+        tell(&mut response, &self.tag).insert_header((header::CONTENT_TYPE, HeaderValue::from_static(self.content_type)));
         for (name, value) in &self.headers {
             response.insert_header((*name, value.as_str()));
         }
-        response.body(self.body.clone())
+        marked(response.body(self.body.clone()), self.route)
     }
 }
 
 /// The answer to a client that has the body already.
-pub(super) fn not_modified(tag: &str) -> HttpResponse {
-    tell(&mut HttpResponse::NotModified(), tag).finish()
+pub(super) fn not_modified(route: &'static str, tag: &Tag) -> HttpResponse {
+    marked(tell(&mut HttpResponse::NotModified(), tag).finish(), route)
+}
+
+/// A response that says which route gave it.
+pub(super) fn marked(mut response: HttpResponse, route: &'static str) -> HttpResponse {
+    response.extensions_mut().insert(GivenBy(route));
+    response
 }
 
 /// What every answer that stands on versions says of how it may be kept.
-pub(super) fn tell<'r>(response: &'r mut actix_web::HttpResponseBuilder, tag: &str) -> &'r mut actix_web::HttpResponseBuilder {
-    let vary = if tag.is_empty() { "accept-encoding" } else { "accept, accept-encoding" };
+pub(super) fn tell<'r>(response: &'r mut HttpResponseBuilder, tag: &Tag) -> &'r mut HttpResponseBuilder {
     response
-        .insert_header((header::ETAG, tag))
-        .insert_header((header::CACHE_CONTROL, "private, no-cache"))
-        .insert_header((header::VARY, vary))
+        .insert_header((header::ETAG, tag.0.clone()))
+        .insert_header((header::CACHE_CONTROL, HeaderValue::from_static("private, no-cache")))
+        .insert_header((header::VARY, HeaderValue::from_static("accept, accept-encoding")))
 }
 
 /// Whether an `If-None-Match` header names `tag`, compared weakly.
-pub(super) fn has_tag(request: &HttpRequest, tag: &str) -> bool {
-    let opaque = |tag: &str| tag.trim().trim_start_matches("W/").to_owned();
-    let wanted = opaque(tag);
+pub(super) fn has_tag(request: &HttpRequest, tag: &Tag) -> bool {
+    fn opaque(tag: &str) -> &str {
+        tag.trim().trim_start_matches("W/")
+    }
+    let wanted = opaque(tag.text());
     let given = request.headers().get_all(header::IF_NONE_MATCH).filter_map(|has| has.to_str().ok());
     given.flat_map(|has| has.split(',')).any(|one| one.trim() == "*" || opaque(one) == wanted)
 }

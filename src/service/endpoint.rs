@@ -8,13 +8,13 @@ use std::sync::Arc;
 use actix_web::http::header;
 use actix_web::web::Bytes;
 use actix_web::{HttpRequest, HttpResponse, web};
+use futures::SinkExt;
 use futures::channel::mpsc;
 use futures::executor::block_on;
-use futures::{SinkExt, StreamExt};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::cache::{Answered, has_tag, not_modified, tell};
+use super::cache::{Answered, Tag, has_tag, marked, not_modified, tell};
 use super::cursor::{Cursor, Key, Short, short};
 use super::forms::{Form, JSON, RowWriter};
 use super::meta::Meta;
@@ -128,12 +128,10 @@ pub(super) struct Envelope<T> {
     pub(super) meta: Meta,
 }
 
-/// The tag of an answer: versions, form and question. Weak, because gzip changes the bytes and
-/// not what they say.
-fn tag(version: &Version, form: Form, request: &HttpRequest) -> String {
+/// The tag of an answer: versions, form and question.
+fn tag(version: &Version, form: Form, request: &HttpRequest) -> Tag {
     let target = request.uri().path_and_query().map_or("", |target| target.as_str());
-    let digest = u64::from_be_bytes(short([version.digest().as_slice(), form.content_type().as_bytes(), target.as_bytes()]));
-    format!("W/\"{digest:016x}\"")
+    Tag::weak(u64::from_be_bytes(short([version.digest().as_slice(), form.content_type().as_bytes(), target.as_bytes()])))
 }
 
 /// The answer given before, where the same was asked of the version in service. A client that
@@ -162,11 +160,12 @@ pub(super) async fn figures<F: Figures>(request: HttpRequest) -> Result<HttpResp
         let (answer, meta) = F::answer(&version, &query)?;
         if form == Form::Json {
             let body = serde_json::to_vec(&Envelope { data: answer, meta }).map_err(Problem::Unserialisable)?;
-            return Ok(Answered { content_type: JSON, tag, headers: Vec::new(), body: body.into() });
+            return Ok(Answered { route: F::ABOUT.path, content_type: JSON, tag, headers: Vec::new(), body: body.into() });
         }
         let mut writer = RowWriter::new::<F::Row>(form)?;
         F::rows(&answer).iter().try_for_each(|row| writer.row(row))?;
-        Ok(Answered { content_type: form.content_type(), tag, headers: table_headers(&meta, None), body: writer.bytes.into() })
+        let headers = table_headers(&meta, None);
+        Ok(Answered { route: F::ABOUT.path, content_type: form.content_type(), tag, headers, body: writer.bytes.into() })
     };
     let answered = Arc::new(web::block(work).await.map_err(|_| Problem::Panicked)??);
     state.answers().keep(&request, epoch, &answered);
@@ -209,7 +208,7 @@ pub(super) async fn listing<L: Listing>(request: HttpRequest) -> Result<HttpResp
     let tag = tag(&version, form, &request);
     if form != Form::Json && part.limit.is_none() {
         if has_tag(&request, &tag) {
-            return Ok(not_modified(&tag));
+            return Ok(not_modified(L::ABOUT.path, &tag));
         }
         return stream::<L>(version, query, form, after, &tag).await;
     }
@@ -229,7 +228,7 @@ struct Page {
     limit: usize,
     list: Short,
     target: String,
-    tag: String,
+    tag: Tag,
 }
 
 impl Page {
@@ -261,7 +260,7 @@ impl Page {
         } else {
             table_headers(&meta, next.map(|next| format!("<{}>; rel=\"next\"", with_cursor(&self.target, &next))))
         };
-        Ok(Answered { content_type: form.content_type(), tag: self.tag, headers, body: writer.bytes.into() })
+        Ok(Answered { route: L::ABOUT.path, content_type: form.content_type(), tag: self.tag, headers, body: writer.bytes.into() })
     }
 }
 
@@ -295,7 +294,7 @@ async fn stream<L: Listing>(
     query: L::Query,
     form: Form,
     after: Option<Key>,
-    tag: &str,
+    tag: &Tag,
 ) -> Result<HttpResponse, Problem> {
     let known = Arc::clone(&version);
     let (query, entries, meta) = web::block(move || {
@@ -320,7 +319,8 @@ async fn stream<L: Listing>(
     for (name, value) in table_headers(&meta, None) {
         response.insert_header((name, value));
     }
-    Ok(response.insert_header((header::CONTENT_DISPOSITION, disposition(form))).streaming(receive.map(|piece| piece)))
+    let response = response.insert_header((header::CONTENT_DISPOSITION, disposition(form))).streaming(receive);
+    Ok(marked(response, L::ABOUT.path))
 }
 
 const fn disposition(form: Form) -> &'static str {

@@ -67,9 +67,12 @@ pub(super) fn routes() -> Vec<Route> {
     ]
 }
 
-/// Mounts every route.
+/// Mounts every route: those without a part to fill in first, since the router tries one after
+/// another, and a pattern costs it more than a text.
 pub(super) fn configure(config: &mut web::ServiceConfig) {
-    for Route { about, method, mount, .. } in routes() {
+    let mut routes = routes();
+    routes.sort_by_key(|route| route.about.path.contains('{'));
+    for Route { about, method, mount, .. } in routes {
         let resource = web::resource(about.path);
         config.service(if matches!(method, HttpMethod::Post) {
             resource.route(mount().guard(guard::Post())).default_service(web::to(|method: Method| refuse(method, POST)))

@@ -4,10 +4,11 @@
 use std::borrow::Cow;
 
 use serde::Deserialize;
+use serde_json::value::RawValue;
 use utoipa::ToSchema;
 
 use super::super::problem::Fault;
-use crate::domain::{Day, Event, EventKind, Micros, SubscriptionId, Timeline};
+use crate::domain::{Day, Event, EventKind, Exact, Micros, SubscriptionId, Timeline};
 use crate::features::{FeedDays, History, Kernel, VolumeScale};
 use crate::model::{Case, Factor, LoadedModel, Standing};
 use crate::portfolio::{LooseUsage, Series};
@@ -17,9 +18,6 @@ const DAYS_MAX: usize = 3_660;
 
 /// Most series of one subscription. Azure has some hundred meter categories.
 const SERIES_MAX: usize = 1_000;
-
-/// Largest amount, in units: that of an import.
-const AMOUNT_MAX: f64 = 9e12;
 
 /// A subscription to score.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -56,12 +54,13 @@ struct PostedSeries<'a> {
     /// The day of the first value; one value a day from there on.
     from: Day,
     /// Quantities a day; null for a day without a row.
-    #[schema(max_items = 3660, examples(json!([24.0, 24.0, 12.5])))]
-    quantity: Vec<Option<f64>>,
+    #[serde(borrow)]
+    #[schema(value_type = Vec<Option<f64>>, max_items = 3660, examples(json!([24.0, 24.0, 12.5])))]
+    quantity: &'a RawValue,
     /// What each day cost; needed where the model in service reads cost.
-    #[serde(default)]
-    #[schema(max_items = 3660, examples(json!([2.3, 2.3, 1.2])))]
-    cost: Option<Vec<Option<f64>>>,
+    #[serde(borrow, default)]
+    #[schema(value_type = Option<Vec<Option<f64>>>, max_items = 3660, examples(json!([2.3, 2.3, 1.2])))]
+    cost: Option<&'a RawValue>,
 }
 
 /// Where posted subscriptions are made into histories, one after another.
@@ -109,50 +108,108 @@ impl<'m> Bench<'m> {
         Ok(model.judge(&mut kernel.at(self.as_of), &case, factors))
     }
 
-    /// Puts the rows up to the day to stand on in place; whether any has a cost.
+    /// Puts the rows up to the day to stand on in place, day by day; whether any has a cost.
     fn fill(&mut self, posted: &Posted<'_>, series: &[Series], faults: &mut Vec<Fault>) -> bool {
         self.usage.clear();
-        let mut has_cost = false;
+        let mut columns: Vec<Column> = Vec::with_capacity(posted.series.len());
         for (at, one) in posted.series.iter().enumerate() {
             let wanted = (one.category.trim(), one.unit.trim());
             let place = series.binary_search_by(|series| (series.category.as_str(), series.unit.as_str()).cmp(&wanted));
             let Some(number) = place.ok().and_then(|place| u16::try_from(place).ok()) else { continue };
-            if one.quantity.len() > DAYS_MAX {
-                faults.push(Fault::parameter(
-                    &format!("series[{at}].quantity"),
-                    format!("has {} days, more than {DAYS_MAX}", one.quantity.len()),
-                ));
-                continue;
+            match Column::read(one, number) {
+                Ok(column) => columns.push(column),
+                Err(fault) => faults.push(Fault::parameter(&format!("series[{at}].{}", fault.0), fault.1)),
             }
-            if let Some(cost) = one.cost.as_ref().filter(|cost| cost.len() != one.quantity.len()) {
-                let detail = format!("has {} values beside {} of quantity", cost.len(), one.quantity.len());
-                faults.push(Fault::parameter(&format!("series[{at}].cost"), detail));
-                continue;
-            }
-            let costs = one.cost.as_deref().unwrap_or_default();
-            for (offset, quantity) in (0_i32..).zip(&one.quantity) {
-                let day = usize::try_from(offset).unwrap_or(0);
-                let cost = costs.get(day).copied().flatten();
-                let Some(quantity) = *quantity else { continue };
-                let (Some(quantity), Some(micros)) = (amount(quantity, 0.0), amount(cost.unwrap_or(0.0), -AMOUNT_MAX)) else {
-                    let what = if amount(quantity, 0.0).is_none() { "quantity" } else { "cost" };
-                    let value = if what == "quantity" { quantity } else { cost.unwrap_or(0.0) };
-                    let detail = format!(
-                        "{value} is no {what} between {} and 9,000,000,000,000",
-                        if what == "quantity" { "0" } else { "-9,000,000,000,000" }
-                    );
-                    faults.push(Fault::parameter(&format!("series[{at}].{what}[{day}]"), detail));
-                    break;
-                };
-                has_cost |= cost.is_some();
-                let on = one.from + offset;
-                if on <= self.as_of {
-                    self.usage.push(on, number, quantity, micros);
+        }
+        columns.sort_by_key(|column| column.series);
+        let first = columns.iter().map(|column| column.from).min();
+        let last = columns.iter().map(Column::last).max().map(|last| last.min(self.as_of));
+        let mut has_cost = false;
+        for (first, last) in first.zip(last) {
+            for day in (0..=last - first).map(|offset| first + offset) {
+                for column in &columns {
+                    let Some((quantity, cost)) = column.on(day) else { continue };
+                    has_cost |= cost.is_some();
+                    self.usage.push(day, column.series, quantity, cost.unwrap_or_default());
                 }
             }
         }
         has_cost
     }
+}
+
+/// The values of one series.
+struct Column {
+    series: u16,
+    from: Day,
+    quantity: Vec<Option<Micros>>,
+    cost: Vec<Option<Micros>>,
+}
+
+/// A field, and what is wrong with it.
+struct Wrong(String, String);
+
+impl Column {
+    fn read(posted: &PostedSeries<'_>, series: u16) -> Result<Self, Wrong> {
+        let quantity = amounts("quantity", posted.quantity)?;
+        let cost = posted.cost.map_or(Ok(Vec::new()), |cost| amounts("cost", cost))?;
+        if posted.cost.is_some() && !cost.is_empty() && cost.len() != quantity.len() {
+            let detail = format!("has {} values beside {} of quantity", cost.len(), quantity.len());
+            return Err(Wrong("cost".to_owned(), detail));
+        }
+        Ok(Self { series, from: posted.from, quantity, cost })
+    }
+
+    /// The last day of it; the day before the first where it has none.
+    fn last(&self) -> Day {
+        self.from + i32::try_from(self.quantity.len()).unwrap_or(i32::MAX) - 1
+    }
+
+    /// Quantity and cost of a day; none without a row.
+    fn on(&self, day: Day) -> Option<(Micros, Option<Micros>)> {
+        let at = usize::try_from(day - self.from).ok()?;
+        let quantity = (*self.quantity.get(at)?)?;
+        Some((quantity, self.cost.get(at).copied().flatten()))
+    }
+}
+
+/// A list of numbers and nulls as exact amounts. It is read from its own digits: a float in
+/// between would cost more, and round.
+fn amounts(field: &str, raw: &RawValue) -> Result<Vec<Option<Micros>>, Wrong> {
+    let text = raw.get().trim();
+    if text == "null" && field == "cost" {
+        return Ok(Vec::new());
+    }
+    let inner = text.strip_prefix('[').and_then(|text| text.strip_suffix(']'));
+    let inner = inner.ok_or_else(|| Wrong(field.to_owned(), format!("{} is no list of numbers", shortened(text))))?;
+    let mut amounts = Vec::with_capacity(inner.len() / 6);
+    if inner.trim().is_empty() {
+        return Ok(amounts);
+    }
+    for token in inner.split(',') {
+        let token = token.trim();
+        let wrong = || {
+            let range = if field == "quantity" { "0 and 9,000,000,000,000" } else { "-9,000,000,000,000 and 9,000,000,000,000" };
+            Wrong(format!("{field}[{}]", amounts.len()), format!("{} is no {field} between {range}", shortened(token)))
+        };
+        if token == "null" {
+            amounts.push(None);
+            continue;
+        }
+        // A text in quotes is no number, whatever is in it.
+        let exact = Exact::parse_plain(token.as_bytes()).or_else(|| Exact::parse(token).ok()).ok_or_else(wrong)?;
+        let amount = if field == "quantity" { exact.round_quantity().filter(|_| exact.attos() >= 0) } else { exact.round() };
+        amounts.push(Some(amount.ok_or_else(wrong)?));
+        if amounts.len() > DAYS_MAX {
+            return Err(Wrong(field.to_owned(), format!("has more than {DAYS_MAX} days")));
+        }
+    }
+    Ok(amounts)
+}
+
+fn shortened(text: &str) -> String {
+    let short: String = text.chars().take(40).collect();
+    if short.len() < text.len() { format!("`{short}...`") } else { format!("`{short}`") }
 }
 
 /// Days that windows reach back; a feed that spoke before a subscription began is no gap of it.
@@ -178,14 +235,4 @@ fn names(posted: &Posted<'_>, faults: &mut Vec<Fault>) -> Vec<Series> {
         faults.push(Fault::parameter("series", format!("hold {} in {} twice; put its days into one", pair[0].category, pair[0].unit)));
     }
     series
-}
-
-/// A number as an exact amount. A trace of use is never rounded to none.
-fn amount(value: f64, least: f64) -> Option<Micros> {
-    if !(least..=AMOUNT_MAX).contains(&value) {
-        return None;
-    }
-    #[expect(clippy::cast_possible_truncation, reason = "9e12 units are 9e18 micro-units, which an i64 holds")]
-    let micros = (value * 1e6).round_ties_even() as i64;
-    Some(Micros(if micros == 0 && value > 0.0 { 1 } else { micros }))
 }

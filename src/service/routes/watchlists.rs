@@ -99,22 +99,31 @@ impl Listing for ExpiringCommitments {
         fails: &[410],
     };
     type Query = ExpiringQuery;
-    type Entry = Placed<Ending>;
+    /// Its place among all that end.
+    type Entry = u32;
     type Row = Ending;
 
-    fn entries(version: &Version, query: &ExpiringQuery) -> Result<(Vec<Placed<Ending>>, Meta), Problem> {
+    fn entries(version: &Version, query: &ExpiringQuery) -> Result<(Vec<u32>, Meta), Problem> {
         let sight = version.sight()?;
         let expiring = metrics::expiring(sight.portfolio, &query.filter);
-        let wanted = |row: &&ExpiringRow<'_>| query.windows.is_empty() || query.windows.contains(&row.window);
-        Ok((placed(expiring.rows.iter().filter(wanted).map(|row| Ending::of(sight.portfolio, row))), Meta::of(sight)))
+        let wanted = |(_, row): &(u32, &ExpiringRow<'_>)| query.windows.is_empty() || query.windows.contains(&row.window);
+        Ok(((0..).zip(&expiring.rows).filter(wanted).map(|(place, _)| place).collect(), Meta::of(sight)))
     }
 
-    fn key(entry: &Placed<Ending>) -> Key {
-        Key(entry.0, 0, 0)
+    fn key(entry: &u32) -> Key {
+        Key(u64::from(*entry), 0, 0)
     }
 
-    fn rows(_: &Version, _: &ExpiringQuery, entries: &[Placed<Ending>], take: &mut dyn FnMut(Ending) -> bool) -> Result<(), Problem> {
-        let _ = entries.iter().all(|entry| take(entry.1.clone()));
+    fn rows(version: &Version, query: &ExpiringQuery, entries: &[u32], take: &mut dyn FnMut(Ending) -> bool) -> Result<(), Problem> {
+        let sight = version.sight()?;
+        // Made a second time, since its rows borrow the tables: cheaper than writing out those of every page.
+        let expiring = metrics::expiring(sight.portfolio, &query.filter);
+        let rows = entries.iter().filter_map(|place| expiring.rows.get(usize::try_from(*place).ok()?));
+        for row in rows {
+            if !take(Ending::of(sight.portfolio, row)) {
+                break;
+            }
+        }
         Ok(())
     }
 }
