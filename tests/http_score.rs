@@ -89,7 +89,7 @@ fn what_is_wrong_with_one_stands_beside_the_scores_of_the_others() {
     let rows = answer["data"].as_array().expect("rows");
     assert_eq!(rows.len(), 10);
     assert!(rows[0]["risk"].is_f64() && rows[0] == rows[9], "{rows:?}");
-    let expected = ["series", "2024-02-30", "-2", "serie", "empty", "invalid type", "id", "invalid type"];
+    let expected = ["series", "2024-02-30", "-2", "serie", "empty", "no quantity", "id", "invalid type"];
     for (row, word) in rows[1..9].iter().zip(expected) {
         assert_eq!((&row["risk"], &row["unknown_code"]), (&Value::Null, &"unreadable".into()), "{row}");
         let told = row["errors"].to_string();

@@ -125,7 +125,7 @@ impl<'m> Bench<'m> {
         let first = columns.iter().map(|column| column.from).min();
         let last = columns.iter().map(Column::last).max().map(|last| last.min(self.as_of));
         let mut has_cost = false;
-        for (first, last) in first.zip(last) {
+        if let Some((first, last)) = first.zip(last) {
             for day in (0..=last - first).map(|offset| first + offset) {
                 for column in &columns {
                     let Some((quantity, cost)) = column.on(day) else { continue };
