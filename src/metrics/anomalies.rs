@@ -9,7 +9,7 @@ use std::cmp::Ordering;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::trend::{Desk, standing};
+use super::trend::{Desk, is_outside_late_half, standing};
 use super::{Cut, Filter, known_days};
 use crate::domain::{Day, MICROS_PER_UNIT, MicrosSum, Period};
 use crate::portfolio::{CustomerIx, Portfolio};
@@ -95,9 +95,10 @@ pub struct Anomaly {
 /// unknown; the 26 begin with the first whole week after the first row. Fewer than 16 of them,
 /// or than 3 of the 4, are too few to tell.
 ///
-/// It stands out where the score of the line through the 26 (see `trend.rs`: Theil-Sen on square
-/// roots, median absolute deviation) is at least 5, the change over four weeks at least 30 % of
-/// what was expected, and at least 20 units of money or of the category.
+/// It stands out where the mean of the recent weeks lies outside the middle half of the last 13
+/// before them, the score of the line through the 26 (see `trend.rs`: Theil-Sen on square roots,
+/// median absolute deviation) is at least 5, the change over four weeks at least 30 % of what was
+/// expected, and at least 20 units of money or of the category.
 ///
 /// By cost, the largest change comes first; by quantity, whose units cannot be compared, the
 /// largest score. Ties by customer id, category, unit.
@@ -293,6 +294,9 @@ impl Weeks {
         baseline.iter().zip(&mut *before).for_each(|(week, slot)| *slot = amount(week));
         let recent = &mut recent[..self.recent.len()];
         self.recent.iter().zip(&mut *recent).for_each(|(week, slot)| *slot = amount(week));
+        if !is_outside_late_half(before, recent, desk) {
+            return None;
+        }
         let seen = standing(before, recent, desk);
         let weeks = RECENT_WEEKS as f64;
         let change = (seen.observed - seen.expected).abs() * weeks;

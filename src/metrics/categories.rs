@@ -7,7 +7,7 @@ use utoipa::ToSchema;
 
 use super::{Cut, Filter};
 use crate::domain::{MicrosSum, Period};
-use crate::portfolio::{CustomerIx, Portfolio, Span};
+use crate::portfolio::{CustomerIx, Portfolio, SeriesIx, Span};
 
 /// A (category, unit) of a period.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
@@ -30,13 +30,7 @@ pub fn categories(portfolio: &Portfolio, period: Period, filter: &Filter) -> Vec
         return Vec::new();
     };
     let cut = filter.cut(portfolio);
-    let mut sums = vec![(0_i128, 0_i128); portfolio.series().len()];
-    for ix in cut.subscriptions() {
-        cut.sum_parts(ix, &span, |series, quantity, cost| {
-            let sum = &mut sums[usize::from(series.0)];
-            *sum = (sum.0 + quantity, sum.1 + cost);
-        });
-    }
+    let sums = sums(&cut, known, &span);
     let customers = customers(&cut, &span);
     let has_row = with_rows(&cut, known, &span, &customers);
     let rows = portfolio.series().iter().zip(sums).zip(customers.iter().zip(has_row)).filter(|(_, (_, has_row))| *has_row);
@@ -48,6 +42,30 @@ pub fn categories(portfolio: &Portfolio, period: Period, filter: &Filter) -> Vec
         customers: *customers,
     })
     .collect()
+}
+
+/// (quantity, cost) by series. The smaller part of the subscriptions is gone through: what the
+/// filter kept is added up, or what it left out is taken away from the sums of the whole.
+fn sums(cut: &Cut<'_>, period: Period, span: &Span) -> Vec<(i128, i128)> {
+    let portfolio = cut.portfolio();
+    let series = u16::try_from(portfolio.series().len()).unwrap_or(u16::MAX);
+    let whole: Option<Vec<(i128, i128)>> = (0..series).map(|at| portfolio.total_within(SeriesIx(at), span)).collect();
+    let kept = cut.subscriptions().count();
+    let mut sums = vec![(0, 0); portfolio.series().len()];
+    let (sign, takes_kept) = match whole.filter(|_| kept > portfolio.subscriptions().len() / 2) {
+        Some(whole) => {
+            sums.iter_mut().zip(whole).for_each(|(sum, whole)| *sum = whole);
+            (-1, false)
+        }
+        None => (1, true),
+    };
+    for ix in portfolio.subscription_indices().filter(|ix| cut.keeps(*ix) == takes_kept) {
+        for row in portfolio.usage_within(ix, period.from(), period.to()).iter() {
+            let sum = &mut sums[usize::from(row.series.0)];
+            *sum = (sum.0 + sign * i128::from(row.quantity.0), sum.1 + sign * i128::from(row.cost.0));
+        }
+    }
+    sums
 }
 
 /// Customers with a usage day in the span, by series.
@@ -71,6 +89,9 @@ fn customers(cut: &Cut<'_>, span: &Span) -> Vec<u64> {
 /// others are looked through, since a quantity and a cost of 0 are a row too.
 fn with_rows(cut: &Cut<'_>, period: Period, span: &Span, customers: &[u64]) -> Vec<bool> {
     let mut has_row: Vec<bool> = customers.iter().map(|customers| *customers > 0).collect();
+    if has_row.iter().all(|has_row| *has_row) {
+        return has_row;
+    }
     for ix in cut.subscriptions() {
         let open = cut.lines(ix).any(|line| !has_row[usize::from(line.series().0)] && line.reaches_into(span));
         if open {

@@ -5,7 +5,7 @@
 use thiserror::Error;
 
 use crate::domain::{CustomerId, Day, MicrosSum};
-use crate::portfolio::{Customer, CustomerIx, Portfolio, SeriesIx, Span, SubscriptionIx, UsageLine, UsagePoint};
+use crate::portfolio::{Customer, CustomerIx, Portfolio, Span, SubscriptionIx, UsageLine, UsagePoint};
 
 /// Longest value of a filter, in bytes: ids end at 256, and no meter category comes near it.
 const VALUE_MAX_BYTES: usize = 256;
@@ -256,16 +256,5 @@ impl<'a> Cut<'a> {
     #[must_use]
     pub fn cost_in(&self, subscription: SubscriptionIx, span: &Span) -> MicrosSum {
         MicrosSum(self.portfolio.cost_within(subscription, span, self.series.as_deref()))
-    }
-
-    /// Tells what its (quantity, cost) in `span` adds up from, by series; some parts are to be
-    /// taken away and are below 0.
-    pub(super) fn sum_parts(&self, subscription: SubscriptionIx, span: &Span, mut add: impl FnMut(SeriesIx, i128, i128)) {
-        let mask = self.series.as_deref();
-        self.portfolio.sum_parts(subscription, span, |series, quantity, cost| {
-            if mask.is_none_or(|mask| mask[usize::from(series.0)]) {
-                add(series, quantity, cost);
-            }
-        });
     }
 }

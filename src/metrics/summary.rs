@@ -2,12 +2,14 @@
 //!
 //! Absent on purpose: the cost at risk, which takes a model.
 
+use std::ops::RangeInclusive;
+
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::{Cut, Filter, Slice, Slices, growth};
-use crate::domain::{Bucket, MicrosSum, Period, State};
-use crate::portfolio::{CustomerIx, Portfolio, Span};
+use crate::domain::{Bucket, Day, MicrosSum, Period, State};
+use crate::portfolio::{Portfolio, Span, SubscriptionIx};
 
 /// Longest period, in days, whose sparkline has a point a day: a quarter of a year. A longer
 /// one has a point a month.
@@ -72,26 +74,31 @@ pub fn summary(portfolio: &Portfolio, period: Period, filter: &Filter) -> Summar
     let bucket = if period.days() <= DAILY_MAX_DAYS { Bucket::Day } else { Bucket::Month };
     let slices = Slices::new(period, bucket, as_of);
     let cut = filter.cut(portfolio);
-    let current = tally(&cut, &slices);
-    let preceding = tally(&cut, &Slices::whole(period.preceding(), as_of));
-    let active = |ix: &_| as_of.is_some() && portfolio.state_at(*ix, period.to()) == State::Active;
+    let mut current = Tally::new(portfolio, &slices);
+    let earlier = Slices::whole(period.preceding(), as_of);
+    let mut preceding = Tally::new(portfolio, &earlier);
+    let span = slices.days().and_then(|(from, to)| portfolio.span(from, to));
+    let (mut active, mut cost) = (0, 0);
+    // One pass in the order in which subscriptions lie in memory answers everything.
+    for ix in cut.subscriptions().filter(|_| as_of.is_some()) {
+        active += u64::from(portfolio.state_at(ix, period.to()) == State::Active);
+        cost += span.map_or(0, |span| cut.cost_in(ix, &span).0);
+        current.add(&cut, ix);
+        preceding.add(&cut, ix);
+    }
+    let (current, preceding) = (current.sum(), preceding.sum());
     Summary {
         subscriptions_sold: Figure::new(current.sold.iter().sum(), preceding.sold.iter().sum(), &slices, &current.sold),
         customers_with_usage: Figure::new(current.with_usage, preceding.with_usage, &slices, &current.with_usage_by),
         customers_without_usage: Figure::new(current.without_usage, preceding.without_usage, &slices, &current.without_usage_by),
-        subscriptions_active: cut.subscriptions().filter(active).count() as u64,
-        usage_cost: portfolio.has_cost().then(|| usage_cost(&cut, &slices)),
+        subscriptions_active: active,
+        usage_cost: portfolio.has_cost().then_some(MicrosSum(cost)),
     }
 }
 
-fn usage_cost(cut: &Cut<'_>, slices: &Slices) -> MicrosSum {
-    let span = slices.days().and_then(|(from, to)| cut.portfolio().span(from, to));
-    MicrosSum(span.map_or(0, |span| cut.subscriptions().map(|ix| cut.cost_in(ix, &span).0).sum()))
-}
-
 /// Counts over some slices: each slice for itself, and customers over all of them.
-#[derive(Debug, Default)]
-struct Tally {
+#[derive(Debug)]
+struct Counts {
     sold: Vec<u64>,
     with_usage: u64,
     with_usage_by: Vec<u64>,
@@ -100,68 +107,84 @@ struct Tally {
 }
 
 /// In which slices each customer used something, and in which it had an active subscription: a
-/// bit a slice. So subscriptions can be gone through in the order in which they lie in memory.
+/// bit a slice.
 #[derive(Debug)]
-struct Marks {
+struct Tally<'a> {
+    slices: &'a Slices,
+    /// The days of each slice, as far as there are data.
+    spans: Vec<Option<Span>>,
+    /// All days, where each slice is one day.
+    daily: Option<(Day, Span)>,
+    sold: Vec<u64>,
     /// Words a customer.
     words: usize,
     used: Vec<u64>,
     active: Vec<u64>,
 }
 
-impl Marks {
-    fn new(customers: usize, slices: usize) -> Self {
-        let words = slices.div_ceil(64);
-        Self { words, used: vec![0; customers * words], active: vec![0; customers * words] }
+impl<'a> Tally<'a> {
+    fn new(portfolio: &Portfolio, slices: &'a Slices) -> Self {
+        let words = slices.len().div_ceil(64);
+        let bits = vec![0; portfolio.customers().len() * words];
+        let daily = slices.days().filter(|(first, last)| i32::try_from(slices.len()) == Ok(*last - *first + 1));
+        Self {
+            slices,
+            spans: slices.iter().map(|slice| portfolio.span(slice.from, slice.to)).collect(),
+            daily: daily.and_then(|(first, last)| Some((first, portfolio.span(first, last)?))),
+            sold: vec![0; slices.len()],
+            words,
+            used: bits.clone(),
+            active: bits,
+        }
     }
 
-    /// The words of one customer: used, active.
-    fn of(&mut self, customer: CustomerIx) -> (&mut [u64], &mut [u64]) {
-        let words = customer.at() * self.words..(customer.at() + 1) * self.words;
-        (&mut self.used[words.clone()], &mut self.active[words])
+    /// Looks at one subscription in every slice.
+    fn add(&mut self, cut: &Cut<'_>, ix: SubscriptionIx) {
+        let subscription = cut.portfolio().subscription(ix);
+        let words = subscription.customer.at() * self.words..(subscription.customer.at() + 1) * self.words;
+        let (used, active) = (&mut self.used[words.clone()], &mut self.active[words]);
+        if let Some(at) = subscription.life.created().filter(|_| !subscription.is_trial).and_then(|on| self.slices.index(on)) {
+            self.sold[at] += 1;
+        }
+        for slices in self.slices.active(&subscription.life) {
+            set(active, slices);
+        }
+        if let Some((first, span)) = &self.daily {
+            cut.mark_used(ix, span, *first, used);
+            return;
+        }
+        for (at, span) in self.spans.iter().enumerate() {
+            if span.is_some_and(|span| cut.used_in(ix, &span)) {
+                set(used, at..=at);
+            }
+        }
+    }
+
+    fn sum(self) -> Counts {
+        let zeros = vec![0; self.slices.len()];
+        let mut counts = Counts { sold: self.sold, with_usage: 0, with_usage_by: zeros.clone(), without_usage: 0, without_usage_by: zeros };
+        let customers = self.used.chunks_exact(self.words.max(1)).zip(self.active.chunks_exact(self.words.max(1)));
+        for (used, active) in customers {
+            let is_used = used.iter().any(|word| *word != 0);
+            counts.with_usage += u64::from(is_used);
+            counts.without_usage += u64::from(!is_used && active.iter().any(|word| *word != 0));
+            for (word, (used, active)) in used.iter().zip(active).enumerate() {
+                count(*used, &mut counts.with_usage_by[word * 64..]);
+                count(active & !used, &mut counts.without_usage_by[word * 64..]);
+            }
+        }
+        counts
     }
 }
 
-fn tally(cut: &Cut<'_>, slices: &Slices) -> Tally {
-    let zeros = vec![0; slices.len()];
-    let mut tally = Tally { sold: zeros.clone(), with_usage_by: zeros.clone(), without_usage_by: zeros, ..Tally::default() };
-    let Some((first, last)) = slices.days() else { return tally };
-    let portfolio = cut.portfolio();
-    let customers = portfolio.customers().len();
-    let mut marks = Marks::new(customers, slices.len());
-    let spans: Vec<Option<Span>> = slices.iter().map(|slice| portfolio.span(slice.from, slice.to)).collect();
-    let daily = portfolio.span(first, last).filter(|_| i32::try_from(slices.len()) == Ok(last - first + 1));
-    for ix in cut.subscriptions() {
-        let subscription = portfolio.subscription(ix);
-        let (used, active) = marks.of(subscription.customer);
-        if let Some(at) = subscription.life.created().filter(|_| !subscription.is_trial).and_then(|on| slices.index(on)) {
-            tally.sold[at] += 1;
-        }
-        for slices in slices.active(&subscription.life) {
-            slices.for_each(|at| set(active, at));
-        }
-        if let Some(span) = &daily {
-            cut.mark_used(ix, span, first, used);
-        } else {
-            let in_use = |span: &Option<Span>| span.as_ref().is_some_and(|span| cut.used_in(ix, span));
-            spans.iter().enumerate().filter(|(_, span)| in_use(span)).for_each(|(at, _)| set(used, at));
-        }
+/// Sets some bits.
+fn set(words: &mut [u64], bits: RangeInclusive<usize>) {
+    let (first, last) = (*bits.start(), *bits.end());
+    for word in first / 64..=last / 64 {
+        let from = if word == first / 64 { u64::MAX << (first % 64) } else { u64::MAX };
+        let to = if word == last / 64 { u64::MAX >> (63 - last % 64) } else { u64::MAX };
+        words[word] |= from & to;
     }
-    for customer in (0..).map(CustomerIx).take(customers) {
-        let (used, active) = marks.of(customer);
-        let is_used = used.iter().any(|word| *word != 0);
-        tally.with_usage += u64::from(is_used);
-        tally.without_usage += u64::from(!is_used && active.iter().any(|word| *word != 0));
-        for (word, (used, active)) in used.iter().zip(&*active).enumerate() {
-            count(*used, &mut tally.with_usage_by[word * 64..]);
-            count(active & !used, &mut tally.without_usage_by[word * 64..]);
-        }
-    }
-    tally
-}
-
-fn set(words: &mut [u64], bit: usize) {
-    words[bit / 64] |= 1 << (bit % 64);
 }
 
 /// Adds 1 to the counts of the bits that are set.

@@ -15,6 +15,9 @@ const NOISE_SHARE_MIN: f64 = 0.05;
 /// Least noise in square roots of a unit: about one unit a week where a week has one or less.
 const NOISE_MIN: f64 = 0.5;
 
+/// Weeks of the baseline, its last, whose middle half the recent ones must lie outside of.
+const LATE_WEEKS: usize = 13;
+
 /// What a week before came to, and what the recent ones were to come to.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Standing {
@@ -75,6 +78,22 @@ pub(super) fn standing(baseline: &[(f64, f64)], recent: &[(f64, f64)], desk: &mu
         observed: recent.iter().map(|(_, amount)| amount).sum::<f64>() / count,
         score: difference / error,
     }
+}
+
+/// Whether the mean of the recent weeks lies outside the middle half of the baseline's last 13:
+/// above the fourth largest of them or below the fourth smallest.
+///
+/// Whatever a trend promised, amounts like those of the last quarter do not stand out. Three of
+/// four topics end here, before all pairs of their weeks are looked at; of the rest only a
+/// steep growth of which two months are undone at once would have been told.
+pub(super) fn is_outside_late_half(baseline: &[(f64, f64)], recent: &[(f64, f64)], desk: &mut Desk) -> bool {
+    let late = &baseline[baseline.len().saturating_sub(LATE_WEEKS)..];
+    refill(&mut desk.values, late.iter().map(|(_, amount)| *amount));
+    desk.values.sort_unstable_by(f64::total_cmp);
+    let quarter = late.len() / 4;
+    let ends = desk.values.get(quarter).zip(desk.values.get(late.len().saturating_sub(quarter + 1)));
+    let mean = recent.iter().map(|(_, amount)| amount).sum::<f64>() / recent.len() as f64;
+    ends.is_some_and(|(low, high)| mean < *low || *high < mean)
 }
 
 /// Memory to work in, used again from one question to the next.

@@ -56,9 +56,9 @@ impl Calendar {
         calendar
     }
 
-    /// Number of months.
-    pub(super) fn len(&self) -> usize {
-        self.months.len()
+    /// Number of days.
+    pub(super) fn days(&self) -> usize {
+        self.month_of.len()
     }
 
     /// The month of a day; the last month for a day after the data.

@@ -6,7 +6,7 @@
 use std::ops::Range;
 
 use super::calendar::{Edge, Span};
-use super::index::{Line, MANY, UsageIndex};
+use super::index::{Line, UsageIndex};
 use super::{Portfolio, SeriesIx, SubscriptionIx, UsageRows};
 use crate::domain::Day;
 
@@ -60,16 +60,6 @@ impl<'a> UsageLine<'a> {
             let days = self.word(number) & days_of_word(number, span);
             (days != 0).then(|| self.first_day + (i32::from(number) * 64 + 63 - days.leading_zeros().cast_signed()))
         })
-    }
-
-    /// What it cost in the whole months of `span`, in micro-units. What is to be added or taken
-    /// away at the ends are rows of the subscription.
-    fn cost_of_months(self, span: &Span) -> i128 {
-        self.index.cost_of_months(&self.line, span.months.0, span.months.1)
-    }
-
-    fn quantity_of_months(self, span: &Span) -> i128 {
-        self.index.quantity_of_months(&self.line, span.months.0, span.months.1)
     }
 
     fn words(self) -> &'a [u64] {
@@ -131,69 +121,61 @@ impl Portfolio {
     /// The usage rows of one subscription in `from..=to`, ascending by day.
     #[must_use]
     pub fn usage_within(&self, subscription: SubscriptionIx, from: Day, to: Day) -> UsageRows<'_> {
-        let Some((first, last)) = self.days.map(|(first, last)| (from.max(first), to.min(last))).filter(|(from, to)| from <= to) else {
-            return self.rows(0..0);
-        };
-        let offset = |day: Day| u16::try_from(self.first_day().map_or(0, |first| day - first)).unwrap_or(u16::MAX);
-        let (first, last) = (offset(first), offset(last));
-        let begin = self.rows_of_days(subscription, first, first).start;
-        let end = self.rows_of_days(subscription, last, last).end;
-        self.rows(begin..end.max(begin))
+        self.span(from, to).map_or_else(|| self.rows(0..0), |span| self.rows(self.rows_within(subscription, &span)))
     }
 
     /// What a subscription cost in `span`, in micro-units: of the series that `keeps` marks, or
     /// of all.
     #[must_use]
     pub fn cost_within(&self, subscription: SubscriptionIx, span: &Span, keeps: Option<&[bool]>) -> i128 {
-        if !self.has_cost() {
-            return 0;
+        match keeps {
+            _ if !self.has_cost() => 0,
+            Some(keeps) if !self.lines(subscription).all(|line| keeps[usize::from(line.line.series)]) => {
+                self.sum(subscription, span, &self.usage.cost, |series| keeps[usize::from(series)])
+            }
+            _ => {
+                let months = self.index.cost_of_months(subscription.at(), span.months.0, span.months.1);
+                months + span.edges.iter().flatten().map(|edge| self.cost_of_edge(subscription, edge)).sum::<i128>()
+            }
         }
-        let kept = |series: u16| keeps.is_none_or(|keeps| keeps[usize::from(series)]);
-        let months: i128 = self.lines(subscription).filter(|line| kept(line.line.series)).map(|line| line.cost_of_months(span)).sum();
-        let usage = &self.usage;
-        let edge = |edge: &Edge| {
-            let rows = self.rows_of_days_in(subscription, edge.month, edge.first, edge.last);
-            let sum: i128 = match keeps {
-                None => usage.cost[rows].iter().map(|cost| i128::from(*cost)).sum(),
-                Some(_) => {
-                    let columns = usage.series[rows.clone()].iter().zip(&usage.cost[rows]);
-                    columns.filter(|(series, _)| kept(**series)).map(|(_, cost)| i128::from(*cost)).sum()
-                }
-            };
-            if edge.adds { sum } else { -sum }
-        };
-        months + span.edges.iter().flatten().map(edge).sum::<i128>()
+    }
+
+    /// The cost of the rows of an edge, below 0 where they are to be taken away.
+    ///
+    /// All rows of the month are read, and those of other days count 0: where they lie is known
+    /// without a look at the days, so the machine fetches the rows of several subscriptions at once.
+    fn cost_of_edge(&self, subscription: SubscriptionIx, edge: &Edge) -> i128 {
+        let rows = self.rows_of_month(subscription, edge.month);
+        let width = edge.last - edge.first;
+        let columns = self.usage.day[rows.clone()].iter().zip(&self.usage.cost[rows]);
+        let sum: i128 = columns
+            .map(|(day, cost)| {
+                let inside = i64::from(day.wrapping_sub(edge.first) <= width);
+                i128::from(cost & -inside)
+            })
+            .sum();
+        if edge.adds { sum } else { -sum }
     }
 
     /// The quantity of one series that a subscription used in `span`, in micro-units.
     #[must_use]
     pub fn quantity_within(&self, subscription: SubscriptionIx, span: &Span, series: SeriesIx) -> i128 {
-        let Some(line) = self.lines(subscription).find(|line| line.series() == series) else { return 0 };
-        let usage = &self.usage;
-        let edge = |edge: &Edge| {
-            let rows = self.rows_of_days_in(subscription, edge.month, edge.first, edge.last);
-            let columns = usage.series[rows.clone()].iter().zip(&usage.quantity[rows]);
-            let sum: i128 = columns.filter(|(of, _)| **of == series.0).map(|(_, quantity)| i128::from(*quantity)).sum();
-            if edge.adds { sum } else { -sum }
-        };
-        line.quantity_of_months(span) + span.edges.iter().flatten().map(edge).sum::<i128>()
+        let has_rows = self.lines(subscription).any(|line| line.series() == series && line.reaches_into(span));
+        if has_rows { self.sum(subscription, span, &self.usage.quantity, |of| of == series.0) } else { 0 }
     }
 
-    /// Tells the parts that the (quantity, cost) of a subscription in `span` adds up from, by
-    /// series and in micro-units; some of them are to be taken away and are below 0.
-    pub fn sum_parts(&self, subscription: SubscriptionIx, span: &Span, mut add: impl FnMut(SeriesIx, i128, i128)) {
-        if span.months.0 < span.months.1 {
-            for line in self.lines(subscription) {
-                add(line.series(), line.quantity_of_months(span), line.cost_of_months(span));
-            }
-        }
-        for edge in span.edges.iter().flatten() {
-            let rows = self.rows_of_days_in(subscription, edge.month, edge.first, edge.last);
-            let sign = if edge.adds { 1 } else { -1 };
-            for row in self.rows(rows).iter() {
-                add(row.series, sign * i128::from(row.quantity.0), sign * i128::from(row.cost.0));
-            }
-        }
+    /// The sum of a column over the rows of a subscription in `span` whose series counts.
+    fn sum(&self, subscription: SubscriptionIx, span: &Span, column: &[i64], counts: impl Fn(u16) -> bool) -> i128 {
+        let rows = self.rows_within(subscription, span);
+        let columns = self.usage.series[rows.clone()].iter().zip(&column[rows]);
+        columns.map(|(series, amount)| if counts(*series) { i128::from(*amount) } else { 0 }).sum()
+    }
+
+    /// The (quantity, cost) of a series over all subscriptions in `span`, in micro-units; none
+    /// where there are too many series and days for these sums to be kept.
+    #[must_use]
+    pub fn total_within(&self, series: SeriesIx, span: &Span) -> Option<(i128, i128)> {
+        self.index.total(series.0, span.first, span.last)
     }
 
     /// Bytes that the index of the usage takes beside the rows.
@@ -202,33 +184,20 @@ impl Portfolio {
         self.index.bytes()
     }
 
-    /// The places of a subscription's rows on days that lie in one month.
-    fn rows_of_days(&self, subscription: SubscriptionIx, first: u16, last: u16) -> Range<usize> {
-        self.rows_of_days_in(subscription, self.index.calendar.month_of(first), first, last)
+    /// The places of a subscription's rows in `span`.
+    fn rows_within(&self, subscription: SubscriptionIx, span: &Span) -> Range<usize> {
+        let month = |day: u16| self.rows_of_month(subscription, self.index.calendar.month_of(day));
+        let (head, tail) = (month(span.first), month(span.last));
+        let begin = head.start + self.usage.day[head].partition_point(|day| *day < span.first);
+        let end = tail.start + self.usage.day[tail].partition_point(|day| *day <= span.last);
+        begin..end.max(begin)
     }
 
-    fn rows_of_days_in(&self, subscription: SubscriptionIx, month: u16, first: u16, last: u16) -> Range<usize> {
-        let rows = self.rows_of_month(subscription, month);
-        let days = &self.usage.day[rows.clone()];
-        let from = days.partition_point(|day| *day < first);
-        let to = from + days[from..].partition_point(|day| *day <= last);
-        rows.start + from..rows.start + to
-    }
-
-    /// The places of a subscription's rows of a month; all of its rows where the months before
-    /// have too many to be counted.
+    /// The places of a subscription's rows of a month.
     fn rows_of_month(&self, subscription: SubscriptionIx, month: u16) -> Range<usize> {
         let all = self.places(subscription);
-        let Some([entry, next]) = self.index.entries.get(subscription.at()..=subscription.at() + 1) else { return all };
-        let counts = self.index.month_rows.get(entry.month_rows as usize..next.month_rows as usize).unwrap_or_default();
-        let Some(months) = month.checked_sub(entry.first_month).map(usize::from) else { return all.start..all.start };
-        let (before, from) = counts.split_at(months.min(counts.len()));
-        let count = from.first().copied().unwrap_or(0);
-        if before.contains(&MANY) || count == MANY {
-            return all;
-        }
-        let start = all.start + before.iter().map(|rows| usize::from(*rows)).sum::<usize>();
-        start..start + usize::from(count)
+        let rows = self.index.rows_of_month(subscription.at(), month, all.len());
+        all.start + rows.start..all.start + rows.end
     }
 }
 
@@ -288,15 +257,9 @@ mod tests {
                 assert_eq!(portfolio.cost_within(ix, &span, None), sum(&rows, id, from, to, |_| true, |row| row.4), "{id} {from} {to}");
                 let keeps = [true, false, true];
                 assert_eq!(portfolio.cost_within(ix, &span, Some(&keeps)), sum(&rows, id, from, to, |at| at != 1, |row| row.4));
-                let mut parts = [(0, 0); 3];
-                portfolio.sum_parts(ix, &span, |series, quantity, cost| {
-                    let part = &mut parts[usize::from(series.0)];
-                    *part = (part.0 + quantity, part.1 + cost);
-                });
                 for series in 0..3 {
                     let quantity = sum(&rows, id, from, to, |at| at == series, |row| row.3);
                     assert_eq!(portfolio.quantity_within(ix, &span, SeriesIx(series)), quantity);
-                    assert_eq!(parts[usize::from(series)], (quantity, sum(&rows, id, from, to, |at| at == series, |row| row.4)));
                 }
                 let days = |of: &dyn Fn(&&Row) -> bool| {
                     let mut days: Vec<Day> =
@@ -317,28 +280,13 @@ mod tests {
                 assert_eq!(on, days(&|_| true));
             }
         }
+        for series in 0..3 {
+            let sums =
+                |of: fn(&Row) -> i64| ["a", "b", "c"].into_iter().map(|id| sum(&rows, id, 33, 150, |at| at == series, of)).sum::<i128>();
+            let span = portfolio.span(day(33), day(150)).expect("days of data");
+            assert_eq!(portfolio.total_within(SeriesIx(series), &span), Some((sums(|row| row.3), sums(|row| row.4))));
+        }
         assert_eq!(portfolio.span(day(-9), day(-1)), None);
         assert_eq!(portfolio.span(day(201), day(400)), None);
-    }
-
-    #[test]
-    fn a_month_of_more_rows_than_can_be_counted_is_searched() {
-        let mut builder = PortfolioBuilder::new(1, 0, SmallTables::default());
-        let series: Vec<String> = (0..3_000).map(|number| format!("{number:04}")).collect();
-        series.iter().for_each(|unit| builder.series("Storage", unit));
-        for on in 20..50 {
-            builder.count("a", (0..3_000).map(|_| (day(on), Micros(1))));
-        }
-        let mut filler = builder.seal().expect("small");
-        for on in 20..50 {
-            filler.fill("a", (0..3_000).map(|series| (day(on), series, Micros(1), Some(Micros(2))))).expect("counted");
-        }
-        let portfolio = filler.finish();
-        let ix = portfolio.find_subscription("a").expect("in the rows");
-        for (from, to) in [(20, 49), (25, 40), (45, 46), (20, 20), (49, 49)] {
-            let span = portfolio.span(day(from), day(to)).expect("days of data");
-            assert_eq!(portfolio.cost_within(ix, &span, None), i128::from(to - from + 1) * 6_000);
-            assert_eq!(portfolio.usage_within(ix, day(from), day(to)).len(), usize::try_from(to - from + 1).expect("few") * 3_000);
-        }
     }
 }

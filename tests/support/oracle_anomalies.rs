@@ -98,7 +98,12 @@ impl Oracle {
         if before.len() < 16 || recent.len() < 3 {
             return None;
         }
+        let mut late: Vec<f64> = before[before.len() - 13..].iter().map(|(_, amount)| *amount).collect();
+        late.sort_by(f64::total_cmp);
         let (expected, observed, score) = judge(&before, &recent);
+        if late[3] <= observed && observed <= late[9] {
+            return None;
+        }
         let (expected, observed) = (4.0 * expected, 4.0 * observed);
         let change = (observed - expected).abs();
         let typical = median(before.iter().map(|(_, amount)| *amount).collect());
