@@ -207,6 +207,31 @@ fn parse_any(text: &str) -> Result<i128, AmountError> {
 pub struct Micros(pub i64);
 
 impl Micros {
+    /// The amount, where the bytes are a plain decimal with at most 6 digits after the point and
+    /// 12 before it: no rounding, and no wide arithmetic. None for every other form, right or wrong.
+    #[must_use]
+    pub fn parse_plain(bytes: &[u8]) -> Option<Self> {
+        let (negative, digits) = match bytes.split_first()? {
+            (b'-', rest) => (true, rest),
+            _ => (false, bytes),
+        };
+        let point = digits.iter().position(|byte| *byte == b'.').unwrap_or(digits.len());
+        let (whole, fraction) = (&digits[..point], digits.get(point + 1..).unwrap_or_default());
+        let no_fraction = point < digits.len() && fraction.is_empty();
+        if whole.is_empty() || whole.len() > 12 || fraction.len() > 6 || no_fraction {
+            return None;
+        }
+        let mut value = 0_i64;
+        for byte in whole.iter().chain(fraction) {
+            if !byte.is_ascii_digit() {
+                return None;
+            }
+            value = value * 10 + i64::from(byte - b'0');
+        }
+        let micros = value * [1_000_000, 100_000, 10_000, 1_000, 100, 10, 1][fraction.len()];
+        Some(Self(if negative { -micros } else { micros }))
+    }
+
     /// The amount as a float, for features and ratios; never for sums.
     #[must_use]
     pub fn as_f64(self) -> f64 {
@@ -337,6 +362,17 @@ mod tests {
             check(wrong, None);
         }
         check("1e-999", Some("0"));
+    }
+
+    #[test]
+    fn the_short_way_to_an_amount_says_what_the_long_one_says() {
+        for text in ["0", "12.5", "-3", "253.7956", "999999999999.999999", "-0.000001", "007.10", "0.5"] {
+            let exact = Exact::parse(text).ok().and_then(Exact::round);
+            assert_eq!(Micros::parse_plain(text.as_bytes()), exact, "{text}");
+        }
+        for other in ["", "-", ".", "5.", ".5", "1e3", "0.0000001", "1234567890123", "1.2.3", "+1", "\"1\"", "1 ", "--1"] {
+            assert_eq!(Micros::parse_plain(other.as_bytes()), None, "{other}");
+        }
     }
 
     #[test]

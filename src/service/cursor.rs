@@ -65,7 +65,7 @@ impl Sealer {
     }
 
     /// The text of a cursor.
-    pub(super) fn seal(&self, cursor: Cursor) -> String {
+    pub(super) fn seal(&self, cursor: &Cursor) -> String {
         let mut bytes = Vec::with_capacity(BODY_BYTES + SEAL_BYTES);
         bytes.push(FORMAT);
         bytes.extend(cursor.versions);
@@ -122,7 +122,7 @@ mod tests {
     fn every_changed_character_of_a_cursor_is_noticed() {
         let sealer = Sealer::new([7; 32]);
         let cursor = Cursor { versions: [1; 8], query: [2; 8], after: Key(77, -5, 3) };
-        let text = sealer.seal(cursor);
+        let text = sealer.seal(&cursor);
         assert_eq!(sealer.open(&text), Some(cursor));
         for at in 0..text.len() {
             for other in ["A", "B", "-", "="] {

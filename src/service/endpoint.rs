@@ -239,7 +239,7 @@ impl Page {
         let next = rows
             .last()
             .filter(|_| from + rows.len() < entries.len())
-            .map(|last| state.walk_on(version, Cursor { versions: version.digest(), query: self.list, after: L::key(last) }));
+            .map(|last| state.walk_on(version, &Cursor { versions: version.digest(), query: self.list, after: L::key(last) }));
         meta.total = Some(entries.len() as u64);
         meta.next = Some(next.clone());
         let mut writer = RowWriter::new::<L::Row>(form)?;

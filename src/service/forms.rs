@@ -302,7 +302,9 @@ mod tests {
 
     fn written(form: Form) -> String {
         let mut writer = RowWriter::new::<Row>(form).expect("a head");
-        rows().iter().for_each(|row| writer.row(row).expect("a row"));
+        for row in rows() {
+            writer.row(&row).expect("a row");
+        }
         String::from_utf8(writer.bytes).expect("text")
     }
 

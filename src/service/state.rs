@@ -186,12 +186,12 @@ impl State {
     fn forget_walks(&self, now: Instant) {
         let current = self.0.current.load();
         let mut walked = self.0.walked.lock();
-        walked.retain(|walk| walk.version.epoch() == current.epoch() || now.duration_since(walk.last) < WALKED_FOR);
-        walked.sort_by_key(|walk| std::cmp::Reverse(walk.last));
+        walked.retain(|one| one.version.epoch() == current.epoch() || now.duration_since(one.last) < WALKED_FOR);
+        walked.sort_by_key(|one| std::cmp::Reverse(one.last));
         let mut older = 0;
-        walked.retain(|walk| {
-            older += usize::from(walk.version.epoch() != current.epoch());
-            walk.version.epoch() == current.epoch() || older <= WALKED_MAX
+        walked.retain(|one| {
+            older += usize::from(one.version.epoch() != current.epoch());
+            one.version.epoch() == current.epoch() || older <= WALKED_MAX
         });
     }
 
@@ -210,16 +210,16 @@ impl State {
             return Ok(current);
         }
         let walked = self.0.walked.lock();
-        let kept = walked.iter().find(|walk| walk.version.digest() == versions).map(|walk| Arc::clone(&walk.version));
+        let kept = walked.iter().find(|one| one.version.digest() == versions).map(|one| Arc::clone(&one.version));
         kept.ok_or(Problem::StaleCursor)
     }
 
     /// The text of a cursor into a list of `version`, which is kept for its next page.
-    pub(super) fn walk_on(&self, version: &Arc<Version>, cursor: Cursor) -> String {
+    pub(super) fn walk_on(&self, version: &Arc<Version>, cursor: &Cursor) -> String {
         let now = Instant::now();
         let mut walked = self.0.walked.lock();
-        match walked.iter_mut().find(|walk| walk.version.epoch() == version.epoch()) {
-            Some(walk) => walk.last = now,
+        match walked.iter_mut().find(|one| one.version.epoch() == version.epoch()) {
+            Some(one) => one.last = now,
             None => walked.push(Walked { version: Arc::clone(version), last: now }),
         }
         drop(walked);

@@ -13,7 +13,7 @@ use super::super::period::AskedPeriod;
 use super::super::problem::{Fault, Problem};
 use super::super::version::Version;
 use super::churn::FlowQuery;
-use super::words::Customer;
+use super::words::Whose;
 
 const MEASURE: Spec = Spec::new(
     "measure",
@@ -69,7 +69,7 @@ pub(super) struct TopRow {
     /// 1 for the first.
     rank: u64,
     #[serde(flatten)]
-    customer: Customer,
+    customer: Whose,
     /// Its cost or quantity in the period.
     value: MicrosSum,
     /// `value / total`, a fraction.
@@ -111,7 +111,7 @@ impl Figures for Top {
         })?;
         let row = |(rank, row): (u64, &TopCustomer)| TopRow {
             rank,
-            customer: Customer::of(sight.portfolio, row.customer),
+            customer: Whose::of(sight.portfolio, row.customer),
             value: row.value,
             share: row.share,
             preceding: row.preceding,

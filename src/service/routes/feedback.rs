@@ -100,7 +100,7 @@ async fn give(request: HttpRequest, payload: web::Payload) -> Result<HttpRespons
     let state = state::of(&request)?;
     let version = state.current();
     let source = state.source().ok_or_else(|| Problem::NotReady(vec![Fault::missing("the service has no lake to keep feedback in")]))?;
-    let (feedback, meta) = feedback(&version, &query, given, (source.today)())?;
+    let (feedback, meta) = feedback(&version, &query, &given, (source.today)())?;
     let lake = source.lake.clone();
     let kept = web::block(move || -> Result<FeedbackKept, Problem> {
         // Opened here, because its engine's threads may only be given up where blocking is allowed.
@@ -115,12 +115,12 @@ async fn give(request: HttpRequest, payload: web::Payload) -> Result<HttpRespons
     plain(&Envelope { data, meta })
 }
 
-fn bad(field: &str, detail: String) -> Problem {
+fn bad(field: &str, detail: impl Into<String>) -> Problem {
     Problem::BadBody(vec![Fault::parameter(field, detail)])
 }
 
 /// The feedback, with what the service knows of the risk that it is about.
-fn feedback(version: &Version, query: &FeedbackQuery, given: FeedbackRequest, today: Day) -> Result<(Feedback, Meta), Problem> {
+fn feedback(version: &Version, query: &FeedbackQuery, given: &FeedbackRequest, today: Day) -> Result<(Feedback, Meta), Problem> {
     let sight = version.sight()?;
     let ix = sight.find(query.subscription.as_ref())?;
     let feedback_id = FeedbackId::parse(&given.feedback_id).map_err(|error| bad("feedback_id", error.to_string()))?;

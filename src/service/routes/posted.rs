@@ -196,13 +196,17 @@ fn amounts(field: &str, raw: &RawValue) -> Result<Vec<Option<Micros>>, Wrong> {
             amounts.push(None);
             continue;
         }
+        if let Some(plain) = Micros::parse_plain(token.as_bytes()).filter(|amount| field == "cost" || amount.0 >= 0) {
+            amounts.push(Some(plain));
+            continue;
+        }
         // A text in quotes is no number, whatever is in it.
         let exact = Exact::parse_plain(token.as_bytes()).or_else(|| Exact::parse(token).ok()).ok_or_else(wrong)?;
         let amount = if field == "quantity" { exact.round_quantity().filter(|_| exact.attos() >= 0) } else { exact.round() };
         amounts.push(Some(amount.ok_or_else(wrong)?));
-        if amounts.len() > DAYS_MAX {
-            return Err(Wrong(field.to_owned(), format!("has more than {DAYS_MAX} days")));
-        }
+    }
+    if amounts.len() > DAYS_MAX {
+        return Err(Wrong(field.to_owned(), format!("has {} days, more than {DAYS_MAX}", amounts.len())));
     }
     Ok(amounts)
 }

@@ -14,7 +14,7 @@ use super::super::parameters::{Kind, Parameters, Query, Spec};
 use super::super::problem::Problem;
 use super::super::version::Version;
 use super::customers::PeriodQuery;
-use super::words::Customer;
+use super::words::Whose;
 
 const WINDOW: Spec = Spec::new(
     "window",
@@ -133,7 +133,7 @@ impl Listing for ExpiringCommitments {
 #[schema(as = Anomaly)]
 pub(super) struct AnomalyRow {
     #[serde(flatten)]
-    customer: Customer,
+    customer: Whose,
     category: String,
     /// Null where cost is measured.
     unit: Option<String>,
@@ -159,7 +159,7 @@ impl AnomalyRow {
     fn of(portfolio: &Portfolio, row: Anomaly) -> Self {
         let change = (row.expected.0 > 0).then(|| (row.observed.0 - row.expected.0) as f64 / row.expected.0 as f64);
         Self {
-            customer: Customer::of(portfolio, row.customer),
+            customer: Whose::of(portfolio, row.customer),
             category: row.category,
             unit: row.unit,
             measure: row.measure,

@@ -16,7 +16,8 @@ pub(super) const COST_DAYS: i32 = 30;
 
 /// A customer, by id and name.
 #[derive(Debug, Clone, Serialize, ToSchema)]
-pub(super) struct Customer {
+#[schema(as = Customer)]
+pub(super) struct Whose {
     #[schema(examples("2d6a43fa-9f5e-4a8e-8b1c-0b7a6a1d6d11"))]
     customer_id: String,
     #[schema(examples("Iron Clinics 00680"))]
@@ -25,7 +26,7 @@ pub(super) struct Customer {
     country: Option<String>,
 }
 
-impl Customer {
+impl Whose {
     pub(super) fn of(portfolio: &Portfolio, customer: CustomerIx) -> Self {
         let customer = portfolio.customer(customer);
         Self { customer_id: customer.id.clone(), customer_name: customer.name.clone(), country: customer.country.clone() }
@@ -51,7 +52,7 @@ pub(super) struct Who {
 impl Who {
     pub(super) fn of(portfolio: &Portfolio, ix: SubscriptionIx) -> Self {
         let subscription = portfolio.subscription(ix);
-        let Customer { customer_id, customer_name, country } = Customer::of(portfolio, subscription.customer);
+        let Whose { customer_id, customer_name, country } = Whose::of(portfolio, subscription.customer);
         Self {
             subscription_id: subscription.id.to_string(),
             subscription_name: subscription.name.clone(),
