@@ -180,10 +180,10 @@ impl<'a> Tally<'a> {
 /// Sets some bits.
 fn set(words: &mut [u64], bits: RangeInclusive<usize>) {
     let (first, last) = (*bits.start(), *bits.end());
-    for word in first / 64..=last / 64 {
-        let from = if word == first / 64 { u64::MAX << (first % 64) } else { u64::MAX };
-        let to = if word == last / 64 { u64::MAX >> (63 - last % 64) } else { u64::MAX };
-        words[word] |= from & to;
+    for (number, word) in words.iter_mut().enumerate().take(last / 64 + 1).skip(first / 64) {
+        let from = if number == first / 64 { u64::MAX << (first % 64) } else { u64::MAX };
+        let to = if number == last / 64 { u64::MAX >> (63 - last % 64) } else { u64::MAX };
+        *word |= from & to;
     }
 }
 

@@ -102,7 +102,7 @@ impl Portfolio {
 
     /// Marks the usage days of some lines in `span`: bit d of the n-th word of `marks` is the day
     /// `from + 64 * n + d`. Days that have no bit are left out.
-    pub fn mark_used<'a>(&self, span: &Span, lines: impl Iterator<Item = UsageLine<'a>> + Clone, from: Day, marks: &mut [u64]) {
+    pub fn mark_used<'a>(&self, span: &Span, lines: &(impl Iterator<Item = UsageLine<'a>> + Clone), from: Day, marks: &mut [u64]) {
         let shift = self.first_day().map_or(0, |first| first - from);
         for number in span.first / 64..=span.last / 64 {
             let used = lines.clone().fold(0, |used, line| used | line.word(number)) & days_of_word(number, span);
@@ -135,7 +135,7 @@ impl Portfolio {
             }
             _ => {
                 let months = self.index.cost_of_months(subscription.at(), span.months.0, span.months.1);
-                months + span.edges.iter().flatten().map(|edge| self.cost_of_edge(subscription, edge)).sum::<i128>()
+                months + span.edges.iter().flatten().map(|edge| self.cost_of_edge(subscription, *edge)).sum::<i128>()
             }
         }
     }
@@ -144,7 +144,7 @@ impl Portfolio {
     ///
     /// All rows of the month are read, and those of other days count 0: where they lie is known
     /// without a look at the days, so the machine fetches the rows of several subscriptions at once.
-    fn cost_of_edge(&self, subscription: SubscriptionIx, edge: &Edge) -> i128 {
+    fn cost_of_edge(&self, subscription: SubscriptionIx, edge: Edge) -> i128 {
         let rows = self.rows_of_month(subscription, edge.month);
         let width = edge.last - edge.first;
         let columns = self.usage.day[rows.clone()].iter().zip(&self.usage.cost[rows]);
@@ -270,7 +270,7 @@ mod tests {
                 };
                 let used = days(&|row| row.3 > 0);
                 let mut marks = [0_u64; 5];
-                portfolio.mark_used(&span, portfolio.lines(ix), day(-7), &mut marks);
+                portfolio.mark_used(&span, &portfolio.lines(ix), day(-7), &mut marks);
                 let marked = (0..320).filter(|at| marks[at / 64] >> (at % 64) & 1 == 1).map(|at| day(-7) + i32::try_from(at).expect("few"));
                 assert_eq!(marked.collect::<Vec<_>>(), used);
                 assert_eq!(portfolio.lines(ix).filter_map(|line| line.last_used(&span)).max(), used.last().copied());

@@ -251,8 +251,8 @@ impl State {
         if let Some(document) = self.0.document.get() {
             return Ok(document.clone());
         }
-        let made = make().map_err(Problem::Unserialisable)?.into();
-        Ok(self.0.document.get_or_init(|| made).clone())
+        let bytes = make().map_err(Problem::Unserialisable)?;
+        Ok(self.0.document.get_or_init(|| bytes.into()).clone())
     }
 }
 
