@@ -71,6 +71,7 @@ fn made_up(subscriptions: u32) -> Portfolio {
         customers: partner.customers().collect::<Result<_, _>>().expect("GUIDs"),
         subscriptions: partner.subscriptions().collect::<Result<_, _>>().expect("GUIDs"),
         lifecycle: events.map(|(number, event)| (partner.subscription_id(number).expect("a GUID"), event)).collect(),
+        commitments: partner.commitments().collect::<Result<_, _>>().expect("GUIDs"),
     };
     let mut builder = PortfolioBuilder::new(1, 0, tables);
     SERIES.iter().for_each(|series| builder.series(series.category, series.unit));
