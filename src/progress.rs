@@ -51,6 +51,12 @@ pub fn say(text: &str) -> io::Result<()> {
     }
 }
 
+/// Tells a person something on standard error. One that is closed, or full, keeps nobody from
+/// the work.
+pub fn tell(text: &str) {
+    let _ = writeln!(io::stderr().lock(), "{text}");
+}
+
 impl Progress {
     /// Begins a stage of `total` units.
     #[must_use]
@@ -73,7 +79,7 @@ impl Progress {
     /// A line of its own, above a bar if there is one.
     pub fn line(self, text: &str) {
         if self == Self::Shown {
-            eprintln!("{text}");
+            tell(text);
         }
     }
 }
@@ -88,7 +94,7 @@ impl Stage {
                 state.0 += units;
                 let quarter = (state.0 * 4).checked_div(self.total).unwrap_or(4).min(4);
                 if quarter >= state.1 && quarter > 0 {
-                    eprintln!("{} {} %", self.what, quarter * 25);
+                    tell(&format!("{} {} %", self.what, quarter * 25));
                     state.1 = quarter + 1;
                 }
             }

@@ -21,6 +21,9 @@ fn score(served: &Served, query: &str, body: &Value) -> Reply {
     post(served, &format!("/v1/score{query}"), "application/json", body.to_string().as_bytes())
 }
 
+/// Quantity and cost, in micro-units.
+type Amounts = (i64, Option<i64>);
+
 /// The usage of one subscription of these tables, as a request would bring it.
 fn posted(world: &World, id: &str) -> Value {
     let mut series: Vec<Value> = Vec::new();
@@ -30,13 +33,13 @@ fn posted(world: &World, id: &str) -> Value {
         let rows: Vec<_> = world.usage.iter().filter(|((other, _, c, u), _)| other == id && *c == category && *u == unit).collect();
         let first = rows.iter().map(|((_, on, ..), _)| *on).min().expect("a row");
         let last = rows.iter().map(|((_, on, ..), _)| *on).max().expect("a row");
-        let value = |offset: i32, of: &dyn Fn(&(i64, Option<i64>)) -> Option<i64>| {
+        let value = |offset: i32, of: fn(&Amounts) -> Option<i64>| {
             let row = rows.iter().find(|((_, on, ..), _)| *on == first + offset);
             row.and_then(|(_, amounts)| of(amounts)).map(|micros| micros as f64 / 1e6)
         };
         let days = 0..=last - first;
-        let quantity: Vec<Option<f64>> = days.clone().map(|offset| value(offset, &|(quantity, _)| Some(*quantity))).collect();
-        let cost: Vec<Option<f64>> = days.map(|offset| value(offset, &|(_, cost)| *cost)).collect();
+        let quantity: Vec<Option<f64>> = days.clone().map(|offset| value(offset, |(quantity, _)| Some(*quantity))).collect();
+        let cost: Vec<Option<f64>> = days.map(|offset| value(offset, |(_, cost)| *cost)).collect();
         series.push(json!({"category": category, "unit": unit, "from": first.to_string(), "quantity": quantity, "cost": cost}));
     }
     let created = world.subscriptions.iter().find(|row| row.subscription_id.as_str() == id).and_then(|row| row.created_on);

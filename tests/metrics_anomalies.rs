@@ -38,6 +38,9 @@ fn check_found(habit: &Habit, direction: Direction, expected: f64, observed: f64
     assert!(near(row.expected.as_f64(), expected) && near(row.observed.as_f64(), observed), "{row:?}");
 }
 
+/// A week of noise that varies by so much.
+type Noise = dyn Fn(f64, &mut Chance) -> f64;
+
 #[test]
 fn weekdays_trends_and_plain_noise_do_not_stand_out() {
     let plain = Habit::plain();
@@ -120,7 +123,7 @@ fn false_alarms_are_as_rare_as_the_comment_says() {
         };
         (0..7).map(|at| day(at > 4, chance)).sum()
     };
-    let kinds: [&dyn Fn(f64, &mut Chance) -> f64; 3] = [&normal, &skewed, &days];
+    let kinds: [&Noise; 3] = [&normal, &skewed, &days];
     for (baseline, most) in [(26, 0.003), (16, 0.008)] {
         for (kind, week) in kinds.iter().enumerate() {
             for variation in [0.1, 0.3, 0.5] {

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use anyhow::Context;
 use churn_risk::model::Registry;
 use churn_risk::portfolio;
-use churn_risk::progress::{Progress, say};
+use churn_risk::progress::{Progress, say, tell};
 use churn_risk::training::{self, TrainError, args::Args};
 use clap::Parser;
 
@@ -17,7 +17,7 @@ fn main() -> ExitCode {
     match run(&args) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("error: {error:#}");
+            tell(&format!("error: {error:#}"));
             let too_little = error.downcast_ref::<TrainError>().is_some_and(TrainError::is_too_little);
             if too_little { ExitCode::from(TOO_LITTLE) } else { ExitCode::FAILURE }
         }

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 use churn_risk::model::{ModelSlot, Registry};
+use churn_risk::progress::tell;
 use churn_risk::service::{Service, ServiceConfig, State, TableSource};
 use clap::Args;
 
@@ -35,7 +36,7 @@ pub(crate) fn run(arguments: &ServeArguments) -> anyhow::Result<ExitCode> {
     let look_every = (arguments.look_seconds > 0).then(|| Duration::from_secs(arguments.look_seconds));
     let config = ServiceConfig { look_every, ..ServiceConfig::new(arguments.bind) };
     let service = Service::open(config, state).with_context(|| format!("cannot serve on {}", arguments.bind))?;
-    eprintln!("serving on http://{}", service.address());
+    tell(&format!("serving on http://{}", service.address()));
     service.run()?;
     Ok(ExitCode::SUCCESS)
 }

@@ -104,7 +104,9 @@ impl Version {
     }
 
     fn no_model(&self) -> Option<Fault> {
-        self.model.is_none().then(|| Fault::missing("no model: run `churn-train`, then POST /v1/model/reload"))
+        self.model.is_none().then(|| {
+            Fault::missing("no model in service: run `churn-train`; where there is one, POST /v1/model/reload says why it is refused")
+        })
     }
 
     /// The kernel under the model's scale of volume. Made once; whoever asks meanwhile waits.

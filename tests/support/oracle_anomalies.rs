@@ -7,6 +7,9 @@ use churn_risk::domain::{Day, Period};
 
 use super::oracle::Oracle;
 
+/// (customer, category, unit), the unit where quantities are measured.
+type Topic = (String, String, Option<String>);
+
 /// What is told of a (customer, category, unit) that stands out.
 #[derive(Debug, Clone)]
 pub(crate) struct Odd {
@@ -66,7 +69,7 @@ impl Oracle {
     pub(crate) fn anomalies(&self, period: Period) -> Vec<Odd> {
         let Some(as_of) = self.as_of else { return Vec::new() };
         let end = as_of.min(period.to());
-        let mut topics: BTreeMap<(String, String, Option<String>), Vec<(Day, i64)>> = BTreeMap::new();
+        let mut topics: BTreeMap<Topic, Vec<(Day, i64)>> = BTreeMap::new();
         for life in &self.lives {
             for row in &life.rows {
                 let unit = (!self.has_cost).then(|| row.unit.clone());

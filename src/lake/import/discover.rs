@@ -40,8 +40,15 @@ pub(super) fn expand(paths: &[PathBuf]) -> Result<(Vec<PathBuf>, Vec<PathBuf>), 
                 .and_then(|entries| entries.map(|entry| entry.map(|entry| entry.path())).collect::<io::Result<_>>())
                 .map_err(|source| io_error(path, source))?;
             entries.sort();
-            for entry in entries.into_iter().filter(|entry| entry.is_file()) {
+            for entry in entries {
                 let name = file_name(&entry);
+                if !entry.exists() {
+                    return Err(ImportError::NoSuchFile { path: entry });
+                }
+                if !entry.is_file() {
+                    passed_over.push(entry);
+                    continue;
+                }
                 let is_table = !name.starts_with(['.', '_']) && ENDINGS.iter().any(|ending| name.to_lowercase().ends_with(ending));
                 if is_table { files.push(entry) } else { passed_over.push(entry) }
             }
@@ -67,6 +74,14 @@ pub(super) fn expand(paths: &[PathBuf]) -> Result<(Vec<PathBuf>, Vec<PathBuf>), 
     files.retain(|path| seen.insert(path.clone()));
     refuse_twins(&files)?;
     Ok((files, passed_over))
+}
+
+/// What is told of an entry of a folder that is not read.
+pub(super) fn passed_over(path: &Path) -> String {
+    if path.is_dir() {
+        return format!("the folder {} was passed over; name it to read it", path.display());
+    }
+    format!("{} is no table and was passed over", file_name(path))
 }
 
 /// `usage_daily.csv` beside `usage_daily.parquet` is one table twice, and would be added up.

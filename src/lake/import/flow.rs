@@ -41,8 +41,7 @@ pub fn import(request: &ImportRequest) -> Result<ImportReport, ImportError> {
     staging::clear(&staging_dir(&lake))?;
     let records = lake.imports()?;
     let snapshot = lake.newest(&records)?;
-    let mut warnings: Vec<String> =
-        passed_over.iter().map(|path| format!("{} is no table and was passed over", discover::file_name(path))).collect();
+    let mut warnings: Vec<String> = passed_over.iter().map(|path| discover::passed_over(path)).collect();
     let of_lake = snapshot.as_ref().and_then(|snapshot| snapshot.record().currency.clone());
     let money = Money::new(of_lake, request.currency.clone(), request.rates.clone())?;
     let (files, known) = recognise(request, &records, &paths, &mut warnings)?;

@@ -60,6 +60,17 @@ pub(super) struct ColumnMap {
     width: usize,
 }
 
+impl ColumnMap {
+    /// Whether a column of the file is read.
+    pub(super) fn reads(&self, place: usize) -> bool {
+        self.places.contains(&Some(place))
+    }
+}
+
+/// Columns that only another form asks for, and that make a header that one's: a file of usage
+/// whose day is called `date` must not be taken for a file of subscriptions.
+const TELLING_COLUMNS: usize = 2;
+
 /// The table that a header is of; otherwise a sentence with the nearest and what it lacks.
 pub(super) fn recognise(header: &[String]) -> Result<(Table, ColumnMap), String> {
     let place = |name: &str| header.iter().position(|column| column.eq_ignore_ascii_case(name));
@@ -70,7 +81,15 @@ pub(super) fn recognise(header: &[String]) -> Result<(Table, ColumnMap), String>
     }
     let lacking = |form: &Form| form.required.iter().filter(|name| place(name).is_none()).copied().collect::<Vec<_>>();
     let admits = |form: &&Form| form.foreign.iter().all(|name| place(name).is_none());
-    if let Some(form) = FORMS.iter().filter(admits).find(|form| lacking(form).is_empty()) {
+    let fits = FORMS.iter().filter(admits).find(|form| lacking(form).is_empty());
+    let other = fits.and_then(|form| {
+        let telling = |other: &&Form| {
+            let own = |name: &&&str| place(name).is_some() && !form.required.contains(*name) && !form.optional.contains(*name);
+            other.required.iter().filter(own).count() >= TELLING_COLUMNS
+        };
+        FORMS.iter().filter(admits).find(telling)
+    });
+    if let (Some(form), None) = (fits, other) {
         let names: Vec<&'static str> = form.required.iter().chain(form.optional).copied().collect();
         let places = names.iter().map(|name| place(name)).collect();
         return Ok((form.table, ColumnMap { names, places, width: header.len() }));
@@ -78,7 +97,7 @@ pub(super) fn recognise(header: &[String]) -> Result<(Table, ColumnMap), String>
     // The nearest shares most columns; among equals, the one that lacks fewest.
     let shared = |form: &Form| form.required.iter().chain(form.optional).filter(|name| place(name).is_some()).count();
     let nearest = FORMS.iter().filter(admits).max_by_key(|form| (shared(form), std::cmp::Reverse(lacking(form).len())));
-    Err(nearest.map_or_else(String::new, |form| {
+    Err(other.or(nearest).map_or_else(String::new, |form| {
         format!(
             "the header ({}) fits no source; the nearest is `{SOURCE}` {}, for which it lacks {}",
             header.join(", "),

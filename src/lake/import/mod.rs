@@ -67,6 +67,8 @@ pub enum ImportError {
     Twins { one: PathBuf, other: PathBuf },
     #[error("{path}: {reason}")]
     Header { path: PathBuf, reason: String },
+    #[error("{path} line {line}: {reason}")]
+    Quote { path: PathBuf, line: u64, reason: &'static str },
     #[error("more than {kept} rows refused: these are other files than they seem")]
     TooManyToList { kept: usize },
     #[error("{refused} of {read} rows refused, more than the {allowed} that --max-rejects allows; all of them are in {rejects}\n{first}")]

@@ -5,8 +5,8 @@ use std::fs::File;
 use std::io::{self, BufReader, Read};
 use std::path::Path;
 
-use datafusion::arrow::array::{Array, AsArray, RecordBatch, StringArray};
-use datafusion::arrow::compute::cast;
+use datafusion::arrow::array::{Array, ArrayRef, AsArray, RecordBatch, StringArray};
+use datafusion::arrow::compute::{CastOptions, cast_with_options};
 use datafusion::arrow::datatypes::DataType;
 use simd_csv::{ZeroCopyByteRecord, ZeroCopyReader, ZeroCopyReaderBuilder};
 
@@ -57,7 +57,7 @@ impl Cells for ZeroCopyByteRecord<'_> {
 
 /// A row of a Parquet batch, every column cast to text.
 struct ParquetRow<'a> {
-    columns: &'a [StringArray],
+    columns: &'a [Option<StringArray>],
     row: usize,
 }
 
@@ -67,7 +67,7 @@ impl Cells for ParquetRow<'_> {
     }
 
     fn cell(&self, column: usize) -> Option<Cow<'_, [u8]>> {
-        let column = self.columns.get(column)?;
+        let column = self.columns.get(column)?.as_ref()?;
         column.is_valid(self.row).then(|| Cow::Borrowed(column.value(self.row).as_bytes()))
     }
 }
@@ -125,12 +125,36 @@ pub(super) fn read_rows(
             loop {
                 let place = Place::Byte(reader.position());
                 match reader.read_byte_record().map_err(|error| csv_error(&file.path, error))? {
-                    Some(record) => visit(place, &record)?,
+                    Some(record) => {
+                        if let Some(reason) = stray_quote(&record) {
+                            let line = lines(file, &[place])?.first().copied().unwrap_or(0);
+                            return Err(ImportError::Quote { path: file.path.clone(), line, reason });
+                        }
+                        visit(place, &record)?;
+                    }
                     None => return Ok(()),
                 }
             }
         }
     }
+}
+
+/// Why the quotes of a record cannot be trusted. A quote that opens no cell, or one that is never
+/// closed, makes the reader take the rows after it for a part of this one: rows would be lost
+/// without a word.
+fn stray_quote(record: &ZeroCopyByteRecord<'_>) -> Option<&'static str> {
+    let bytes = record.as_slice();
+    let quotes = memchr::memchr_iter(b'"', bytes).count();
+    if quotes == 0 {
+        return None;
+    }
+    if quotes % 2 == 1 {
+        return Some("a quote (\") opens here and is never closed; a quote inside a cell is written twice, and the cell put in quotes");
+    }
+    let spans_lines = |cell: &&[u8]| memchr::memchr(b'\n', cell).is_some() && !cell.trim_ascii_start().starts_with(b"\"");
+    record.iter().any(|cell| spans_lines(&cell)).then_some(
+        "a quote (\") inside a cell that does not begin with one swallows the lines after it; write it twice, and put the cell in quotes",
+    )
 }
 
 fn read_parquet(
@@ -139,14 +163,20 @@ fn read_parquet(
     mut visit: impl FnMut(Place, &dyn Cells) -> Result<(), ImportError>,
 ) -> Result<(), ImportError> {
     let mut number = 0;
+    let unreadable = |reason: String| ImportError::Lake(crate::lake::LakeError::File { path: file.path.clone(), reason });
+    // A cast that cannot be made is an error: one that gave null instead would lose a value.
+    let strict = CastOptions { safe: false, ..CastOptions::default() };
     for batch in read_file(&file.path, None)? {
-        let batch: RecordBatch = batch.map_err(crate::lake::LakeError::from)?;
-        let columns = batch
-            .columns()
-            .iter()
-            .map(|column| Ok(cast(column, &DataType::Utf8)?.as_string::<i32>().clone()))
-            .collect::<Result<Vec<_>, datafusion::arrow::error::ArrowError>>()
-            .map_err(crate::lake::LakeError::from)?;
+        let batch: RecordBatch = batch.map_err(|error| unreadable(error.to_string()))?;
+        let text = |(at, column): (usize, &ArrayRef)| -> Result<Option<StringArray>, ImportError> {
+            if !file.columns.reads(at) {
+                return Ok(None);
+            }
+            let cast = cast_with_options(column, &DataType::Utf8, &strict);
+            let cast = cast.map_err(|error| unreadable(format!("column {}: {error}", batch.schema().field(at).name())))?;
+            Ok(Some(cast.as_string::<i32>().clone()))
+        };
+        let columns = batch.columns().iter().enumerate().map(text).collect::<Result<Vec<_>, _>>()?;
         for row in 0..batch.num_rows() {
             number += 1;
             visit(Place::Row(number), &ParquetRow { columns: &columns, row })?;
