@@ -73,7 +73,9 @@ fn made_up(subscriptions: u32) -> Portfolio {
         lifecycle: events.map(|(number, event)| (partner.subscription_id(number).expect("a GUID"), event)).collect(),
     };
     let mut builder = PortfolioBuilder::new(1, 0, tables);
-    SERIES.iter().for_each(|series| builder.series(series.category, series.unit));
+    for series in &SERIES {
+        builder.series(series.category, series.unit);
+    }
     for day in plan.each_day() {
         partner.usage_on(day).for_each(|row| builder.count(&ids[row.subscription as usize], std::iter::once((day, row.quantity))));
     }

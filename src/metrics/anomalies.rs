@@ -8,7 +8,7 @@ use std::cmp::Ordering;
 
 use serde::Serialize;
 
-use super::trend::{Desk, is_outside_late_half, standing};
+use super::trend::{Desk, is_outside_late_half, standing, typical};
 use super::{Cut, Filter, known_days};
 use crate::domain::{Day, MICROS_PER_UNIT, MicrosSum, Period};
 use crate::portfolio::{CustomerIx, Portfolio};
@@ -98,7 +98,8 @@ pub struct Anomaly {
 /// It stands out where the mean of the recent weeks lies outside the middle half of the last 13
 /// before them, the score of the line through the 26 (see `trend.rs`: Theil-Sen on square roots,
 /// median absolute deviation) is at least 5, the change over four weeks at least 30 % of what was
-/// expected, and at least 20 units of money or of the category.
+/// expected, and at least 20 units of money or of the category. Where neither four typical weeks
+/// nor four recent ones come to that much, it is a trifle, whatever its trend.
 ///
 /// By cost, the largest change comes first; by quantity, whose units cannot be compared, the
 /// largest score. Ties by customer id, category, unit.
@@ -294,7 +295,10 @@ impl Weeks {
         baseline.iter().zip(&mut *before).for_each(|(week, slot)| *slot = amount(week));
         let recent = &mut recent[..self.recent.len()];
         self.recent.iter().zip(&mut *recent).for_each(|(week, slot)| *slot = amount(week));
-        if !is_outside_late_half(before, recent, desk) {
+        let typical = typical(before, desk);
+        let observed = recent.iter().map(|(_, amount)| amount).sum::<f64>() / recent.len() as f64;
+        let is_trifle = typical.max(observed) * (RECENT_WEEKS as f64) < CHANGE_UNITS_MIN;
+        if is_trifle || !is_outside_late_half(before, recent, desk) {
             return None;
         }
         let seen = standing(before, recent, desk);
@@ -304,7 +308,7 @@ impl Weeks {
         stands_out.then(|| Judged {
             expected: micros(seen.expected * weeks),
             observed: micros(seen.observed * weeks),
-            typical: micros(seen.typical),
+            typical: micros(typical),
             score: seen.score,
             weeks_used: u32::try_from(baseline.len()).unwrap_or(u32::MAX),
             first_week,

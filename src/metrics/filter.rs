@@ -229,7 +229,7 @@ impl<'a> Cut<'a> {
     /// Marks its usage days in `span`: bit d of the n-th word of `marks` is the day
     /// `from + 64 * n + d`.
     pub(super) fn mark_used(&self, subscription: SubscriptionIx, span: &Span, from: Day, marks: &mut [u64]) {
-        self.portfolio.mark_used(span, self.lines(subscription), from, marks);
+        self.portfolio.mark_used(span, &self.lines(subscription), from, marks);
     }
 
     /// What it cost in `from..=to`.

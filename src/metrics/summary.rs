@@ -183,10 +183,10 @@ impl<'a> Tally<'a> {
 /// Sets some bits.
 fn set(words: &mut [u64], bits: RangeInclusive<usize>) {
     let (first, last) = (*bits.start(), *bits.end());
-    for word in first / 64..=last / 64 {
+    for (word, bits) in words.iter_mut().enumerate().take(last / 64 + 1).skip(first / 64) {
         let from = if word == first / 64 { u64::MAX << (first % 64) } else { u64::MAX };
         let to = if word == last / 64 { u64::MAX >> (63 - last % 64) } else { u64::MAX };
-        words[word] |= from & to;
+        *bits |= from & to;
     }
 }
 

@@ -22,7 +22,7 @@ pub struct UsageLine<'a> {
     first_day: Day,
 }
 
-impl<'a> UsageLine<'a> {
+impl UsageLine<'_> {
     #[must_use]
     pub const fn series(self) -> SeriesIx {
         SeriesIx(self.line.series)
@@ -118,7 +118,7 @@ impl Portfolio {
 
     /// Marks the usage days of some lines in `span`: bit d of the n-th word of `marks` is the day
     /// `from + 64 * n + d`. Days that have no bit are left out.
-    pub fn mark_used<'a>(&self, span: &Span, lines: impl Iterator<Item = UsageLine<'a>> + Clone, from: Day, marks: &mut [u64]) {
+    pub fn mark_used<'a>(&self, span: &Span, lines: &(impl Iterator<Item = UsageLine<'a>> + Clone), from: Day, marks: &mut [u64]) {
         let shift = self.first_day().map_or(0, |first| first - from);
         for number in span.first / 64..=span.last / 64 {
             let used = lines.clone().fold(0, |used, line| used | line.word(number)) & days_of_word(number, span);
@@ -151,7 +151,7 @@ impl Portfolio {
             }
             _ => {
                 let months = self.index.cost_of_months(subscription.at(), span.months.0, span.months.1);
-                months + span.edges.iter().flatten().map(|edge| self.cost_of_edge(subscription, edge)).sum::<i128>()
+                months + span.edges.iter().flatten().map(|edge| self.cost_of_edge(subscription, *edge)).sum::<i128>()
             }
         }
     }
@@ -175,9 +175,9 @@ impl Portfolio {
         let mut subscriptions = subscriptions.peekable();
         let mut batch: Vec<(SubscriptionIx, [Range<usize>; 2])> = Vec::with_capacity(BATCH);
         while subscriptions.peek().is_some() {
-            let places = |edge: &Option<Edge>, ix| edge.as_ref().map_or(0..0, |edge| self.rows_of_edge(ix, edge));
+            let places = |edge: Option<Edge>, ix| edge.map_or(0..0, |edge| self.rows_of_edge(ix, edge));
             batch.clear();
-            batch.extend(subscriptions.by_ref().take(BATCH).map(|ix| (ix, [places(&span.edges[0], ix), places(&span.edges[1], ix)])));
+            batch.extend(subscriptions.by_ref().take(BATCH).map(|ix| (ix, [places(span.edges[0], ix), places(span.edges[1], ix)])));
             for (ix, places) in &batch {
                 let mut cost = self.index.cost_of_months(ix.at(), span.months.0, span.months.1);
                 for (edge, rows) in span.edges.iter().zip(places) {
@@ -190,7 +190,7 @@ impl Portfolio {
     }
 
     /// The cost of the rows of an edge, below 0 where they are to be taken away.
-    fn cost_of_edge(&self, subscription: SubscriptionIx, edge: &Edge) -> i128 {
+    fn cost_of_edge(&self, subscription: SubscriptionIx, edge: Edge) -> i128 {
         let rows = self.rows_of_edge(subscription, edge);
         let sum: i128 = self.usage.cost[rows].iter().map(|cost| i128::from(*cost)).sum();
         if edge.adds { sum } else { -sum }
@@ -201,7 +201,7 @@ impl Portfolio {
     /// Where every row is a usage day of its line, counting those finds the place. It saves the
     /// look at the days of the rows: on 100,000 subscriptions that is a visit to as many pages of
     /// memory, and half of what an edge costs.
-    fn rows_of_edge(&self, subscription: SubscriptionIx, edge: &Edge) -> Range<usize> {
+    fn rows_of_edge(&self, subscription: SubscriptionIx, edge: Edge) -> Range<usize> {
         let rows = self.rows_of_month(subscription, edge.month);
         if !self.index.entries.get(subscription.at()).is_some_and(|entry| entry.rows_are_use) {
             let days = &self.usage.day[rows.clone()];
@@ -332,7 +332,7 @@ mod tests {
                 };
                 let used = days(&|row| row.3 > 0);
                 let mut marks = [0_u64; 5];
-                portfolio.mark_used(&span, portfolio.lines(ix), day(-7), &mut marks);
+                portfolio.mark_used(&span, &portfolio.lines(ix), day(-7), &mut marks);
                 let marked = (0..320).filter(|at| marks[at / 64] >> (at % 64) & 1 == 1).map(|at| day(-7) + i32::try_from(at).expect("few"));
                 assert_eq!(marked.collect::<Vec<_>>(), used);
                 assert_eq!(portfolio.lines(ix).filter_map(|line| line.last_used(&span)).max(), used.last().copied());

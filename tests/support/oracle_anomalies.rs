@@ -21,6 +21,9 @@ pub(crate) struct Odd {
     pub(crate) first_week: Day,
 }
 
+/// (customer, category, unit)
+type Topic = (String, String, Option<String>);
+
 fn median(mut values: Vec<f64>) -> f64 {
     values.sort_by(f64::total_cmp);
     let half = values.len() / 2;
@@ -66,7 +69,7 @@ impl Oracle {
     pub(crate) fn anomalies(&self, period: Period) -> Vec<Odd> {
         let Some(as_of) = self.as_of else { return Vec::new() };
         let end = as_of.min(period.to());
-        let mut topics: BTreeMap<(String, String, Option<String>), Vec<(Day, i64)>> = BTreeMap::new();
+        let mut topics: BTreeMap<Topic, Vec<(Day, i64)>> = BTreeMap::new();
         for life in &self.lives {
             for row in &life.rows {
                 let unit = (!self.has_cost).then(|| row.unit.clone());
@@ -77,7 +80,7 @@ impl Oracle {
         topics.into_iter().filter_map(|((customer, category, unit), rows)| self.look(&rows, end, (customer, category, unit))).collect()
     }
 
-    fn look(&self, rows: &[(Day, i64)], end: Day, (customer, category, unit): (String, String, Option<String>)) -> Option<Odd> {
+    fn look(&self, rows: &[(Day, i64)], end: Day, (customer, category, unit): Topic) -> Option<Odd> {
         let first_row = rows.iter().map(|(on, _)| *on).min()?;
         let (mut before, mut recent, mut first_week) = (Vec::new(), Vec::new(), None);
         for week in 0..30_i32 {
@@ -101,7 +104,8 @@ impl Oracle {
         let mut late: Vec<f64> = before[before.len() - 13..].iter().map(|(_, amount)| *amount).collect();
         late.sort_by(f64::total_cmp);
         let (expected, observed, score) = judge(&before, &recent);
-        if late[3] <= observed && observed <= late[9] {
+        let is_trifle = 4.0 * observed < 20.0 && 4.0 * median(before.iter().map(|(_, amount)| *amount).collect()) < 20.0;
+        if is_trifle || (late[3] <= observed && observed <= late[9]) {
             return None;
         }
         let (expected, observed) = (4.0 * expected, 4.0 * observed);
