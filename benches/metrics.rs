@@ -74,7 +74,7 @@ fn made_up(subscriptions: u32) -> Portfolio {
         commitments: partner.commitments().collect::<Result<_, _>>().expect("GUIDs"),
     };
     let mut builder = PortfolioBuilder::new(1, 0, tables);
-    for series in SERIES {
+    for series in &SERIES {
         builder.series(series.category, series.unit);
     }
     for day in plan.each_day() {

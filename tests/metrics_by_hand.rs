@@ -14,7 +14,10 @@
 //! 2024-01-03 to 2024-01-31.
 
 use churn_risk::domain::{Bucket, EventKind, MicrosSum, Period, State};
-use churn_risk::metrics::{ChurnCounts, Filter, FilterError, RawFilter, churn, retention, summary, without_usage};
+use churn_risk::metrics::{
+    ChurnCounts, CustomerFlow, Filter, FilterError, Measure, RawFilter, TopError, categories, churn, cohorts, customer_count, gaps,
+    retention, revenue_retention, subscription_history, summary, top_customers, without_usage,
+};
 
 use crate::support::worlds::{World, day, filter};
 
@@ -140,4 +143,149 @@ fn every_malformed_filter_value_is_told_at_once() {
     let raw = RawFilter { country: vec![" ".to_owned()], customer: vec!["a\u{7}".to_owned(), "x".repeat(300)], ..RawFilter::default() };
     let errors = Filter::parse(&raw).expect_err("three bad values");
     assert_eq!(errors.iter().map(FilterError::parameter).collect::<Vec<_>>(), ["customer", "customer", "country"]);
+}
+
+#[test]
+fn the_top_of_five_customers_is_what_a_hand_finds() {
+    let mut world = five_customers();
+    world.usage.insert(("a1".to_owned(), day("2024-02-02"), "Storage".to_owned(), "h".to_owned()), (1, Some(0)));
+    let portfolio = world.portfolio();
+    let storage = filter(&RawFilter { category: vec!["Storage".to_owned()], ..RawFilter::default() });
+    let gigabytes = Measure::Quantity { unit: Some("GB".to_owned()) };
+    let seen = top_customers(&portfolio, february(), &storage, &gigabytes, 5).expect("a unit is chosen");
+    // ada 58, bob 3; cy's row is 0. In the 29 days before, cy alone used something.
+    let rows: Vec<_> = seen.rows.iter().map(|row| (portfolio.customer(row.customer).id.as_str(), row.value.0, row.growth)).collect();
+    assert_eq!(rows, [("ada", 58_000_000, None), ("bob", 3_000_000, None)]);
+    assert_eq!((seen.total, seen.rows[0].share, seen.rows[0].subscriptions_used), (MicrosSum(61_000_000), Some(58.0 / 61.0), 1));
+    let units = vec!["GB".to_owned(), "h".to_owned()];
+    let unsaid = Measure::Quantity { unit: None };
+    let needed = TopError::UnitNeeded { category: "Storage".to_owned(), units };
+    assert_eq!(needed.to_string(), "quantities of Storage are counted in several units: GB, h");
+    assert_eq!(top_customers(&portfolio, february(), &storage, &unsaid, 5), Err(needed));
+    assert_eq!(top_customers(&portfolio, february(), &Filter::default(), &unsaid, 5), Err(TopError::OneCategory(0)));
+}
+
+#[test]
+fn the_categories_of_five_customers_are_what_a_hand_finds() {
+    let mut world = five_customers();
+    let key = |on: &str, unit: &str| ("d1".to_owned(), day(on), "Backup".to_owned(), unit.to_owned());
+    world.usage.insert(key("2024-02-03", "GB"), (0, Some(0)));
+    world.usage.insert(key("2024-01-31", "h"), (1, Some(0)));
+    let rows: Vec<_> = categories(&world.portfolio(), february(), &Filter::default())
+        .into_iter()
+        .map(|row| (row.category, row.unit, row.quantity.0, row.cost.map(|cost| cost.0), row.customers))
+        .collect();
+    // A row of 0 is a row; Backup in hours has none in February. ada and bob used Storage.
+    let row = |category: &str, amount, customers| (category.to_owned(), "GB".to_owned(), amount, Some(amount), customers);
+    assert_eq!(rows, [row("Backup", 0, 0), row("Storage", 61_000_000, 2)]);
+}
+
+#[test]
+fn the_customer_count_of_five_customers_is_what_a_hand_finds() {
+    let seen = customer_count(&five_customers().portfolio(), february(), Bucket::Week, &Filter::default());
+    // ada, bob, cy and dee before; ada and cy at the end. All came before February, eve never.
+    assert_eq!(seen.active_before, 4);
+    let total = CustomerFlow { new_customers: 0, lost_customers: 2, returned_customers: 0, active_customers: 2, net: -2 };
+    assert_eq!(seen.total, total);
+    // bob is away from the 10th to the 11th, over a week's end, and leaves with dee in the last week.
+    let weeks: Vec<_> = seen.buckets.iter().map(|week| (week.flow.lost_customers, week.flow.returned_customers, week.flow.net)).collect();
+    assert_eq!(weeks, [(0, 0, 0), (1, 0, -1), (0, 1, 1), (0, 0, 0), (2, 0, -2)]);
+}
+
+#[test]
+fn the_cohorts_of_five_customers_are_what_a_hand_finds() {
+    let period = Period::new(day("2024-01-05"), day("2024-02-29")).expect("forwards");
+    let rows: Vec<_> = cohorts(&five_customers().portfolio(), period, &Filter::default())
+        .into_iter()
+        .map(|row| {
+            (row.cohort.to_string(), row.month, row.size, row.active, row.using, row.cost.map_or(0, |cost| cost.0 / 1_000_000), row.partial)
+        })
+        .collect();
+    let row = |cohort: &str, month, size, active, using, cost, partial| (cohort.to_owned(), month, size, active, using, cost, partial);
+    assert_eq!(
+        rows,
+        [
+            // a1 and d1, which is suspended on February 26th; c1 came before the 5th.
+            row("2024-01-01", 0, 2, 2, 0, 0, false),
+            row("2024-01-01", 1, 2, 1, 1, 58, false),
+            row("2024-01-01", 2, 2, 1, 1, 4, true),
+            // a2 and c2.
+            row("2024-02-01", 0, 2, 1, 0, 0, false),
+            row("2024-02-01", 1, 2, 1, 0, 0, true),
+        ]
+    );
+}
+
+#[test]
+fn the_revenue_of_six_subscriptions_is_what_a_hand_finds() {
+    let mut world = World { version: 1, ..World::default() };
+    // Cost in February, March and April, all on the first.
+    let costs = [
+        ("gone", [0, 310, 0]),
+        ("less", [0, 620, 300]),
+        ("more", [0, 310, 600]),
+        ("same", [0, 31, 30]),
+        ("back", [5, 0, 90]),
+        ("new", [0, 0, 60]),
+    ];
+    for (id, months) in costs {
+        world.subscription(id, "ada", Some("2024-01-01"));
+        for (first, cost) in ["2024-02-01", "2024-03-01", "2024-04-01"].into_iter().zip(months).filter(|(_, cost)| *cost > 0) {
+            world.used(id, first, cost);
+        }
+    }
+    // Every day is known.
+    world.subscription("clock", "bob", Some("2024-01-01"));
+    for offset in 0..95 {
+        let key = ("clock".to_owned(), day("2024-02-01") + offset, "Storage".to_owned(), "GB".to_owned());
+        world.usage.insert(key, (1, Some(0)));
+    }
+    let portfolio = world.portfolio();
+    let ask = |from: &str, to: &str| revenue_retention(&portfolio, Period::new(day(from), day(to)).expect("forwards"), &Filter::default());
+    let seen = ask("2024-04-02", "2024-05-04");
+    assert_eq!((seen.start_month, seen.end_month), (Some(day("2024-03-01")), Some(day("2024-04-01"))));
+    assert_eq!((seen.start_known_days, seen.end_known_days), (31, 30));
+    let flow = seen.flow.expect("March is known");
+    // A day of March: 10, 20, 10, 1; of April: 10, 20, 1, 3, 2.
+    let units = |amount: MicrosSum| amount.0 as f64 / 1e6;
+    assert_eq!((units(flow.starting), units(flow.ending)), (41.0, 36.0));
+    assert_eq!((units(flow.churned), units(flow.contraction), units(flow.expansion)), (10.0, 10.0, 10.0));
+    assert_eq!((units(flow.reactivation), units(flow.new)), (3.0, 2.0));
+    assert_eq!((flow.grr, flow.nrr, flow.quick_ratio), (Some(21.0 / 41.0), Some(31.0 / 41.0), Some(0.75)));
+    assert_eq!((flow.subscriptions_churned, flow.subscriptions_contracted, flow.subscriptions_expanded), (1, 1, 1));
+    // A short period in April: its last full month is March, and S the one before.
+    assert_eq!(ask("2024-04-10", "2024-04-20").start_month, Some(day("2024-02-01")));
+    // S would be January, before the first day of data.
+    assert_eq!(ask("2024-02-10", "2024-03-10").flow, None);
+}
+
+#[test]
+fn one_of_five_customers_subscriptions_is_what_a_hand_finds() {
+    let portfolio = five_customers().portfolio();
+    let ix = portfolio.find_subscription("b1").expect("in the tables");
+    let seen = subscription_history(&portfolio, february(), &Filter::default(), ix).expect("not filtered");
+    let states: Vec<_> = seen.states.iter().map(|change| (change.on.to_string(), change.state)).collect();
+    let state = |on: &str, state| (on.to_owned(), state);
+    assert_eq!(
+        states,
+        [
+            state("2023-12-31", State::Active),
+            state("2024-02-10", State::Suspended),
+            state("2024-02-12", State::Active),
+            state("2024-02-28", State::Ended),
+        ]
+    );
+    assert_eq!((seen.state, seen.last_used_on, seen.usage_days), (State::Ended, Some(day("2024-02-05")), 1));
+    assert_eq!((seen.daily.len(), seen.totals.len(), seen.cost), (1, 1, Some(MicrosSum(3_000_000))));
+    let backup = filter(&RawFilter { category: vec!["Backup".to_owned()], ..RawFilter::default() });
+    assert_eq!(subscription_history(&portfolio, february(), &backup, ix), None);
+}
+
+#[test]
+fn the_gaps_of_five_customers_are_what_a_hand_finds() {
+    // A row on January 15th, and from February 1st on each day.
+    let seen = gaps(&five_customers().portfolio(), Period::new(day("2024-01-10"), day("2024-03-31")).expect("forwards"));
+    assert_eq!(seen.iter().map(|gap| (gap.from, gap.to, gap.days)).collect::<Vec<_>>(), [(day("2024-01-16"), day("2024-01-31"), 16)]);
+    let late = gaps(&five_customers().portfolio(), Period::new(day("2024-01-30"), day("2024-02-10")).expect("forwards"));
+    assert_eq!(late.iter().map(|gap| gap.days).collect::<Vec<_>>(), [2]);
 }

@@ -114,10 +114,10 @@ fn check_use(oracle: &Oracle, life: &Life, period: Period, seen: &churn_risk::me
     let daily: Vec<_> =
         seen.daily.iter().map(|row| (row.on, &row.category, &row.unit, row.quantity.0, row.cost.map(|cost| cost.0))).collect();
     assert_eq!(daily, wanted);
-    let used = |of: &dyn Fn(&str, &str) -> bool| -> usize {
-        known.iter().filter(|on| rows.iter().any(|row| row.on == **on && row.quantity > 0 && of(&row.category, &row.unit))).count()
+    let used = |of: &dyn Fn(&str, &str) -> bool| -> u64 {
+        known.iter().filter(|on| rows.iter().any(|row| row.on == **on && row.quantity > 0 && of(&row.category, &row.unit))).count() as u64
     };
-    assert_eq!(seen.usage_days, used(&|_, _| true) as u64);
+    assert_eq!(seen.usage_days, used(&|_, _| true));
     assert_eq!(seen.cost.map(|cost| cost.0), oracle.has_cost.then(|| life.cost(&known)));
     let mut keys: Vec<_> = rows.iter().map(|row| (&row.category, &row.unit)).collect();
     keys.sort();
@@ -127,7 +127,7 @@ fn check_use(oracle: &Oracle, life: &Life, period: Period, seen: &churn_risk::me
         let mine = || rows.iter().filter(|row| row.category == total.category && row.unit == total.unit);
         assert_eq!(total.quantity.0, mine().map(|row| i128::from(row.quantity)).sum::<i128>());
         assert_eq!(total.cost.map(|cost| cost.0), oracle.has_cost.then(|| mine().map(|row| i128::from(row.cost)).sum()));
-        assert_eq!(total.usage_days, used(&|category, unit| category == total.category && unit == total.unit) as u64);
+        assert_eq!(total.usage_days, used(&|category, unit| category == total.category && unit == total.unit));
     }
 }
 

@@ -202,8 +202,8 @@ impl Timeline {
     /// The state at the end of `day`, from what happened up to and including it.
     #[must_use]
     pub fn state_at(&self, day: Day) -> State {
-        let known = self.changes.partition_point(|change| change.on <= day);
-        known.checked_sub(1).map_or(State::None, |last| self.changes[last].state)
+        // A life has few changes, and the day asked for is mostly after the last of them.
+        self.changes.iter().rev().find(|change| change.on <= day).map_or(State::None, |change| change.state)
     }
 
     /// Active at the end of at least one day of `from..=to`.

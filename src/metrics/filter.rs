@@ -257,4 +257,10 @@ impl<'a> Cut<'a> {
     pub fn cost_in(&self, subscription: SubscriptionIx, span: &Span) -> MicrosSum {
         MicrosSum(self.portfolio.cost_within(subscription, span, self.series.as_deref()))
     }
+
+    /// Tells what each subscription kept cost in `span`, ascending by id.
+    pub fn each_cost_in(&self, span: &Span, mut tell: impl FnMut(SubscriptionIx, MicrosSum)) {
+        let keeps = self.series.as_deref();
+        self.portfolio.each_cost_within(self.subscriptions(), span, keeps, |ix, cost| tell(ix, MicrosSum(cost)));
+    }
 }

@@ -79,10 +79,12 @@ pub fn summary(portfolio: &Portfolio, period: Period, filter: &Filter) -> Summar
     let mut preceding = Tally::new(portfolio, &earlier);
     let span = slices.days().and_then(|(from, to)| portfolio.span(from, to));
     let (mut active, mut cost) = (0, 0);
-    // One pass in the order in which subscriptions lie in memory answers everything.
+    if let Some(span) = &span {
+        cut.each_cost_in(span, |_, of_one| cost += of_one.0);
+    }
+    // One pass in the order in which subscriptions lie in memory answers everything else.
     for ix in cut.subscriptions().filter(|_| as_of.is_some()) {
         active += u64::from(portfolio.state_at(ix, period.to()) == State::Active);
-        cost += span.map_or(0, |span| cut.cost_in(ix, &span).0);
         current.add(&cut, ix);
         preceding.add(&cut, ix);
     }
@@ -116,16 +118,15 @@ struct Tally<'a> {
     /// All days, where each slice is one day.
     daily: Option<(Day, Span)>,
     sold: Vec<u64>,
-    /// Words a customer.
+    /// Words of one bit a slice.
     words: usize,
-    used: Vec<u64>,
-    active: Vec<u64>,
+    /// By customer: that many words of use, then as many of activity.
+    marks: Vec<u64>,
 }
 
 impl<'a> Tally<'a> {
     fn new(portfolio: &Portfolio, slices: &'a Slices) -> Self {
         let words = slices.len().div_ceil(64);
-        let bits = vec![0; portfolio.customers().len() * words];
         let daily = slices.days().filter(|(first, last)| i32::try_from(slices.len()) == Ok(*last - *first + 1));
         Self {
             slices,
@@ -133,16 +134,15 @@ impl<'a> Tally<'a> {
             daily: daily.and_then(|(first, last)| Some((first, portfolio.span(first, last)?))),
             sold: vec![0; slices.len()],
             words,
-            used: bits.clone(),
-            active: bits,
+            marks: vec![0; portfolio.customers().len() * words * 2],
         }
     }
 
     /// Looks at one subscription in every slice.
     fn add(&mut self, cut: &Cut<'_>, ix: SubscriptionIx) {
         let subscription = cut.portfolio().subscription(ix);
-        let words = subscription.customer.at() * self.words..(subscription.customer.at() + 1) * self.words;
-        let (used, active) = (&mut self.used[words.clone()], &mut self.active[words]);
+        let begin = subscription.customer.at() * self.words * 2;
+        let (used, active) = self.marks[begin..begin + self.words * 2].split_at_mut(self.words);
         if let Some(at) = subscription.life.created().filter(|_| !subscription.is_trial).and_then(|on| self.slices.index(on)) {
             self.sold[at] += 1;
         }
@@ -154,43 +154,58 @@ impl<'a> Tally<'a> {
             return;
         }
         for (at, span) in self.spans.iter().enumerate() {
-            if span.is_some_and(|span| cut.used_in(ix, &span)) {
+            // What another subscription of the customer has answered is not asked again.
+            let is_marked = used[at / 64] >> (at % 64) & 1 == 1;
+            if !is_marked && span.as_ref().is_some_and(|span| cut.used_in(ix, span)) {
                 set(used, at..=at);
             }
         }
     }
 
     fn sum(self) -> Counts {
-        let zeros = vec![0; self.slices.len()];
-        let mut counts = Counts { sold: self.sold, with_usage: 0, with_usage_by: zeros.clone(), without_usage: 0, without_usage_by: zeros };
-        let customers = self.used.chunks_exact(self.words.max(1)).zip(self.active.chunks_exact(self.words.max(1)));
-        for (used, active) in customers {
-            let is_used = used.iter().any(|word| *word != 0);
-            counts.with_usage += u64::from(is_used);
-            counts.without_usage += u64::from(!is_used && active.iter().any(|word| *word != 0));
-            for (word, (used, active)) in used.iter().zip(active).enumerate() {
-                count(*used, &mut counts.with_usage_by[word * 64..]);
-                count(active & !used, &mut counts.without_usage_by[word * 64..]);
-            }
+        let customers = || self.marks.chunks_exact(self.words.max(1) * 2).map(|marks| marks.split_at(self.words));
+        let any = |words: &[u64]| words.iter().any(|word| *word != 0);
+        let (mut with_usage, mut without_usage) = (0, 0);
+        for (used, active) in customers() {
+            with_usage += u64::from(any(used));
+            without_usage += u64::from(!any(used) && any(active));
         }
-        counts
+        let (mut with_usage_by, mut without_usage_by) = (Vec::new(), Vec::new());
+        for word in 0..self.words {
+            with_usage_by.extend(count_bits(customers().map(|(used, _)| used[word])));
+            without_usage_by.extend(count_bits(customers().map(|(used, active)| active[word] & !used[word])));
+        }
+        with_usage_by.truncate(self.slices.len());
+        without_usage_by.truncate(self.slices.len());
+        Counts { sold: self.sold, with_usage, with_usage_by, without_usage, without_usage_by }
     }
 }
 
 /// Sets some bits.
 fn set(words: &mut [u64], bits: RangeInclusive<usize>) {
     let (first, last) = (*bits.start(), *bits.end());
-    for (number, word) in words.iter_mut().enumerate().take(last / 64 + 1).skip(first / 64) {
-        let from = if number == first / 64 { u64::MAX << (first % 64) } else { u64::MAX };
-        let to = if number == last / 64 { u64::MAX >> (63 - last % 64) } else { u64::MAX };
-        *word |= from & to;
+    for (word, bits) in words.iter_mut().enumerate().take(last / 64 + 1).skip(first / 64) {
+        let from = if word == first / 64 { u64::MAX << (first % 64) } else { u64::MAX };
+        let to = if word == last / 64 { u64::MAX >> (63 - last % 64) } else { u64::MAX };
+        *bits |= from & to;
     }
 }
 
-/// Adds 1 to the counts of the bits that are set.
-fn count(mut word: u64, counts: &mut [u64]) {
-    while word != 0 {
-        counts[word.trailing_zeros() as usize] += 1;
-        word &= word - 1;
+/// In how many of the words each bit is set.
+///
+/// The digits of all 64 counts stand side by side, one word a digit, so that a word is added to
+/// them all at once: a few operations in place of one a bit.
+fn count_bits(words: impl Iterator<Item = u64>) -> [u64; 64] {
+    const DIGITS: usize = 32;
+    let mut digits = [0_u64; DIGITS];
+    for word in words {
+        let mut carry = word;
+        for digit in &mut digits {
+            (*digit, carry) = (*digit ^ carry, *digit & carry);
+            if carry == 0 {
+                break;
+            }
+        }
     }
+    std::array::from_fn(|bit| digits.iter().enumerate().map(|(place, digit)| (digit >> bit & 1) << place).sum())
 }

@@ -90,8 +90,10 @@ pub fn top_customers(
         return Ok(TopCustomers { unit, total: MicrosSum(0), customers: 0, rows: Vec::new() });
     };
     let mut values = vec![0_i128; portfolio.customers().len()];
-    for ix in cut.subscriptions() {
-        values[portfolio.subscription(ix).customer.at()] += measured.sum(&cut, ix, &span);
+    let mut add = |ix: SubscriptionIx, value: i128| values[portfolio.subscription(ix).customer.at()] += value;
+    match measured {
+        Measured::Cost => cut.each_cost_in(&span, |ix, cost| add(ix, cost.0)),
+        Measured::Quantity(_) => cut.subscriptions().for_each(|ix| add(ix, measured.sum(&cut, ix, &span))),
     }
     let total: i128 = values.iter().sum();
     let mut ranked: Vec<(i128, CustomerIx)> = values.into_iter().zip((0..).map(CustomerIx)).filter(|(value, _)| *value > 0).collect();

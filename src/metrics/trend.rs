@@ -18,11 +18,9 @@ const NOISE_MIN: f64 = 0.5;
 /// Weeks of the baseline, its last, whose middle half the recent ones must lie outside of.
 const LATE_WEEKS: usize = 13;
 
-/// What a week before came to, and what the recent ones were to come to.
+/// What the recent weeks were to come to, and came to.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Standing {
-    /// The median week of the baseline.
-    pub(super) typical: f64,
     /// What the line says, as a mean over the recent weeks.
     pub(super) expected: f64,
     /// Mean of the recent weeks.
@@ -71,9 +69,7 @@ pub(super) fn standing(baseline: &[(f64, f64)], recent: &[(f64, f64)], desk: &mu
     let spread: f64 = roots.iter().map(|(week, _)| (week - centre).powi(2)).sum();
     let distance = recent.iter().map(|(week, _)| week - centre).sum::<f64>() / count;
     let error = noise * (1.0 / count + 1.0 / roots.len() as f64 + distance.powi(2) / spread).sqrt();
-    refill(values, baseline.iter().map(|(_, amount)| *amount));
     Standing {
-        typical: median(values),
         expected: recent.iter().map(|(week, _)| line(*week).powi(2)).sum::<f64>() / count,
         observed: recent.iter().map(|(_, amount)| amount).sum::<f64>() / count,
         score: difference / error,
@@ -83,9 +79,9 @@ pub(super) fn standing(baseline: &[(f64, f64)], recent: &[(f64, f64)], desk: &mu
 /// Whether the mean of the recent weeks lies outside the middle half of the baseline's last 13:
 /// above the fourth largest of them or below the fourth smallest.
 ///
-/// Whatever a trend promised, amounts like those of the last quarter do not stand out. Three of
-/// four topics end here, before all pairs of their weeks are looked at; of the rest only a
-/// steep growth of which two months are undone at once would have been told.
+/// Whatever a trend promised, amounts like those of the last quarter do not stand out. Two of
+/// three topics of a made-up portfolio end here, before all pairs of their weeks are looked at;
+/// what is lost is a steep growth of which two months are undone at once.
 pub(super) fn is_outside_late_half(baseline: &[(f64, f64)], recent: &[(f64, f64)], desk: &mut Desk) -> bool {
     let late = &baseline[baseline.len().saturating_sub(LATE_WEEKS)..];
     refill(&mut desk.values, late.iter().map(|(_, amount)| *amount));
@@ -94,6 +90,12 @@ pub(super) fn is_outside_late_half(baseline: &[(f64, f64)], recent: &[(f64, f64)
     let ends = desk.values.get(quarter).zip(desk.values.get(late.len().saturating_sub(quarter + 1)));
     let mean = recent.iter().map(|(_, amount)| amount).sum::<f64>() / recent.len() as f64;
     ends.is_some_and(|(low, high)| mean < *low || *high < mean)
+}
+
+/// The median week.
+pub(super) fn typical(weeks: &[(f64, f64)], desk: &mut Desk) -> f64 {
+    refill(&mut desk.values, weeks.iter().map(|(_, amount)| *amount));
+    median(&mut desk.values)
 }
 
 /// Memory to work in, used again from one question to the next.

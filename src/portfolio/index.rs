@@ -53,6 +53,8 @@ pub(super) struct Entry {
     pub(super) lines: u32,
     months: u32,
     first_month: u16,
+    /// Whether every row has a quantity above 0, so that the usage days count the rows.
+    pub(super) rows_are_use: bool,
 }
 
 /// A (subscription, series) with at least one row.
@@ -83,7 +85,8 @@ impl UsageIndex {
             let place = |at: u64| usize::try_from(at).unwrap_or(usize::MAX);
             let rows = place(bounds[0])..place(bounds[1]);
             let first_month = usage.day[rows.clone()].first().map_or(0, |day| index.calendar.month_of(*day));
-            index.entries.push(index.next_entry(first_month));
+            let rows_are_use = usage.quantity[rows.clone()].iter().all(|quantity| *quantity > 0);
+            index.entries.push(index.next_entry(first_month, rows_are_use));
             index.add_months(usage, rows.clone());
             for at in rows {
                 let (day, series) = (usage.day[at], usage.series[at]);
@@ -92,7 +95,7 @@ impl UsageIndex {
             }
             desk.clear(&mut index);
         }
-        index.entries.push(index.next_entry(0));
+        index.entries.push(index.next_entry(0, true));
         index.totals.accumulate();
         index.lines.shrink_to_fit();
         index.words.shrink_to_fit();
@@ -101,8 +104,8 @@ impl UsageIndex {
         index
     }
 
-    fn next_entry(&self, first_month: u16) -> Entry {
-        Entry { lines: narrow(self.lines.len()), months: narrow(self.rows_before.len()), first_month }
+    fn next_entry(&self, first_month: u16, rows_are_use: bool) -> Entry {
+        Entry { lines: narrow(self.lines.len()), months: narrow(self.rows_before.len()), first_month, rows_are_use }
     }
 
     /// Adds the months of one subscription.

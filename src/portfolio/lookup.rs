@@ -10,6 +10,10 @@ use super::index::{Line, UsageIndex};
 use super::{Portfolio, SeriesIx, SubscriptionIx, UsageRows};
 use crate::domain::Day;
 
+/// Subscriptions whose edges are found before their rows are added: few enough that the places
+/// stay in the nearest cache.
+const BATCH: usize = 256;
+
 /// One (category, unit) of one subscription: a (subscription, series) with at least one row.
 #[derive(Debug, Clone, Copy)]
 pub struct UsageLine<'a> {
@@ -18,7 +22,7 @@ pub struct UsageLine<'a> {
     first_day: Day,
 }
 
-impl<'a> UsageLine<'a> {
+impl UsageLine<'_> {
     #[must_use]
     pub const fn series(self) -> SeriesIx {
         SeriesIx(self.line.series)
@@ -27,7 +31,7 @@ impl<'a> UsageLine<'a> {
     /// Whether any of its rows has a quantity above 0.
     #[must_use]
     pub fn is_used(self) -> bool {
-        self.words().iter().any(|word| *word != 0)
+        (self.line.first / 64..=self.line.last / 64).any(|number| self.word(number) != 0)
     }
 
     /// The day of its first row, whatever its quantity.
@@ -62,23 +66,35 @@ impl<'a> UsageLine<'a> {
         })
     }
 
-    fn words(self) -> &'a [u64] {
-        let from = self.line.words as usize;
-        let words = usize::from(self.line.last / 64 - self.line.first / 64) + 1;
-        self.index.words.get(from..from + words).unwrap_or_default()
+    /// Its usage days from `first` to `last`.
+    fn usage_days(self, first: u16, last: u16) -> usize {
+        let (first, last) = (first.max(self.line.first), last.min(self.line.last));
+        if first > last {
+            return 0;
+        }
+        (first / 64..=last / 64).map(|number| (self.word(number) & bits_of_word(number, first, last)).count_ones() as usize).sum()
     }
 
     /// The usage days among the days `64 * number..64 * number + 64`.
     fn word(self, number: u16) -> u64 {
-        number.checked_sub(self.line.first / 64).and_then(|at| self.words().get(usize::from(at))).copied().unwrap_or(0)
+        let first = self.line.first / 64;
+        if number < first || number > self.line.last / 64 {
+            return 0;
+        }
+        self.index.words.get(self.line.words as usize + usize::from(number - first)).copied().unwrap_or(0)
     }
 }
 
 /// The days of the `number`-th word that lie in `span`.
 fn days_of_word(number: u16, span: &Span) -> u64 {
-    let first = if number == span.first / 64 { u64::MAX << (span.first % 64) } else { u64::MAX };
-    let last = if number == span.last / 64 { u64::MAX >> (63 - span.last % 64) } else { u64::MAX };
-    if number < span.first / 64 || number > span.last / 64 { 0 } else { first & last }
+    bits_of_word(number, span.first, span.last)
+}
+
+/// The days of the `number`-th word from `first` to `last`.
+fn bits_of_word(number: u16, first: u16, last: u16) -> u64 {
+    let from = if number == first / 64 { u64::MAX << (first % 64) } else { u64::MAX };
+    let to = if number == last / 64 { u64::MAX >> (63 - last % 64) } else { u64::MAX };
+    if number < first / 64 || number > last / 64 { 0 } else { from & to }
 }
 
 impl Portfolio {
@@ -140,21 +156,64 @@ impl Portfolio {
         }
     }
 
-    /// The cost of the rows of an edge, below 0 where they are to be taken away.
+    /// Tells what each of some subscriptions cost in `span`, as [`Portfolio::cost_within`], in
+    /// their order.
     ///
-    /// All rows of the month are read, and those of other days count 0: where they lie is known
-    /// without a look at the days, so the machine fetches the rows of several subscriptions at once.
+    /// Rows of two subscriptions are seldom in one page of memory, so each edge waits for its
+    /// own. Here the places of many edges are found first and their rows added after that, in a
+    /// loop so short that the machine fetches several at once.
+    pub fn each_cost_within(
+        &self,
+        subscriptions: impl Iterator<Item = SubscriptionIx>,
+        span: &Span,
+        keeps: Option<&[bool]>,
+        mut tell: impl FnMut(SubscriptionIx, i128),
+    ) {
+        if keeps.is_some() || !self.has_cost() || span.edges == [None, None] {
+            return subscriptions.for_each(|ix| tell(ix, self.cost_within(ix, span, keeps)));
+        }
+        let mut subscriptions = subscriptions.peekable();
+        let mut batch: Vec<(SubscriptionIx, [Range<usize>; 2])> = Vec::with_capacity(BATCH);
+        while subscriptions.peek().is_some() {
+            let places = |edge: Option<Edge>, ix| edge.map_or(0..0, |edge| self.rows_of_edge(ix, edge));
+            batch.clear();
+            batch.extend(subscriptions.by_ref().take(BATCH).map(|ix| (ix, [places(span.edges[0], ix), places(span.edges[1], ix)])));
+            for (ix, places) in &batch {
+                let mut cost = self.index.cost_of_months(ix.at(), span.months.0, span.months.1);
+                for (edge, rows) in span.edges.iter().zip(places) {
+                    let sum: i128 = self.usage.cost[rows.clone()].iter().map(|cost| i128::from(*cost)).sum();
+                    cost += if edge.is_some_and(|edge| edge.adds) { sum } else { -sum };
+                }
+                tell(*ix, cost);
+            }
+        }
+    }
+
+    /// The cost of the rows of an edge, below 0 where they are to be taken away.
     fn cost_of_edge(&self, subscription: SubscriptionIx, edge: Edge) -> i128 {
-        let rows = self.rows_of_month(subscription, edge.month);
-        let width = edge.last - edge.first;
-        let columns = self.usage.day[rows.clone()].iter().zip(&self.usage.cost[rows]);
-        let sum: i128 = columns
-            .map(|(day, cost)| {
-                let inside = i64::from(day.wrapping_sub(edge.first) <= width);
-                i128::from(cost & -inside)
-            })
-            .sum();
+        let rows = self.rows_of_edge(subscription, edge);
+        let sum: i128 = self.usage.cost[rows].iter().map(|cost| i128::from(*cost)).sum();
         if edge.adds { sum } else { -sum }
+    }
+
+    /// The places of a subscription's rows of an edge.
+    ///
+    /// Where every row is a usage day of its line, counting those finds the place. It saves the
+    /// look at the days of the rows: on 100,000 subscriptions that is a visit to as many pages of
+    /// memory, and half of what an edge costs.
+    fn rows_of_edge(&self, subscription: SubscriptionIx, edge: Edge) -> Range<usize> {
+        let rows = self.rows_of_month(subscription, edge.month);
+        if !self.index.entries.get(subscription.at()).is_some_and(|entry| entry.rows_are_use) {
+            let days = &self.usage.day[rows.clone()];
+            let from = days.partition_point(|day| *day < edge.first);
+            return rows.start + from..rows.start + days.partition_point(|day| *day <= edge.last);
+        }
+        let (begin, end) = self.index.calendar.bounds(edge.month);
+        let count = |first: u16, last: u16| -> usize { self.lines(subscription).map(|line| line.usage_days(first, last)).sum() };
+        let before = if begin < edge.first { count(begin, edge.first - 1) } else { 0 };
+        let from = (rows.start + before).min(rows.end);
+        let to = if edge.last < end { from + count(edge.first, edge.last) } else { rows.end };
+        from..to.clamp(from, rows.end)
     }
 
     /// The quantity of one series that a subscription used in `span`, in micro-units.
@@ -256,6 +315,9 @@ mod tests {
                 let ix = portfolio.find_subscription(id).expect("in the rows");
                 assert_eq!(portfolio.cost_within(ix, &span, None), sum(&rows, id, from, to, |_| true, |row| row.4), "{id} {from} {to}");
                 let keeps = [true, false, true];
+                portfolio.each_cost_within([ix, ix].into_iter(), &span, None, |of, cost| {
+                    assert_eq!((of, cost), (ix, portfolio.cost_within(ix, &span, None)));
+                });
                 assert_eq!(portfolio.cost_within(ix, &span, Some(&keeps)), sum(&rows, id, from, to, |at| at != 1, |row| row.4));
                 for series in 0..3 {
                     let quantity = sum(&rows, id, from, to, |at| at == series, |row| row.3);

@@ -24,6 +24,9 @@ pub(crate) struct Odd {
     pub(crate) first_week: Day,
 }
 
+/// (customer, category, unit)
+type Topic = (String, String, Option<String>);
+
 fn median(mut values: Vec<f64>) -> f64 {
     values.sort_by(f64::total_cmp);
     let half = values.len() / 2;
@@ -80,7 +83,7 @@ impl Oracle {
         topics.into_iter().filter_map(|((customer, category, unit), rows)| self.look(&rows, end, (customer, category, unit))).collect()
     }
 
-    fn look(&self, rows: &[(Day, i64)], end: Day, (customer, category, unit): (String, String, Option<String>)) -> Option<Odd> {
+    fn look(&self, rows: &[(Day, i64)], end: Day, (customer, category, unit): Topic) -> Option<Odd> {
         let first_row = rows.iter().map(|(on, _)| *on).min()?;
         let (mut before, mut recent, mut first_week) = (Vec::new(), Vec::new(), None);
         for week in 0..30_i32 {
@@ -104,7 +107,8 @@ impl Oracle {
         let mut late: Vec<f64> = before[before.len() - 13..].iter().map(|(_, amount)| *amount).collect();
         late.sort_by(f64::total_cmp);
         let (expected, observed, score) = judge(&before, &recent);
-        if late[3] <= observed && observed <= late[9] {
+        let is_trifle = 4.0 * observed < 20.0 && 4.0 * median(before.iter().map(|(_, amount)| *amount).collect()) < 20.0;
+        if is_trifle || (late[3] <= observed && observed <= late[9]) {
             return None;
         }
         let (expected, observed) = (4.0 * expected, 4.0 * observed);
