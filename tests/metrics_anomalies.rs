@@ -38,9 +38,6 @@ fn check_found(habit: &Habit, direction: Direction, expected: f64, observed: f64
     assert!(near(row.expected.as_f64(), expected) && near(row.observed.as_f64(), observed), "{row:?}");
 }
 
-/// A week of noise that varies by so much.
-type Noise = dyn Fn(f64, &mut Chance) -> f64;
-
 #[test]
 fn weekdays_trends_and_plain_noise_do_not_stand_out() {
     let plain = Habit::plain();

@@ -7,9 +7,6 @@ use churn_risk::domain::{Day, Period};
 
 use super::oracle::Oracle;
 
-/// (customer, category, unit), the unit where quantities are measured.
-type Topic = (String, String, Option<String>);
-
 /// What is told of a (customer, category, unit) that stands out.
 #[derive(Debug, Clone)]
 pub(crate) struct Odd {
