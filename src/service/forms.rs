@@ -219,8 +219,8 @@ impl<'de> Deserialize<'de> for Fields<'de> {
     }
 }
 
-/// The columns of a table of rows: the fields of the row's schema, in their order, those of
-/// flattened parts in their place; lists and objects are no columns.
+/// The columns of a table of rows: the fields of the row's schema, those of flattened parts
+/// first, in their order; lists and objects are no columns.
 fn columns<R: ToSchema>() -> Vec<String> {
     let mut others = Vec::new();
     R::schemas(&mut others);
@@ -313,9 +313,9 @@ mod tests {
         let csv = written(Form::Csv { bom: true });
         assert_eq!(
             csv,
-            "\u{feff}name,on,first,second,count\r\n\
-             \"'=SUM(A1:A2), \"\"x\"\"\",2024-10-04,-1.5,true,3\r\n\
-             ,2024-10-04,9007199254.740993,false,3\r\n"
+            "\u{feff}first,second,name,on,count\r\n\
+             -1.5,true,\"'=SUM(A1:A2), \"\"x\"\"\",2024-10-04,3\r\n\
+             9007199254.740993,false,,2024-10-04,3\r\n"
         );
         assert_eq!(written(Form::Ndjson).lines().count(), 2);
         assert!(written(Form::Json).contains("\"first\":9007199254.740993"));
