@@ -1,4 +1,5 @@
-//! A quote in the wrong place costs no row without a word.
+//! Quotes in the wrong place that are noticed: one that is never closed, one inside a plain cell.
+//! Two unclosed cells in one file, and a quote in the header, are not (ARCHITECTURE.md, quirks).
 
 use crate::support::lakes::Desk;
 
