@@ -123,22 +123,23 @@ impl State {
     /// # Errors
     /// Why they do not load; the ones in use stay.
     pub fn reload_tables(&self) -> Result<(u64, bool), portfolio::LoadError> {
-        let _turn = self.0.changing.lock();
-        let before = self.0.current.load().tables().portfolio.version();
-        let newer = match &self.0.source {
-            Some(source) => source.newer_than(&source.open()?, before)?,
-            None => None,
-        };
-        Ok(self.take(newer, before))
+        let lake = self.0.source.as_ref().map(TableSource::open).transpose()?;
+        self.look_for_tables(lake.as_ref())
     }
 
-    /// With the turn held.
-    fn take(&self, newer: Option<Tables>, before: u64) -> (u64, bool) {
-        let Some(tables) = newer else { return (before, false) };
+    /// The same over a lake that is open already.
+    fn look_for_tables(&self, lake: Option<&Lake>) -> Result<(u64, bool), portfolio::LoadError> {
+        let _turn = self.0.changing.lock();
+        let before = self.0.current.load().tables().portfolio.version();
+        let newer = match (&self.0.source, lake) {
+            (Some(source), Some(lake)) => source.newer_than(lake, before)?,
+            _ => None,
+        };
+        let Some(tables) = newer else { return Ok((before, false)) };
         let version = tables.portfolio.version();
         self.swap(Arc::new(tables), self.0.model.current());
         tracing::info!(version, previous = before, "new tables came into service");
-        (version, true)
+        Ok((version, true))
     }
 
     /// Looks for newer tables and another current model, and takes what is there. What does not
@@ -157,15 +158,6 @@ impl State {
             Ok(_) | Err(_) => {}
         }
         self.forget_walks(Instant::now());
-    }
-
-    fn look_for_tables(&self, lake: Option<&Lake>) -> Result<(), portfolio::LoadError> {
-        let (Some(source), Some(lake)) = (&self.0.source, lake) else { return Ok(()) };
-        let _turn = self.0.changing.lock();
-        let before = self.0.current.load().tables().portfolio.version();
-        let newer = source.newer_than(lake, before)?;
-        self.take(newer, before);
-        Ok(())
     }
 
     /// What is missing, in words; nothing where every route answers.
