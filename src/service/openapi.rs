@@ -86,6 +86,22 @@ impl Route {
         }
     }
 
+    /// A command without parameters and without a body, which answers with what came of it.
+    pub(super) fn command<T: ToSchema>(about: About, mount: fn() -> actix_web::Route) -> Self {
+        let mut schemas = Vec::new();
+        let data = named::<T>(&mut schemas);
+        Self {
+            about,
+            method: HttpMethod::Post,
+            parameters: Vec::new(),
+            body: None,
+            success: Success::Enveloped { data, tabular: false },
+            schemas,
+            tagged: false,
+            mount,
+        }
+    }
+
     /// Statuses of failure that it can answer with.
     fn failures(&self) -> Vec<u16> {
         let mut statuses = vec![400, 406, 414, 500];

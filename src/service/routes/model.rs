@@ -5,14 +5,13 @@ use std::error::Error as _;
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde::Serialize;
 use utoipa::ToSchema;
-use utoipa::openapi::path::HttpMethod;
 
 use crate::model::Card;
 
 use super::super::body::NoBody;
-use super::super::endpoint::{About, Envelope, Figures, NoRows, parameters};
+use super::super::endpoint::{About, Envelope, Figures, NoRows};
 use super::super::meta::Meta;
-use super::super::openapi::{Route, Success, named};
+use super::super::openapi::Route;
 use super::super::parameters::{Nothing, Parameters};
 use super::super::problem::Problem;
 use super::super::state;
@@ -57,25 +56,15 @@ struct ModelReload {
 }
 
 pub(super) fn reload_route() -> Route {
-    let mut schemas = Vec::new();
-    let data = named::<ModelReload>(&mut schemas);
-    Route {
-        about: About {
-            path: "/v1/model/reload",
-            id: "reload_model",
-            tag: "model",
-            summary: "Put the registry's current model in service",
-            what: "Reads the registry again. A model that fails a check is refused with the reason, and the one in service stays. A service also looks by itself every few seconds.",
-            fails: &[409],
-        },
-        method: HttpMethod::Post,
-        parameters: parameters::<Nothing>(false, false),
-        body: None,
-        success: Success::Enveloped { data, tabular: false },
-        schemas,
-        tagged: false,
-        mount: || web::route().to(reload),
-    }
+    let about = About {
+        path: "/v1/model/reload",
+        id: "reload_model",
+        tag: "model",
+        summary: "Put the registry's current model in service",
+        what: "Reads the registry again. A model that fails a check is refused with the reason, and the one in service stays. A service also looks by itself every few seconds.",
+        fails: &[409],
+    };
+    Route::command::<ModelReload>(about, || web::route().to(reload))
 }
 
 async fn reload(request: HttpRequest, _: NoBody) -> Result<HttpResponse, Problem> {

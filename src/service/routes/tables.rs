@@ -3,16 +3,15 @@
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde::Serialize;
 use utoipa::ToSchema;
-use utoipa::openapi::path::HttpMethod;
 
 use crate::domain::{Day, Period};
 use crate::lake::ImportRecord;
 use crate::metrics::{self, Gap};
 
 use super::super::body::NoBody;
-use super::super::endpoint::{About, Envelope, Figures, parameters};
+use super::super::endpoint::{About, Envelope, Figures};
 use super::super::meta::Meta;
-use super::super::openapi::{Route, Success, named};
+use super::super::openapi::Route;
 use super::super::parameters::{Nothing, Parameters};
 use super::super::problem::Problem;
 use super::super::state;
@@ -136,25 +135,15 @@ struct TablesReload {
 }
 
 pub(super) fn reload_route() -> Route {
-    let mut schemas = Vec::new();
-    let data = named::<TablesReload>(&mut schemas);
-    Route {
-        about: About {
-            path: "/v1/tables/reload",
-            id: "reload_tables",
-            tag: "tables",
-            summary: "Put the newest tables in service",
-            what: "Looks for a newer import at once, builds its version aside and swaps it in; requests in flight keep theirs. A service also looks by itself every few seconds.",
-            fails: &[],
-        },
-        method: HttpMethod::Post,
-        parameters: parameters::<Nothing>(false, false),
-        body: None,
-        success: Success::Enveloped { data, tabular: false },
-        schemas,
-        tagged: false,
-        mount: || web::route().to(reload),
-    }
+    let about = About {
+        path: "/v1/tables/reload",
+        id: "reload_tables",
+        tag: "tables",
+        summary: "Put the newest tables in service",
+        what: "Looks for a newer import at once, builds its version aside and swaps it in; requests in flight keep theirs. A service also looks by itself every few seconds.",
+        fails: &[],
+    };
+    Route::command::<TablesReload>(about, || web::route().to(reload))
 }
 
 async fn reload(request: HttpRequest, _: NoBody) -> Result<HttpResponse, Problem> {
