@@ -243,9 +243,6 @@ impl Page {
         meta.total = Some(entries.len() as u64);
         meta.next = Some(next.clone());
         let mut writer = RowWriter::new::<L::Row>(form)?;
-        if form == Form::Json {
-            writer.bytes.extend(b"{\"data\":[");
-        }
         let mut written = Ok(());
         L::rows(version, query, rows, &mut |row| {
             written = writer.row(&row);
@@ -253,14 +250,12 @@ impl Page {
         })?;
         written?;
         let headers = if form == Form::Json {
-            writer.bytes.extend(b"],\"meta\":");
-            serde_json::to_writer(&mut writer.bytes, &meta).map_err(Problem::Unserialisable)?;
-            writer.bytes.push(b'}');
             Vec::new()
         } else {
             table_headers(&meta, next.map(|next| format!("<{}>; rel=\"next\"", with_cursor(&self.target, &next))))
         };
-        Ok(Answered { route: L::ABOUT.path, content_type: form.content_type(), tag: self.tag, headers, body: writer.bytes.into() })
+        let body = writer.finish(&meta)?.into();
+        Ok(Answered { route: L::ABOUT.path, content_type: form.content_type(), tag: self.tag, headers, body })
     }
 }
 

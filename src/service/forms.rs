@@ -15,6 +15,7 @@ use serde_json::value::RawValue;
 use utoipa::ToSchema;
 use utoipa::openapi::{RefOr, Schema, schema::SchemaType, schema::Type};
 
+use super::meta::Meta;
 use super::parameters::{Kind, Parameters, Spec};
 use super::problem::Problem;
 
@@ -132,6 +133,9 @@ impl RowWriter {
     /// Where the head does not serialise.
     pub(super) fn new<R: ToSchema>(form: Form) -> Result<Self, Problem> {
         let mut writer = Self { form, columns: Vec::new(), bytes: Vec::new(), first: true, scratch: Vec::new() };
+        if form == Form::Json {
+            writer.bytes.extend(b"{\"data\":[");
+        }
         if let Form::Csv { bom } = form {
             writer.columns = columns::<R>();
             if bom {
@@ -170,6 +174,19 @@ impl RowWriter {
         }
         self.first = false;
         Ok(())
+    }
+
+    /// Ends the rows: JSON says after them what they stand on; a table says it in its headers.
+    ///
+    /// # Errors
+    /// Where that does not serialise.
+    pub(super) fn finish(mut self, meta: &Meta) -> Result<Vec<u8>, Problem> {
+        if self.form == Form::Json {
+            self.bytes.extend(b"],\"meta\":");
+            serde_json::to_writer(&mut self.bytes, meta).map_err(Problem::Unserialisable)?;
+            self.bytes.push(b'}');
+        }
+        Ok(self.bytes)
     }
 }
 

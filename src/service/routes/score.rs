@@ -137,7 +137,7 @@ fn answer(version: &Version, query: ScoreQuery, form: Form, bytes: &[u8]) -> Res
         let detail = format!("holds {} subscriptions; 1 to {ITEMS_MAX} can be scored at once", scores.count);
         return Err(Problem::BadBody(vec![Fault::parameter("subscriptions", detail)]));
     }
-    scores.finish(&Meta::standing_on(as_of).spoken_by(loaded))
+    scores.writer.finish(&Meta::standing_on(as_of).spoken_by(loaded))
 }
 
 fn read(bytes: &[u8], one_by_one: bool, scores: &mut Scores<'_>) -> serde_json::Result<()> {
@@ -227,18 +227,13 @@ impl<'de> Visitor<'de> for Items<'_, '_> {
 struct Scores<'m> {
     bench: Bench<'m>,
     factors: usize,
-    form: Form,
     writer: RowWriter,
     count: usize,
 }
 
 impl<'m> Scores<'m> {
     fn new(loaded: &'m LoadedModel, as_of: Day, factors: usize, form: Form) -> Result<Self, Problem> {
-        let mut writer = RowWriter::new::<ScoreRow>(form)?;
-        if form == Form::Json {
-            writer.bytes.extend(b"{\"data\":[");
-        }
-        Ok(Self { bench: Bench::new(loaded, as_of), factors, form, writer, count: 0 })
+        Ok(Self { bench: Bench::new(loaded, as_of), factors, writer: RowWriter::new::<ScoreRow>(form)?, count: 0 })
     }
 
     fn posted(&mut self, posted: &Posted<'_>) -> Result<(), Problem> {
@@ -266,15 +261,6 @@ impl<'m> Scores<'m> {
     fn write(&mut self, row: &ScoreRow) -> Result<(), Problem> {
         self.count += 1;
         self.writer.row(row)
-    }
-
-    fn finish(mut self, meta: &Meta) -> Result<Vec<u8>, Problem> {
-        if self.form == Form::Json {
-            self.writer.bytes.extend(b"],\"meta\":");
-            serde_json::to_writer(&mut self.writer.bytes, meta).map_err(Problem::Unserialisable)?;
-            self.writer.bytes.push(b'}');
-        }
-        Ok(self.writer.bytes)
     }
 }
 
