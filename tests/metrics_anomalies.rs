@@ -84,6 +84,17 @@ fn a_noisy_stop_stands_out_and_a_trifle_does_not() {
 }
 
 #[test]
+fn what_is_used_now_and_then_stands_out_only_where_it_is_far_more_than_ever() {
+    // Once in 25 days: most weeks have nothing, and so has the line through them.
+    let rare = Habit { every: 25, daily: 100.0, noise: 0.3, ..Habit::plain() };
+    for seed in 0..20 {
+        check_quiet(&Habit { seed, ..rare.clone() });
+    }
+    // The last falls on day 200 of 210.
+    assert_eq!(seen(&Habit { effect: 400.0, ..rare }).len(), 1);
+}
+
+#[test]
 fn gaps_of_the_feed_are_not_taken_for_silence() {
     let habits = [Habit { weekend: 0.9, ..Habit::plain() }];
     let spread: Vec<i32> = (0..DAYS - 1).filter(|on| on % 7 == 2 || (140..150).contains(on)).collect();

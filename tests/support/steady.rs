@@ -47,6 +47,8 @@ pub(crate) struct Habit {
     pub(crate) noise: f64,
     /// Growth from the first to the last day, as a share of the first.
     pub(crate) growth: f64,
+    /// Days from one row to the next; nothing between them.
+    pub(crate) every: i32,
     /// Days before the first row.
     pub(crate) late: i32,
     /// Factor of the last 28 days.
@@ -59,7 +61,7 @@ pub(crate) const SERIES: [(&str, &str); 3] = [("Compute", "h"), ("Storage", "GB"
 impl Habit {
     /// A plain one: 10 units a day, no weekends, no noise, no effect.
     pub(crate) fn plain() -> Self {
-        Self { subscription: 0, series: 0, daily: 10.0, weekend: 1.0, noise: 0.0, growth: 0.0, late: 0, effect: 1.0, seed: 1 }
+        Self { subscription: 0, series: 0, daily: 10.0, weekend: 1.0, noise: 0.0, growth: 0.0, every: 1, late: 0, effect: 1.0, seed: 1 }
     }
 
     /// (day, quantity in micro-units).
@@ -75,7 +77,7 @@ impl Habit {
             let micros = (units * 1e6).round() as i64;
             (on, micros)
         };
-        (self.late..DAYS).map(day_of).filter(|(_, micros)| *micros > 0).collect()
+        (self.late..DAYS).filter(|offset| offset % self.every == 0).map(day_of).filter(|(_, micros)| *micros > 0).collect()
     }
 }
 
@@ -108,10 +110,13 @@ fn any_habit() -> impl Strategy<Value = Habit> {
     let shape = (prop_oneof![Just(0.2), Just(3.0), Just(40.0)], 0.0..1.0_f64, prop_oneof![Just(0.0), 0.0..0.8_f64], -0.8..1.5_f64);
     let effect = prop_oneof![2 => Just(1.0), 1 => Just(0.0), 1 => Just(0.4), 1 => Just(1.8), 1 => Just(6.0)];
     let late = prop_oneof![2 => Just(0), 1 => 0..DAYS];
-    (0..6_usize, 0..SERIES.len(), shape, late, effect, any::<u64>()).prop_map(|(subscription, series, shape, late, effect, seed)| {
-        let (daily, weekend, noise, growth) = shape;
-        Habit { subscription, series, daily, weekend, noise, growth, late, effect, seed }
-    })
+    let every = prop_oneof![4 => Just(1), 1 => Just(5), 1 => 11..30_i32];
+    (0..6_usize, 0..SERIES.len(), shape, every, late, effect, any::<u64>()).prop_map(
+        |(subscription, series, shape, every, late, effect, seed)| {
+            let (daily, weekend, noise, growth) = shape;
+            Habit { subscription, series, daily, weekend, noise, growth, every, late, effect, seed }
+        },
+    )
 }
 
 /// Random ones.

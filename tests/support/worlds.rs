@@ -167,7 +167,8 @@ fn any_lifecycle() -> impl Strategy<Value = Vec<(SubscriptionId, Event)>> {
 /// Single rows, and runs of rows, which give whole months something to compare.
 fn any_usage() -> impl Strategy<Value = UsageTable> {
     let quantity = prop_oneof![1 => Just(0_i64), 4 => 1..5_000_000_i64];
-    let cost = || proptest::option::weighted(0.8, 0..9_000_000_i64);
+    // Credits make some costs negative.
+    let cost = || proptest::option::weighted(0.8, prop_oneof![9 => 0..9_000_000_i64, 1 => -5_000_000..0_i64]);
     let row = (0..SUBSCRIPTIONS, any_day(), 0..SERIES.len(), quantity, cost());
     let run = (0..SUBSCRIPTIONS, any_day(), 0..SERIES.len(), 0..5_000_000_i64, cost(), 1..100_i32, 1..9_i32);
     (proptest::collection::vec(row, 0..80), proptest::collection::vec(run, 0..6)).prop_map(|(rows, runs)| {
