@@ -67,3 +67,52 @@ fn a_model_under_another_name_and_a_name_that_leaves_the_folder_are_refused() {
         assert!(matches!(registry.load_current(), Err(LoadError::BadName { .. })), "`{name}`");
     }
 }
+
+#[test]
+fn a_damaged_version_is_set_aside_and_written_anew() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let registry = Registry::open(folder.path());
+    let portfolio = leavers().portfolio();
+    let trained = train(&portfolio, &request(), Progress::Silent).expect("enough rows");
+    let version = trained.model.version();
+    let publish = || registry.publish(&trained.model, &trained.model_bin, &trained.card);
+    let published = publish().expect("written");
+    for (name, content) in [("model.bin", &b"torn"[..]), ("card.json", b"{")] {
+        fs::write(published.join(name), content).expect("written");
+        assert!(registry.load(version).is_err());
+        publish().expect("written anew");
+        registry.load(version).expect("sound");
+    }
+    let kept: Vec<bool> = ["model.bin", "card.json"]
+        .iter()
+        .zip(1..)
+        .map(|(name, at)| folder.path().join(format!(".damaged-{version}-{at}/{name}")).exists())
+        .collect();
+    assert_eq!(kept, [true, true]);
+}
+
+#[test]
+fn trainings_of_one_model_at_once_all_succeed_and_leave_nothing_behind() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let portfolio = leavers().portfolio();
+    let trained = train(&portfolio, &request(), Progress::Silent).expect("enough rows");
+    let version = trained.model.version();
+    // What a training that was killed has left.
+    fs::create_dir_all(folder.path().join(format!(".{version}"))).expect("a folder");
+    fs::write(folder.path().join(format!(".{version}/model.bin")), "torn").expect("written");
+    std::thread::scope(|scope| {
+        for _ in 0..8 {
+            scope.spawn(|| {
+                let registry = Registry::open(folder.path());
+                registry.publish(&trained.model, &trained.model_bin, &trained.card).expect("written, now or before");
+                registry.promote(version).expect("sound");
+            });
+        }
+    });
+    let mut names: Vec<String> = fs::read_dir(folder.path())
+        .expect("a folder")
+        .map(|entry| entry.expect("an entry").file_name().to_string_lossy().into_owned())
+        .collect();
+    names.sort();
+    assert_eq!(names, [".lock", version, CURRENT]);
+}

@@ -128,23 +128,37 @@ impl Registry {
     }
 
     /// Writes a model under its version: aside first, flushed to disk, then renamed into place.
-    /// A version that exists with the same bytes is left as it is.
+    /// A version that exists with the same bytes is left as it is; one that is damaged is set
+    /// aside under the name `.damaged-...` and written anew. One process at a time writes.
     ///
     /// # Errors
     /// Where writing fails, or the version exists with other bytes.
     pub fn publish(&self, model: &ChurnModel, bytes: &[u8], card: &Card) -> Result<PathBuf, PublishError> {
+        let _lease = self.lease()?;
         let version = model.version();
         let folder = self.folder.join(version);
-        if let Ok(present) = fs::read(folder.join("model.bin")) {
-            return if present == bytes { Ok(folder) } else { Err(PublishError::Exists { version: version.to_owned() }) };
-        }
-        let card = serde_json::to_vec_pretty(card).map_err(PublishError::Card)?;
-        let features = serde_json::to_vec_pretty(FEATURES).map_err(PublishError::Card)?;
-        let aside = self.folder.join(format!(".{version}.{}", std::process::id()));
+        let aside = self.folder.join(format!(".{version}"));
         let written = |path: &Path| {
             let path = path.to_path_buf();
             move |source| PublishError::Write { path, source }
         };
+        if aside.exists() {
+            // Whoever wrote it has died: we hold the lease.
+            fs::remove_dir_all(&aside).map_err(written(&aside))?;
+        }
+        if folder.exists() {
+            let same = fs::read(folder.join("model.bin")).is_ok_and(|present| present == bytes);
+            match self.load(version) {
+                Ok(_) if same => return Ok(folder),
+                Ok(_) => return Err(PublishError::Exists { version: version.to_owned() }),
+                Err(error) => {
+                    tracing::warn!(%error, version, "the folder of this version is damaged and was set aside");
+                    fs::rename(&folder, self.damaged(version)).map_err(written(&folder))?;
+                }
+            }
+        }
+        let card = serde_json::to_vec_pretty(card).map_err(PublishError::Card)?;
+        let features = serde_json::to_vec_pretty(FEATURES).map_err(PublishError::Card)?;
         fs::create_dir_all(&aside).map_err(written(&aside))?;
         for (name, content) in [("model.bin", bytes), ("card.json", &card), ("features.json", &features)] {
             write_synced(&aside.join(name), content).map_err(written(&aside.join(name)))?;
@@ -155,14 +169,31 @@ impl Registry {
         Ok(folder)
     }
 
+    /// The right to write to the registry. The system gives the lock of a dead process back.
+    fn lease(&self) -> Result<File, PublishError> {
+        let path = self.folder.join(".lock");
+        let written = |source| PublishError::Write { path: path.clone(), source };
+        fs::create_dir_all(&self.folder).map_err(written)?;
+        let lock = File::options().create(true).truncate(false).write(true).open(&path).map_err(written)?;
+        lock.lock().map_err(written)?;
+        Ok(lock)
+    }
+
+    /// The first free name for a damaged version.
+    fn damaged(&self, version: &str) -> PathBuf {
+        let names = (1_u32..).map(|number| self.folder.join(format!(".damaged-{version}-{number}")));
+        names.into_iter().find(|path| !path.exists()).unwrap_or_default()
+    }
+
     /// Puts a version in service: it is read and checked, then `current` names it by one atomic
     /// rename. Going back is the same with the older version.
     ///
     /// # Errors
     /// Where the version is refused or the file cannot be written; `current` then stays as it is.
     pub fn promote(&self, version: &str) -> Result<LoadedModel, PublishError> {
+        let _lease = self.lease()?;
         let loaded = self.load(version)?;
-        let (path, aside) = (self.folder.join(CURRENT), self.folder.join(format!(".{CURRENT}.{}", std::process::id())));
+        let (path, aside) = (self.folder.join(CURRENT), self.folder.join(format!(".{CURRENT}")));
         let written = |source| PublishError::Write { path: path.clone(), source };
         write_synced(&aside, format!("{version}\n").as_bytes()).map_err(written)?;
         fs::rename(&aside, &path).map_err(written)?;
