@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Parser, ValueEnum};
+use thiserror::Error;
 
 use super::outcome::TrainRequest;
 use super::split::DayRange;
@@ -69,12 +70,26 @@ pub enum LabelArg {
     Silence,
 }
 
+/// Why the arguments ask for nothing that can be trained.
+#[derive(Debug, Error)]
+pub enum ArgsError {
+    #[error(transparent)]
+    Horizon(#[from] RiskError),
+    #[error(
+        "--churn-reason {0} has no meaning with --label silence: only a recorded end has a reason; leave it out, or use --label status"
+    )]
+    ReasonOfSilence(String),
+}
+
 impl Args {
     /// What is asked for.
     ///
     /// # Errors
-    /// Where the horizon is not 1 to 365 days.
-    pub fn request(&self) -> Result<TrainRequest, RiskError> {
+    /// Where the horizon is not 1 to 365 days, or a reason is given that silence has none of.
+    pub fn request(&self) -> Result<TrainRequest, ArgsError> {
+        if let (LabelArg::Silence, Some(reason)) = (self.label, self.churn_reasons.first()) {
+            return Err(ArgsError::ReasonOfSilence(reason.clone()));
+        }
         let (label, window) = match self.label {
             LabelArg::Status => (Label::Status, self.active_window),
             LabelArg::Silence => (Label::Silence, Some(self.active_window.unwrap_or(SILENCE_WINDOW_DAYS))),
