@@ -22,8 +22,12 @@ fn an_unknown_header_is_told_the_nearest_source_and_what_it_lacks() {
     let path = desk.path("odd.parquet");
     parquet(&path, "subscription_id,on,category,unit,amount\ns1,2026-06-01,C,h,1\n");
     check(&desk, &[path], &["odd.parquet", "usage_daily", "lacks quantity"]);
-    check(&desk, &[desk.file("empty.csv", "")], &["empty.csv", "fits no source"]);
-    check(&desk, &[desk.file("binary.csv", [0_u8, 159, 146, 150, 10, 0, 255])], &["binary.csv", "fits no source"]);
+    check(&desk, &[desk.file("empty.csv", "")], &["empty.csv", "is empty"]);
+    check(&desk, &[desk.file("binary.csv", [0_u8, 159, 146, 150, 10, 0, 255])], &["binary.csv", "no text"]);
+    let wide: Vec<u8> = "customer_id,name\nc1,Beta\n".encode_utf16().flat_map(u16::to_le_bytes).collect();
+    check(&desk, &[desk.file("wide.csv", &wide)], &["wide.csv", "UTF-16", "UTF-8"]);
+    check(&desk, &[desk.file("wide.csv", [&[0xff, 0xfe], wide.as_slice()].concat())], &["wide.csv", "UTF-16"]);
+    check(&desk, &[desk.file("old.csv", "customer_id,name\rc1,Beta\r")], &["old.csv", "CR alone"]);
 }
 
 #[test]

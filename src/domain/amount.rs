@@ -38,7 +38,8 @@ pub enum AmountError {
 
 /// A decimal number in units of 1e-18, the form in which rows are summed.
 ///
-/// Digits past the 18th of one row are rounded half-even as the row is read.
+/// Digits past the 18th of one row are rounded half-even as the row is read; an amount that is
+/// not 0 is 1e-18 at least.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Exact(i128);
 
@@ -183,15 +184,15 @@ fn parse_any(text: &str) -> Result<i128, AmountError> {
     let fraction_len = i32::try_from(fraction.len()).map_err(|_| out_of_range())?;
     let shift = exponent - fraction_len + EXACT_DIGITS;
     let kept = i64::from(shift) + i64::try_from(digits.len()).map_err(|_| out_of_range())?;
-    if digits.is_empty() || kept < 0 {
+    if digits.is_empty() {
         return Ok(0);
     }
     if kept > 32 {
         return Err(out_of_range());
     }
-    let kept = usize::try_from(kept).unwrap_or(0);
+    let (below, kept) = (kept < 0, usize::try_from(kept).unwrap_or(0));
     let mut attos = (0..kept).fold(0_i128, |number, at| number * 10 + i128::from(digits.get(at).copied().unwrap_or(0)));
-    if let Some((first, rest)) = digits.get(kept..).and_then(<[u8]>::split_first) {
+    if let (false, Some((first, rest))) = (below, digits.get(kept..).and_then(<[u8]>::split_first)) {
         let above_half = *first > 5 || (*first == 5 && rest.iter().any(|digit| *digit != 0));
         let tie = *first == 5 && !above_half;
         attos += i128::from(above_half || (tie && attos % 2 != 0));
@@ -199,6 +200,8 @@ fn parse_any(text: &str) -> Result<i128, AmountError> {
     if attos > MAX_UNITS * 1_000_000_000_000_000_000 {
         return Err(out_of_range());
     }
+    // Whatever is not 0 stays so: a trace of use is use, and below 0 is below 0.
+    let attos = attos.max(1);
     Ok(if negative { -attos } else { attos })
 }
 

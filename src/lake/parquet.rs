@@ -129,6 +129,15 @@ pub(crate) fn read_file(path: &Path, columns: Option<&[&str]>) -> Result<Parquet
     builder.build().map_err(named)
 }
 
+/// The batches of a file of any make; of the columns at `places` of its schema alone.
+pub(crate) fn read_places(path: &Path, places: &[usize]) -> Result<ParquetRecordBatchReader, LakeError> {
+    let file = File::open(path).map_err(|source| LakeError::io(path, source))?;
+    let named = |source: ParquetError| LakeError::File { path: path.to_path_buf(), reason: source.to_string() };
+    let builder = ParquetRecordBatchReaderBuilder::try_new(file).map_err(named)?.with_batch_size(BATCH_ROWS);
+    let mask = ProjectionMask::roots(builder.parquet_schema(), places.iter().copied());
+    builder.with_projection(mask).build().map_err(named)
+}
+
 /// The rows of a file, as its footer says.
 pub(crate) fn file_rows(path: &Path) -> Result<u64, LakeError> {
     let file = File::open(path).map_err(|source| LakeError::io(path, source))?;

@@ -23,12 +23,17 @@ pub(super) struct InputFile {
     pub(super) container: Container,
     pub(super) table: Table,
     pub(super) columns: ColumnMap,
+    /// Columns that no table has.
+    pub(super) unread: Vec<String>,
     pub(super) bytes: u64,
     pub(super) sha256: String,
 }
 
 /// Endings that are tables, longest first.
 const ENDINGS: [&str; 7] = [".csv.gz", ".csv.zst", ".tsv.gz", ".tsv.zst", ".csv", ".tsv", ".parquet"];
+
+/// Columns that are named when they are not read.
+const UNREAD_SHOWN: usize = 6;
 
 /// The files that `paths` name, in a fixed order, and the files of named folders that are no
 /// tables and are passed over.
@@ -105,11 +110,33 @@ pub(super) fn file_name(path: &Path) -> String {
 
 /// Hashes a file and recognises its source.
 pub(super) fn recognise(path: &Path, stage: &Stage) -> Result<InputFile, ImportError> {
+    if !path.metadata().map_err(|source| io_error(path, source))?.is_file() {
+        return Err(ImportError::NoPlainFile { path: path.to_path_buf() });
+    }
     let (sha256, bytes) = hash(path, stage).map_err(|source| io_error(path, source))?;
-    let container = source::container(path).map_err(|source| io_error(path, source))?;
-    let header = source::header(path, container)?;
+    let (container, header) = source::look(path)?;
     let (table, columns) = generic::recognise(&header).map_err(|reason| ImportError::Header { path: path.to_path_buf(), reason })?;
-    Ok(InputFile { path: path.to_path_buf(), name: file_name(path), container, table, columns, bytes, sha256 })
+    let unread = header.into_iter().enumerate().filter(|(at, _)| columns.reads(*at).is_none()).map(|(_, name)| name).collect();
+    Ok(InputFile { path: path.to_path_buf(), name: file_name(path), container, table, columns, unread, bytes, sha256 })
+}
+
+/// Calls files of one name by their paths, so that a message says which of them it means.
+pub(super) fn tell_apart(files: &mut [InputFile]) {
+    let mut uses: HashMap<String, usize> = HashMap::new();
+    for file in files.iter() {
+        *uses.entry(file.name.clone()).or_default() += 1;
+    }
+    for file in files.iter_mut().filter(|file| uses.get(&file.name).is_some_and(|count| *count > 1)) {
+        file.name = file.path.display().to_string();
+    }
+}
+
+/// What is told of the columns of a file that are not read; none where all are.
+pub(super) fn unread(file: &InputFile) -> Option<String> {
+    let shown = file.unread.iter().take(UNREAD_SHOWN).map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
+    let more = file.unread.len().saturating_sub(UNREAD_SHOWN);
+    let rest = if more > 0 { format!(" and {more} more") } else { String::new() };
+    (!file.unread.is_empty()).then(|| format!("{}: the table {} has no column {shown}{rest}; not read", file.name, file.table.name()))
 }
 
 fn hash(path: &Path, stage: &Stage) -> io::Result<(String, u64)> {

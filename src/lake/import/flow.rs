@@ -12,7 +12,7 @@ use super::money::Money;
 use super::rejects;
 use super::report::{FileReport, ImportReport, Outcome};
 use super::staging::{self, StagedMonth, Staging};
-use super::{ImportError, ImportRequest, REJECTS_ALWAYS_BORNE, generic, io_error};
+use super::{ImportError, ImportRequest, REJECTS_ALWAYS_BORNE, delimited, generic, io_error};
 use crate::domain::{CustomerId, SubscriptionRow, UNKNOWN_CUSTOMER};
 use crate::lake::durable::create_dirs;
 use crate::lake::engine::{self, MonthJob, Numbering, RolledMonth, SERIES_MAX};
@@ -107,6 +107,8 @@ fn recognise<'r>(
         }
     }
     stage.finish();
+    discover::tell_apart(&mut files);
+    warnings.extend(files.iter().filter_map(discover::unread));
     Ok((files, known))
 }
 
@@ -159,6 +161,9 @@ impl Import<'_> {
     /// Writes the files of every table, then commits the tables, then the import.
     fn write(mut self, mut intake: Intake, counts: &[Counts], known: Vec<FileReport>) -> Result<ImportReport, ImportError> {
         self.warnings.extend(intake.money.adopted().map(|currency| format!("costs are kept in {currency}, the one currency of the files")));
+        for (file, literal) in self.files.iter().zip(counts).filter_map(|(file, count)| Some((file, count.literal?))) {
+            self.warnings.push(delimited::told(file, literal)?);
+        }
         let refused = intake.rejects.by_reason();
         let reports = self.file_reports(&intake, counts).into_iter().chain(known).collect();
         let days = std::mem::take(&mut intake.days);

@@ -61,9 +61,14 @@ pub(super) struct ColumnMap {
 }
 
 impl ColumnMap {
-    /// Whether a column of the file is read.
-    pub(super) fn reads(&self, place: usize) -> bool {
-        self.places.contains(&Some(place))
+    /// Columns of the file, read or not.
+    pub(super) const fn width(&self) -> usize {
+        self.width
+    }
+
+    /// The name under which the column at `place` of the file is read; none where it is not.
+    pub(super) fn reads(&self, place: usize) -> Option<&'static str> {
+        self.names.iter().zip(&self.places).find(|(_, at)| **at == Some(place)).map(|(name, _)| *name)
     }
 }
 

@@ -7,7 +7,7 @@ use super::discover::InputFile;
 use super::generic::{self, Row};
 use super::money::Money;
 use super::rejects::{Kind, Refusal, Rejects};
-use super::source::{Cells, Place, read_rows};
+use super::source::{Cells, Literal, Place, read_rows};
 use super::staging::{Inline, StagedRow, Staging};
 use crate::domain::{CommitmentId, CommitmentRow, CustomerId, CustomerRow, Day, Event, EventKind, SubscriptionId, SubscriptionRow};
 use crate::lake::schema::Table;
@@ -56,6 +56,8 @@ pub(super) struct Counts {
     pub(super) read: u64,
     pub(super) first: Option<Day>,
     pub(super) last: Option<Day>,
+    /// Quotes that were read as text.
+    pub(super) literal: Option<Literal>,
 }
 
 impl Intake {
@@ -80,7 +82,7 @@ impl Intake {
     /// Reads file number `number`.
     pub(super) fn read(&mut self, number: usize, file: &InputFile, stage: &Stage) -> Result<Counts, ImportError> {
         let mut counts = Counts::default();
-        read_rows(file, stage, |place, cells| {
+        let literal = read_rows(file, stage, |place, cells| {
             counts.read += 1;
             match self.row(number, file, place, cells)? {
                 Ok(Some(on)) => {
@@ -92,6 +94,7 @@ impl Intake {
                 Err(refusal) => self.refuse(number, place, refusal),
             }
         })?;
+        counts.literal = literal;
         self.resolve(number)?;
         Ok(counts)
     }

@@ -5,11 +5,13 @@
 
 mod calendar;
 mod dates;
+mod delimited;
 mod discover;
 mod flow;
 mod generic;
 mod intake;
 mod money;
+mod quotes;
 mod rejects;
 mod report;
 mod source;
@@ -59,6 +61,8 @@ pub enum ImportError {
     Io { path: PathBuf, source: std::io::Error },
     #[error("there is no file {path}, and nothing that it matches as a pattern")]
     NoSuchFile { path: PathBuf },
+    #[error("{path} is a pipe or a device, and an import reads its files more than once: save it as a file")]
+    NoPlainFile { path: PathBuf },
     #[error("`{pattern}` is no pattern: {reason}")]
     Pattern { pattern: String, reason: &'static str },
     #[error("nothing to import: none of {passed_over} files there is CSV, TSV (also .gz, .zst) or Parquet")]
@@ -68,7 +72,7 @@ pub enum ImportError {
     #[error("{path}: {reason}")]
     Header { path: PathBuf, reason: String },
     #[error("{path} line {line}: {reason}")]
-    Quote { path: PathBuf, line: u64, reason: &'static str },
+    Quote { path: PathBuf, line: u64, reason: String },
     #[error("more than {kept} rows refused: these are other files than they seem")]
     TooManyToList { kept: usize },
     #[error("{refused} of {read} rows refused, more than the {allowed} that --max-rejects allows; all of them are in {rejects}\n{first}")]

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use super::discover::InputFile;
-use super::source::{self, Place};
-use super::{ImportError, io_error};
+use super::source::Place;
+use super::{ImportError, delimited, io_error};
 use crate::lake::durable::{create_dirs, replace_file};
 
 /// Most refused rows that are kept in memory. An import with more is not nearly right.
@@ -140,7 +140,7 @@ impl Rejects {
             }
             rows.sort_by_key(|(_, place, _)| *place);
             let places: Vec<Place> = rows.iter().map(|(_, place, _)| *place).collect();
-            for (line, (_, _, refusal)) in source::lines(file, &places)?.into_iter().zip(rows) {
+            for (line, (_, _, refusal)) in delimited::lines(file, &places)?.into_iter().zip(rows) {
                 resolved.push(Reject {
                     file: file.name.clone(),
                     line,

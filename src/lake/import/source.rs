@@ -1,18 +1,19 @@
-//! Rows of a file as cells of text, whether it is CSV, compressed CSV or Parquet.
+//! Rows of a file as cells of text, whether it is delimited text (`delimited.rs`) or Parquet.
 
 use std::borrow::Cow;
 use std::fs::File;
-use std::io::{self, BufReader, Read};
+use std::io::Read;
 use std::path::Path;
 
-use datafusion::arrow::array::{Array, ArrayRef, AsArray, RecordBatch, StringArray};
+use datafusion::arrow::array::{Array, ArrayRef, AsArray, BinaryArray, RecordBatch, RecordBatchReader, StringArray};
 use datafusion::arrow::compute::{CastOptions, cast_with_options};
 use datafusion::arrow::datatypes::DataType;
-use simd_csv::{ZeroCopyByteRecord, ZeroCopyReader, ZeroCopyReaderBuilder};
+use datafusion::arrow::error::ArrowError;
 
 use super::discover::InputFile;
-use super::{ImportError, io_error};
-use crate::lake::parquet::read_file;
+use super::{ImportError, delimited, io_error};
+use crate::lake::LakeError;
+use crate::lake::parquet::{read_file, read_places};
 use crate::progress::Stage;
 
 /// How the bytes of a file are packed.
@@ -45,19 +46,23 @@ pub(super) trait Cells {
     fn cell(&self, column: usize) -> Option<Cow<'_, [u8]>>;
 }
 
-impl Cells for ZeroCopyByteRecord<'_> {
-    fn len(&self) -> usize {
-        ZeroCopyByteRecord::len(self)
-    }
-
-    fn cell(&self, column: usize) -> Option<Cow<'_, [u8]>> {
-        self.unescape(column)
-    }
+/// Rows in which a quote was read as text, since it stands within a plain cell.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Literal {
+    pub(super) rows: u64,
+    pub(super) first: Place,
 }
 
-/// A row of a Parquet batch, every column cast to text.
+/// A column of a Parquet batch that is read.
+enum Column {
+    Text(StringArray),
+    /// Bytes that are UTF-8 or not: each row tells.
+    Bytes(BinaryArray),
+}
+
+/// A row of a Parquet batch; none for columns that are not read.
 struct ParquetRow<'a> {
-    columns: &'a [Option<StringArray>],
+    columns: &'a [Option<Column>],
     row: usize,
 }
 
@@ -67,94 +72,40 @@ impl Cells for ParquetRow<'_> {
     }
 
     fn cell(&self, column: usize) -> Option<Cow<'_, [u8]>> {
-        let column = self.columns.get(column)?.as_ref()?;
-        column.is_valid(self.row).then(|| Cow::Borrowed(column.value(self.row).as_bytes()))
+        match self.columns.get(column)?.as_ref()? {
+            Column::Text(texts) => texts.is_valid(self.row).then(|| Cow::Borrowed(texts.value(self.row).as_bytes())),
+            Column::Bytes(bytes) => bytes.is_valid(self.row).then(|| Cow::Borrowed(bytes.value(self.row))),
+        }
     }
 }
 
-/// Told by the first bytes, and by the name where those say nothing.
-pub(super) fn container(path: &Path) -> io::Result<Container> {
-    let mut start = [0; 4];
-    let mut file = File::open(path)?;
-    let mut filled = 0;
-    while filled < start.len() {
-        let read = file.read(&mut start[filled..])?;
-        if read == 0 {
-            break;
+/// How a file is packed, and the names of its columns in their order.
+pub(super) fn look(path: &Path) -> Result<(Container, Vec<String>), ImportError> {
+    let mut start = Vec::new();
+    File::open(path).and_then(|file| file.take(4).read_to_end(&mut start)).map_err(|source| io_error(path, source))?;
+    let packing = match start.as_slice() {
+        b"PAR1" => {
+            let schema = read_file(path, None)?.schema();
+            return Ok((Container::Parquet, schema.fields().iter().map(|field| field.name().clone()).collect()));
         }
-        filled += read;
-    }
-    let packing = match start {
-        [b'P', b'A', b'R', b'1'] => return Ok(Container::Parquet),
         [0x1f, 0x8b, ..] => Packing::Gzip,
         [0x28, 0xb5, 0x2f, 0xfd] => Packing::Zstd,
         _ => Packing::Plain,
     };
-    let name = path.file_name().map(|name| name.to_string_lossy().to_lowercase()).unwrap_or_default();
-    let delimiter = if name.contains(".tsv") { b'\t' } else { b',' };
-    Ok(Container::Delimited { delimiter, packing })
+    let (delimiter, names) = delimited::header(path, packing)?;
+    Ok((Container::Delimited { delimiter, packing }, names))
 }
 
-/// The names of the columns, in their order.
-pub(super) fn header(path: &Path, container: Container) -> Result<Vec<String>, ImportError> {
-    match container {
-        Container::Parquet => {
-            let reader = read_file(path, None)?;
-            let schema = datafusion::arrow::array::RecordBatchReader::schema(&reader);
-            Ok(schema.fields().iter().map(|field| field.name().clone()).collect())
-        }
-        Container::Delimited { delimiter, packing } => {
-            let mut reader = csv(unpack(path, packing, None)?, delimiter);
-            let record = reader.byte_headers().map_err(|error| csv_error(path, error))?;
-            Ok(record.iter().map(|name| String::from_utf8_lossy(name).trim().to_owned()).collect())
-        }
-    }
-}
-
-/// Gives each row after the header to `visit`.
+/// Gives each row after the header to `visit`; tells of quotes that were read as text.
 pub(super) fn read_rows(
     file: &InputFile,
     stage: &Stage,
-    mut visit: impl FnMut(Place, &dyn Cells) -> Result<(), ImportError>,
-) -> Result<(), ImportError> {
+    visit: impl FnMut(Place, &dyn Cells) -> Result<(), ImportError>,
+) -> Result<Option<Literal>, ImportError> {
     match file.container {
-        Container::Parquet => read_parquet(file, stage, visit),
-        Container::Delimited { delimiter, packing } => {
-            let mut reader = csv(unpack(&file.path, packing, Some(stage))?, delimiter);
-            reader.byte_headers().map_err(|error| csv_error(&file.path, error))?;
-            loop {
-                let place = Place::Byte(reader.position());
-                match reader.read_byte_record().map_err(|error| csv_error(&file.path, error))? {
-                    Some(record) => {
-                        if let Some(reason) = stray_quote(&record) {
-                            let line = lines(file, &[place])?.first().copied().unwrap_or(0);
-                            return Err(ImportError::Quote { path: file.path.clone(), line, reason });
-                        }
-                        visit(place, &record)?;
-                    }
-                    None => return Ok(()),
-                }
-            }
-        }
+        Container::Parquet => read_parquet(file, stage, visit).map(|()| None),
+        Container::Delimited { delimiter, packing } => delimited::rows(file, (delimiter, packing), stage, visit),
     }
-}
-
-/// Why the quotes of a record cannot be trusted. A quote that opens no cell, or one that is never
-/// closed, makes the reader take the rows after it for a part of this one: rows would be lost
-/// without a word.
-fn stray_quote(record: &ZeroCopyByteRecord<'_>) -> Option<&'static str> {
-    let bytes = record.as_slice();
-    let quotes = memchr::memchr_iter(b'"', bytes).count();
-    if quotes == 0 {
-        return None;
-    }
-    if quotes % 2 == 1 {
-        return Some("a quote (\") opens here and is never closed; a quote inside a cell is written twice, and the cell put in quotes");
-    }
-    let spans_lines = |cell: &&[u8]| memchr::memchr(b'\n', cell).is_some() && !cell.trim_ascii_start().starts_with(b"\"");
-    record.iter().any(|cell| spans_lines(&cell)).then_some(
-        "a quote (\") inside a cell that does not begin with one swallows the lines after it; write it twice, and put the cell in quotes",
-    )
 }
 
 fn read_parquet(
@@ -163,20 +114,15 @@ fn read_parquet(
     mut visit: impl FnMut(Place, &dyn Cells) -> Result<(), ImportError>,
 ) -> Result<(), ImportError> {
     let mut number = 0;
-    let unreadable = |reason: String| ImportError::Lake(crate::lake::LakeError::File { path: file.path.clone(), reason });
-    // A cast that cannot be made is an error: one that gave null instead would lose a value.
-    let strict = CastOptions { safe: false, ..CastOptions::default() };
-    for batch in read_file(&file.path, None)? {
+    let unreadable = |reason: String| ImportError::Lake(LakeError::File { path: file.path.clone(), reason });
+    let wanted: Vec<usize> = (0..file.columns.width()).filter(|place| file.columns.reads(*place).is_some()).collect();
+    for batch in read_places(&file.path, &wanted)? {
         let batch: RecordBatch = batch.map_err(|error| unreadable(error.to_string()))?;
-        let text = |(at, column): (usize, &ArrayRef)| -> Result<Option<StringArray>, ImportError> {
-            if !file.columns.reads(at) {
-                return Ok(None);
-            }
-            let cast = cast_with_options(column, &DataType::Utf8, &strict);
-            let cast = cast.map_err(|error| unreadable(format!("column {}: {error}", batch.schema().field(at).name())))?;
-            Ok(Some(cast.as_string::<i32>().clone()))
-        };
-        let columns = batch.columns().iter().enumerate().map(text).collect::<Result<Vec<_>, _>>()?;
+        let mut columns: Vec<Option<Column>> = (0..file.columns.width()).map(|_| None).collect();
+        for (at, column) in wanted.iter().zip(batch.columns()) {
+            let failed = |error| unreadable(format!("column {}: {error}", file.columns.reads(*at).unwrap_or_default()));
+            columns[*at] = Some(as_text(column).map_err(failed)?);
+        }
         for row in 0..batch.num_rows() {
             number += 1;
             visit(Place::Row(number), &ParquetRow { columns: &columns, row })?;
@@ -186,68 +132,11 @@ fn read_parquet(
     Ok(())
 }
 
-type Bytes<'a> = Box<dyn Read + 'a>;
-
-fn csv(bytes: Bytes<'_>, delimiter: u8) -> ZeroCopyReader<Bytes<'_>> {
-    // Rows of another length are refused one by one, so the reader must not stop at them.
-    ZeroCopyReaderBuilder::with_capacity(1 << 20).delimiter(delimiter).flexible(true).from_reader(bytes)
-}
-
-fn csv_error(path: &Path, error: simd_csv::Error) -> ImportError {
-    io_error(path, error.into())
-}
-
-/// Reads, and tells how far it is.
-struct Counted<'a> {
-    file: File,
-    stage: Option<&'a Stage>,
-}
-
-impl Read for Counted<'_> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let read = self.file.read(buffer)?;
-        if let Some(stage) = self.stage {
-            stage.advance(read as u64);
-        }
-        Ok(read)
+/// A cast that cannot be made is an error: one that gave null instead would lose a value.
+fn as_text(column: &ArrayRef) -> Result<Column, ArrowError> {
+    let strict = CastOptions { safe: false, ..CastOptions::default() };
+    if matches!(column.data_type(), DataType::Binary | DataType::LargeBinary | DataType::BinaryView) {
+        return Ok(Column::Bytes(cast_with_options(column, &DataType::Binary, &strict)?.as_binary::<i32>().clone()));
     }
-}
-
-fn unpack<'a>(path: &Path, packing: Packing, stage: Option<&'a Stage>) -> Result<Bytes<'a>, ImportError> {
-    let file = Counted { file: File::open(path).map_err(|source| io_error(path, source))?, stage };
-    Ok(match packing {
-        Packing::Plain => Box::new(file),
-        Packing::Gzip => Box::new(flate2::read::MultiGzDecoder::new(BufReader::with_capacity(1 << 17, file))),
-        Packing::Zstd => Box::new(zstd::Decoder::new(file).map_err(|source| io_error(path, source))?),
-    })
-}
-
-/// The line (from 1) on which each of `places` begins, in the order given, which must ascend.
-/// The file is read once more: only files with refused rows pay for their line numbers.
-pub(super) fn lines(file: &InputFile, places: &[Place]) -> Result<Vec<u64>, ImportError> {
-    let Container::Delimited { packing, .. } = file.container else {
-        return Ok(places.iter().map(|(Place::Row(row) | Place::Byte(row))| *row).collect());
-    };
-    let mut bytes = BufReader::with_capacity(1 << 20, unpack(&file.path, packing, None)?).bytes();
-    let (mut offset, mut line) = (0_u64, 1_u64);
-    let mut found = Vec::with_capacity(places.len());
-    let mut next_byte = || bytes.next().transpose().map_err(|source| io_error(&file.path, source));
-    let mut pending = None;
-    for place in places {
-        let (Place::Byte(start) | Place::Row(start)) = *place;
-        while let Some(byte) = match pending.take() {
-            Some(byte) => Some(byte),
-            None => next_byte()?,
-        } {
-            // Line ends before the row's first byte belong to empty lines above it.
-            if offset >= start && byte != b'\n' && byte != b'\r' {
-                pending = Some(byte);
-                break;
-            }
-            offset += 1;
-            line += u64::from(byte == b'\n');
-        }
-        found.push(line);
-    }
-    Ok(found)
+    Ok(Column::Text(cast_with_options(column, &DataType::Utf8, &strict)?.as_string::<i32>().clone()))
 }
