@@ -77,6 +77,9 @@ fn an_argument_that_makes_no_sense_exits_with_2() {
 #[test]
 fn tables_lists_any_version_and_says_when_a_file_is_damaged() {
     let desk = Desk::new();
+    let (_, stderr) = check(&desk, &["tables", "--lake", "lake"], 1);
+    assert!(stderr.contains("there is no folder lake; `churn-risk import PATH... --lake lake` makes a lake"), "{stderr}");
+    fs::create_dir(desk.lake()).expect("a folder");
     assert_eq!(check(&desk, &["tables", "--lake", "lake"], 0).0, "version 0: nothing was imported yet\n");
     desk.usage("a.csv", "s1,2025-05-01,C,h,1,\n");
     desk.usage("b.csv", "s1,2025-06-01,C,h,1,\ns1,2025-06-02,C,h,1,\n");
@@ -91,6 +94,19 @@ fn tables_lists_any_version_and_says_when_a_file_is_damaged() {
     fs::write(desk.lake().join("usage_daily").join(&name), &bytes[..bytes.len() - 9]).expect("a file");
     let (_, stderr) = check(&desk, &["tables", "--lake", "lake", "--read"], 1);
     assert!(stderr.contains(&name), "{stderr}");
+}
+
+#[test]
+#[cfg(unix)]
+fn an_import_whose_messages_nobody_reads_is_still_made() {
+    let desk = Desk::new();
+    desk.usage("a.csv", "s1,2025-05-01,C,h,1,\n");
+    // The shell closes standard error before it starts the program.
+    let program = env!("CARGO_BIN_EXE_churn-risk");
+    let script = format!("'{program}' import a.csv --lake lake 2>&-");
+    let output = Command::new("sh").args(["-c", &script]).current_dir(desk.path("")).output().expect("a shell");
+    assert!(output.status.success());
+    assert!(String::from_utf8_lossy(&output.stdout).ends_with("acked 1\n"));
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! Quotes lose no row: what they enclose is one cell, a quote within a plain cell is text, and one
 //! that is never closed is an error with its file and line.
 
+use churn_risk::lake::{PlainColumn, write_parquet};
 use proptest::prelude::*;
 
 use crate::support::lakes::{Desk, gzip};
@@ -147,4 +148,30 @@ fn two_files_of_one_name_are_told_apart() {
     let report = desk.accept(&[one, other.clone()]);
     let rejects: Vec<&str> = report.first_rejects.iter().map(|reject| reject.file.as_str()).collect();
     assert_eq!(rejects, [other.display().to_string()]);
+}
+
+#[test]
+fn a_column_of_parquet_that_is_not_read_may_hold_anything_and_is_named() {
+    let desk = Desk::new();
+    let path = desk.path("customers.parquet");
+    let columns = [("extra", PlainColumn::Numbers(&[0.5])), ("customer_id", PlainColumn::Text(vec!["c1"]))];
+    write_parquet(&path, &columns).expect("a Parquet file");
+    let report = desk.accept(&[path]);
+    assert_eq!(report.warnings, ["customers.parquet: the table customers has no column `extra`; not read"]);
+    assert_eq!(desk.rows().customers.len(), 1);
+}
+
+#[test]
+#[cfg(unix)]
+fn a_link_to_nothing_and_a_pipe_are_errors_with_their_names() {
+    let desk = Desk::new();
+    desk.file("in/customers.csv", "customer_id\nc1\n");
+    std::os::unix::fs::symlink("nowhere.csv", desk.path("in/usage.csv")).expect("a link");
+    let message = desk.refuse(&[desk.path("in")]);
+    assert!(message.contains("there is no file") && message.contains("usage.csv"), "{message}");
+    let pipe = desk.path("pipe.csv");
+    let made = std::process::Command::new("mkfifo").arg(&pipe).status().expect("mkfifo");
+    assert!(made.success());
+    let message = desk.refuse(&[pipe]);
+    assert!(message.contains("pipe.csv is a pipe or a device"), "{message}");
 }

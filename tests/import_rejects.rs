@@ -49,6 +49,15 @@ fn a_day_that_is_none_or_lies_too_far_is_refused() {
 }
 
 #[test]
+fn the_smallest_amount_is_no_zero_and_below_it_is_negative() {
+    let desk = Desk::new();
+    desk.accept(&[desk.usage("usage_daily.csv", "s1,2026-06-01,C,h,1e-30,1e-30\ns1,2026-06-02,C,h,0e9,0\n")]);
+    let seen: Vec<_> = desk.rows().usage.into_values().collect();
+    assert_eq!(seen, [(1, Some(0)), (0, Some(0))], "a use that is too small to count is a use");
+    usage("s2,2026-06-01,C,h,-1e-30,", "quantity", "-1e-30", "negative quantity", "a quantity cannot be negative");
+}
+
+#[test]
 fn tomorrow_is_still_accepted() {
     let desk = Desk::new();
     let report = desk.accept(&[desk.usage("usage_daily.csv", "s1,2026-07-01,C,h,1,\n")]);

@@ -3,6 +3,7 @@
 use std::process::ExitCode;
 
 use anyhow::Context;
+use churn_risk::lake::Lake;
 use churn_risk::model::Registry;
 use churn_risk::portfolio;
 use churn_risk::progress::{Progress, say, tell};
@@ -29,6 +30,7 @@ fn run(args: &Args) -> anyhow::Result<()> {
     for path in args.predictions.iter().chain(&args.matrix) {
         training::check_name(path)?;
     }
+    Lake::open_existing(&args.lake)?;
     let portfolio =
         portfolio::load(&args.lake, args.settle_days).with_context(|| format!("the lake `{}` does not load", args.lake.display()))?;
     let trained = training::train(&portfolio, &request, Progress::Shown)?;

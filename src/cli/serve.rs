@@ -51,6 +51,9 @@ pub(crate) fn state(lake: &Path, models: &Path, settle_days: u32) -> anyhow::Res
         Ok(loaded) => tracing::info!(model = loaded.model.version(), "model in service"),
         Err(error) => tracing::warn!(error = &error as &dyn std::error::Error, "no model in service"),
     }
+    if !lake.is_dir() {
+        tracing::warn!("there is no folder {} yet; an import makes it", lake.display());
+    }
     for missing in state.missing() {
         tracing::warn!("{missing}");
     }

@@ -22,7 +22,7 @@ pub(crate) struct TablesArguments {
 }
 
 pub(crate) fn run(arguments: &TablesArguments) -> anyhow::Result<ExitCode> {
-    let lake = Lake::open(&arguments.lake)?;
+    let lake = Lake::open_existing(&arguments.lake)?;
     let Some(snapshot) = lake.snapshot(arguments.as_of_version)? else {
         say("version 0: nothing was imported yet")?;
         return Ok(ExitCode::SUCCESS);

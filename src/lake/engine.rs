@@ -24,9 +24,11 @@ use datafusion::prelude::{SessionConfig, SessionContext};
 use futures::StreamExt;
 use hashbrown::HashMap;
 use hashbrown::hash_map::Entry;
+use thiserror::Error;
 
 use super::import::{AMOUNT_TYPE, Ids, SeriesNumbers, StagedMonth, read_staged};
 use super::parquet::{FileWriter, WrittenFile, read_file};
+use super::restated::{KeyedRow, Replaced, Walk};
 use super::schema::{Table, month_of};
 use super::tables::LakeError;
 use crate::domain::{Day, Exact, Micros};
@@ -70,6 +72,25 @@ impl Numbering {
     pub(crate) fn series_count(&self) -> usize {
         self.series.len()
     }
+
+    /// What a key of `month` is of, in words.
+    fn describe(&self, key: i64, month: Day) -> String {
+        let (id, day, series) = unpack(key);
+        let place = |number: i32| usize::try_from(number).unwrap_or(usize::MAX);
+        let id = self.id_texts.get(place(id)).map_or("", String::as_str);
+        let (category, unit) = self.series.get(place(series)).map_or(("", ""), |(category, unit)| (category, unit));
+        format!("subscription {id} on {}, category `{category}`, unit `{unit}`", month + day)
+    }
+
+    /// The engine's failure, in words of the tables where it can be.
+    fn engine_error(&self, error: DataFusionError, month: Day) -> LakeError {
+        if let DataFusionError::External(cause) = error.find_root()
+            && let Some(Beyond { amounts, key }) = cause.downcast_ref()
+        {
+            return LakeError::Beyond { amounts, of: self.describe(*key, month) };
+        }
+        error.into()
+    }
 }
 
 const fn pack(subscription: u32, day_of_month: i32, series: u32) -> i64 {
@@ -92,6 +113,9 @@ pub(crate) struct RolledMonth {
     pub(crate) days: u32,
     /// Of those, the days that have a row with a quantity above 0.
     pub(crate) used_days: u32,
+    pub(crate) replaced: Replaced,
+    /// The first stored row whose place nothing took.
+    pub(crate) first_gone: Option<String>,
 }
 
 /// A month to roll up.
@@ -115,22 +139,37 @@ pub(crate) fn session(memory_bytes: usize, spill_dir: &Path) -> Result<SessionCo
     // A month that fits is sorted in one piece; merging sorted batches costs twice as much.
     config.options_mut().execution.sort_in_place_threshold_bytes = memory_bytes / 4;
     let context = SessionContext::new_with_config_rt(config, environment);
-    for (name, round) in [("quantity_micros", Exact::round_quantity as fn(Exact) -> Option<Micros>), ("cost_micros", Exact::round)] {
-        let fun = Arc::new(move |arguments: &[ColumnarValue]| rounded(name, arguments, round));
-        context.register_udf(create_udf(name, vec![AMOUNT_TYPE], DataType::Int64, Volatility::Immutable, fun));
+    let functions =
+        [("quantity_micros", "quantities", Exact::round_quantity as fn(Exact) -> Option<Micros>), ("cost_micros", "costs", Exact::round)];
+    for (name, amounts, round) in functions {
+        let fun = Arc::new(move |arguments: &[ColumnarValue]| rounded(amounts, arguments, round));
+        context.register_udf(create_udf(name, vec![AMOUNT_TYPE, DataType::Int64], DataType::Int64, Volatility::Immutable, fun));
     }
     Ok(context)
 }
 
-fn rounded(name: &str, arguments: &[ColumnarValue], round: fn(Exact) -> Option<Micros>) -> Result<ColumnarValue, DataFusionError> {
+/// A sum that is no `Micros`, with its key.
+#[derive(Debug, Error)]
+#[error("the {amounts} of the key {key} pass 9.2e12")]
+struct Beyond {
+    amounts: &'static str,
+    key: i64,
+}
+
+/// Sums, and the keys that they are of, to micro-units.
+fn rounded(
+    amounts: &'static str,
+    arguments: &[ColumnarValue],
+    round: fn(Exact) -> Option<Micros>,
+) -> Result<ColumnarValue, DataFusionError> {
     let arrays = ColumnarValue::values_to_arrays(arguments)?;
-    let sums = arrays.first().ok_or_else(|| DataFusionError::Execution(format!("{name} takes one argument")))?;
+    let [sums, keys] = arrays.as_slice() else { return Err(DataFusionError::Execution("a sum and its key are needed".to_owned())) };
     let micros = as_decimal128_array(sums)?
         .iter()
-        .map(|sum| {
+        .zip(keys.as_primitive::<Int64Type>().values())
+        .map(|(sum, key)| {
             let Some(sum) = sum else { return Ok(None) };
-            let beyond =
-                || DataFusionError::Execution(format!("{name}: the sum of one subscription, day, category and unit passes 9.2e12"));
+            let beyond = || DataFusionError::External(Box::new(Beyond { amounts, key: *key }));
             round(Exact::from_attos(sum)).map(|micros| Some(micros.0)).ok_or_else(beyond)
         })
         .collect::<Result<Int64Array, DataFusionError>>()?;
@@ -139,34 +178,44 @@ fn rounded(name: &str, arguments: &[ColumnarValue], round: fn(Exact) -> Option<M
 
 /// Rolls one month up into one file.
 pub(crate) async fn roll_up(context: &SessionContext, numbering: &Arc<Numbering>, job: MonthJob<'_>) -> Result<RolledMonth, LakeError> {
+    let month = job.staged.month;
+    let month_rows = |rows: Rows| MonthRows { schema: rows.schema(), numbering: Arc::clone(numbering), month, rows };
+    let (staged, stored) = (month_rows(Rows::Staged(job.staged.path.clone())), month_rows(Rows::Stored(job.stored.clone())));
+    let mut walk = Walk::new(stored.rows()?, SERIES_BITS);
     let sql = if job.stored.is_empty() { ROLLUP } else { RESTATE };
-    let source = |rows: Rows| -> Result<Arc<StreamingTable>, LakeError> {
-        let schema = rows.schema();
-        let partition = MonthRows { schema: Arc::clone(&schema), numbering: Arc::clone(numbering), month: job.staged.month, rows };
-        Ok(Arc::new(StreamingTable::try_new(schema, vec![Arc::new(partition)])?))
-    };
-    for name in ["staged", "stored"] {
+    for (name, rows) in [("staged", staged), ("stored", stored)] {
         context.deregister_table(name)?;
+        context.register_table(name, Arc::new(StreamingTable::try_new(Arc::clone(&rows.schema), vec![Arc::new(rows)])?))?;
     }
-    context.register_table("staged", source(Rows::Staged(job.staged.path.clone()))?)?;
-    context.register_table("stored", source(Rows::Stored(job.stored.clone()))?)?;
-    let month = month_of(job.staged.month);
-    let folder = format!("month={month}");
+    let folder = format!("month={}", month_of(month));
     let stem = format!("usage-{:08}", job.import_id);
     let mut writer = FileWriter::create(job.table_dir, Some(&folder), &stem, Table::UsageDaily.arrow_schema())?;
     let mut stream = context.sql(sql).await?.execute_stream().await?;
     let (mut days, mut used_days) = (0_u32, 0_u32);
     while let Some(batch) = stream.next().await {
-        let batch = batch?;
-        let keys = batch.column(0).as_primitive::<Int64Type>().values();
-        for (key, quantity) in keys.iter().zip(batch.column(1).as_primitive::<Int64Type>().values()) {
-            let bit = 1 << unpack(*key).1;
+        let batch = batch.map_err(|error| numbering.engine_error(error, month))?;
+        let of_import = batch.column_by_name("of_import").map(|column| column.as_boolean());
+        for (at, row) in keyed_rows(&batch).enumerate() {
+            let bit = 1 << unpack(row.0).1;
             days |= bit;
-            used_days |= if *quantity > 0 { bit } else { 0 };
+            used_days |= if row.1 > 0 { bit } else { 0 };
+            if let Some(of_import) = of_import {
+                walk.row(of_import.value(at), row)?;
+            }
         }
-        writer.write(&usage_batch(&batch, numbering, job.staged.month)?)?;
+        writer.write(&usage_batch(&batch, numbering, month)?)?;
     }
-    Ok(RolledMonth { month, file: writer.finish()?, days, used_days })
+    let (replaced, first_gone) = walk.finish()?;
+    let first_gone = first_gone.map(|key| numbering.describe(key, month));
+    Ok(RolledMonth { month: month_of(month), file: writer.finish()?, days, used_days, replaced, first_gone })
+}
+
+/// Key, quantity and cost of each row of a batch.
+fn keyed_rows(batch: &RecordBatch) -> impl Iterator<Item = KeyedRow> {
+    let keys = batch.column(0).as_primitive::<Int64Type>().values();
+    let quantities = batch.column(1).as_primitive::<Int64Type>().values();
+    let costs = batch.column(2).as_primitive::<Int64Type>();
+    keys.iter().zip(quantities).zip(costs).map(|((key, quantity), cost)| (*key, *quantity, cost))
 }
 
 /// Keys back to columns.
@@ -237,6 +286,15 @@ impl PartitionStream for MonthRows {
 }
 
 impl MonthRows {
+    /// The stored rows, in the order of their keys: so the roll-up has written them.
+    fn rows(&self) -> Result<impl Iterator<Item = Result<KeyedRow, LakeError>> + use<>, LakeError> {
+        let rows = |batch: Result<RecordBatch, LakeError>| match batch {
+            Ok(batch) => keyed_rows(&batch).map(Ok).collect(),
+            Err(error) => vec![Err(error)],
+        };
+        Ok(self.batches()?.flat_map(rows))
+    }
+
     fn batches(&self) -> Result<Batches, LakeError> {
         let (numbering, schema, month) = (Arc::clone(&self.numbering), Arc::clone(&self.schema), self.month);
         Ok(match self.rows.clone() {

@@ -12,6 +12,7 @@ mod feedback;
 pub mod import;
 mod imports;
 mod parquet;
+mod restated;
 mod schema;
 mod small;
 mod table_file;

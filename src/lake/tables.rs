@@ -41,6 +41,8 @@ const CHECKPOINT_INTERVAL: u64 = 10;
 /// Why the tables cannot be read or written.
 #[derive(Debug, Error)]
 pub enum LakeError {
+    #[error("there is no folder {path}; `churn-risk import PATH... --lake {path}` makes a lake")]
+    NoSuchLake { path: PathBuf },
     #[error("cannot use {path}")]
     Io { path: PathBuf, source: io::Error },
     #[error("the table file {path} cannot be read: {reason}")]
@@ -51,6 +53,8 @@ pub enum LakeError {
     Parquet(#[from] Box<ParquetError>),
     #[error("a table column is not what it should be")]
     Arrow(#[from] Box<ArrowError>),
+    #[error("the {amounts} of {of} add up to more than 9.2e12: is there a row with a value of another row's kind?")]
+    Beyond { amounts: &'static str, of: String },
     #[error("the engine stopped")]
     Engine(#[from] Box<DataFusionError>),
     #[error("the `imports` row {import_id} of {lake} is damaged: {reason}")]
@@ -163,6 +167,15 @@ impl Lake {
         let dir = std::path::absolute(dir).map_err(io_error)?;
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().map_err(io_error)?;
         Ok(Self { dir, runtime, store: Arc::new(DurableLocal::new()), newest_seen: Mutex::new(None) })
+    }
+
+    /// Opens the folder `dir` for whoever only reads, to whom a folder that is not there is
+    /// a name that was spelt wrong.
+    ///
+    /// # Errors
+    /// As [`Lake::open`], and where there is no such folder.
+    pub fn open_existing(dir: &Path) -> Result<Self, LakeError> {
+        if dir.is_dir() { Self::open(dir) } else { Err(LakeError::NoSuchLake { path: dir.to_path_buf() }) }
     }
 
     /// The folder, as an absolute path.

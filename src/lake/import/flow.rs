@@ -18,6 +18,7 @@ use crate::lake::durable::create_dirs;
 use crate::lake::engine::{self, MonthJob, Numbering, RolledMonth, SERIES_MAX};
 use crate::lake::imports::{ImportRecord, ImportedFile};
 use crate::lake::parquet::WrittenFile;
+use crate::lake::restated::Replaced;
 use crate::lake::schema::{Table, month_of};
 use crate::lake::tables::{DataFile, Lake, Snapshot};
 use crate::lake::{small, usage};
@@ -172,6 +173,7 @@ impl Import<'_> {
         let stored = self.stored(Table::UsageDaily, |_| true);
         let calendar = Calendar::new(&rolled, &stored);
         let (gaps, as_of) = (calendar.gaps(&days)?, calendar.last_used()?);
+        self.warnings.extend(replaced(&rolled));
         if !rolled.is_empty() {
             let touched: BTreeSet<&str> = rolled.iter().map(|month| month.month.as_str()).collect();
             let kept = self.stored(Table::UsageDaily, |file| !file.month.as_deref().is_some_and(|month| touched.contains(month)));
@@ -240,13 +242,11 @@ impl Import<'_> {
     fn small_tables(&mut self, intake: &mut Intake) -> Result<Vec<Commit>, ImportError> {
         let stored = small::read(self.snapshot.as_ref())?;
         let mut merged = stored.clone();
-        merged.customers.extend(std::mem::take(&mut intake.customers).into_iter().map(|(id, (row, _))| (id, row)));
+        std::mem::take(&mut intake.customers).merge_into(&mut merged.customers, |_, _| ());
         let mut moved = 0_u64;
-        for (id, (row, _)) in std::mem::take(&mut intake.subscriptions) {
-            let before = merged.subscriptions.get(&id).map(|known| known.customer_id.clone());
-            moved += u64::from(before.is_some_and(|owner| owner != row.customer_id && owner.as_str() != UNKNOWN_CUSTOMER));
-            merged.subscriptions.insert(id, row);
-        }
+        std::mem::take(&mut intake.subscriptions).merge_into(&mut merged.subscriptions, |before, after| {
+            moved += u64::from(before.customer_id != after.customer_id && before.customer_id.as_str() != UNKNOWN_CUSTOMER);
+        });
         if moved > 0 {
             self.warnings.push(format!("{moved} subscriptions now belong to another customer than before this import"));
         }
@@ -259,7 +259,7 @@ impl Import<'_> {
                 }
             }
         }
-        merged.commitments.extend(std::mem::take(&mut intake.commitments).into_iter().map(|(id, (row, _))| (id, row)));
+        std::mem::take(&mut intake.commitments).merge_into(&mut merged.commitments, |_, _| ());
         self.adopt_unknown(&mut merged, intake)?;
         // Every stored id takes part in the numbering, so that stored rows can be merged.
         for id in merged.subscriptions.keys() {
@@ -341,6 +341,23 @@ impl Import<'_> {
         stage.finish();
         Ok(rolled)
     }
+}
+
+/// What is told of stored rows that newer ones have taken the place of.
+fn replaced(rolled: &[RolledMonth]) -> Option<String> {
+    let mut sum = Replaced::default();
+    rolled.iter().for_each(|month| sum += month.replaced);
+    let Replaced { subscription_days, rows, changed, gone } = sum;
+    if rows == 0 {
+        return None;
+    }
+    let mut told = format!(
+        "{subscription_days} subscription-days of earlier imports were replaced whole: {rows} rows, {changed} of them with other amounts"
+    );
+    if let Some(first) = rolled.iter().find_map(|month| month.first_gone.as_ref()) {
+        told += &format!("; {gone} rows are gone that the newer files do not name, the first of {first}");
+    }
+    Some(told)
 }
 
 /// A table, the files it keeps, and the files it gains with their months.

@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use super::dates;
 use super::rejects::{Kind, Refusal};
 use super::source::Cells;
+use super::taken::Lacking;
 use crate::domain::{
     AmountError, CommitmentId, CommitmentRow, CustomerId, CustomerRow, Day, Event, EventKind, Exact, IdError, Micros, SubscriptionId,
     SubscriptionRow, UnknownCommitmentKind, UnknownEvent,
@@ -137,6 +138,22 @@ impl<'a> Row<'a> {
             Cow::Owned(bytes) => Cow::Owned(bytes.trim_ascii().to_vec()),
         };
         (!matches!(cell.as_ref(), b"" | b"NULL" | b"null")).then_some(cell)
+    }
+
+    /// Columns that the file does not have.
+    pub(super) fn lacking(&self) -> Lacking {
+        Lacking::new(&self.columns.places)
+    }
+
+    /// Refuses a second row of the key in the first column; `of` is what the key names.
+    pub(super) fn conflict(&self, of: &str) -> Refusal {
+        let key = self.bytes(0).unwrap_or_default();
+        self.refuse(
+            0,
+            Kind::Conflict,
+            &String::from_utf8_lossy(&key),
+            format!("an earlier row of this file has other values for this {of}"),
+        )
     }
 
     pub(super) fn refuse(&self, column: usize, kind: Kind, value: &str, reason: String) -> Refusal {

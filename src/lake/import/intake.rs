@@ -9,12 +9,10 @@ use super::money::Money;
 use super::rejects::{Kind, Refusal, Rejects};
 use super::source::{Cells, Literal, Place, read_rows};
 use super::staging::{Inline, StagedRow, Staging};
+use super::taken::{Conflict, TakenRows};
 use crate::domain::{CommitmentId, CommitmentRow, CustomerId, CustomerRow, Day, Event, EventKind, SubscriptionId, SubscriptionRow};
 use crate::lake::schema::Table;
 use crate::progress::Stage;
-
-/// A row and the number of the file it came from.
-type Sourced<R> = (R, usize);
 
 /// Reasons by (day, event) of one subscription.
 pub(super) type Events = BTreeMap<(Day, EventKind), Option<String>>;
@@ -23,10 +21,10 @@ pub(super) type Events = BTreeMap<(Day, EventKind), Option<String>>;
 #[derive(Debug)]
 pub(super) struct Intake {
     pub(super) today: Day,
-    pub(super) customers: BTreeMap<CustomerId, Sourced<CustomerRow>>,
-    pub(super) subscriptions: BTreeMap<SubscriptionId, Sourced<SubscriptionRow>>,
+    pub(super) customers: TakenRows<CustomerId, CustomerRow>,
+    pub(super) subscriptions: TakenRows<SubscriptionId, SubscriptionRow>,
     pub(super) lifecycle: BTreeMap<SubscriptionId, Events>,
-    pub(super) commitments: BTreeMap<CommitmentId, Sourced<CommitmentRow>>,
+    pub(super) commitments: TakenRows<CommitmentId, CommitmentRow>,
     pub(super) staging: Staging,
     pub(super) money: Money,
     pub(super) rejects: Rejects,
@@ -64,10 +62,10 @@ impl Intake {
     pub(super) fn new(today: Day, staging: Staging, money: Money) -> Self {
         Self {
             today,
-            customers: BTreeMap::new(),
-            subscriptions: BTreeMap::new(),
+            customers: TakenRows::default(),
+            subscriptions: TakenRows::default(),
             lifecycle: BTreeMap::new(),
-            commitments: BTreeMap::new(),
+            commitments: TakenRows::default(),
             staging,
             money,
             rejects: Rejects::default(),
@@ -128,47 +126,24 @@ impl Intake {
         Ok(taken.map(|()| None))
     }
 
-    /// A later file's row replaces an earlier one's; within one file the key must be unique.
-    fn customer(&mut self, file: usize, row: &Row<'_>, customer: CustomerRow) -> Result<(), Refusal> {
-        match self.customers.get(&customer.customer_id) {
-            Some((known, of)) if *of == file && *known != customer => {
-                let id = customer.customer_id.as_str();
-                Err(row.refuse(0, Kind::Conflict, id, "an earlier row of this file has other values for this customer".to_owned()))
-            }
-            _ => {
-                self.customers.insert(customer.customer_id.clone(), (customer, file));
-                Ok(())
-            }
-        }
+    fn customer(&mut self, file: usize, row: &Row<'_>, taken: CustomerRow) -> Result<(), Refusal> {
+        let id = taken.customer_id.clone();
+        self.customers.take(id, taken, file, row.lacking()).map_err(|Conflict| row.conflict("customer"))
     }
 
     fn subscription(&mut self, file: usize, row: &Row<'_>, taken: SubscriptionRow) -> Result<(), Refusal> {
-        if let Some((known, of)) = self.subscriptions.get(&taken.subscription_id) {
-            if known.customer_id != taken.customer_id {
-                let reason = format!("subscription {} belongs to customer {} in an earlier row", taken.subscription_id, known.customer_id);
-                return Err(row.refuse(1, Kind::TwoCustomers, taken.customer_id.as_str(), reason));
-            }
-            if *of == file && *known != taken {
-                let reason = "an earlier row of this file has other values for this subscription".to_owned();
-                return Err(row.refuse(0, Kind::Conflict, taken.subscription_id.as_str(), reason));
-            }
+        let known = self.subscriptions.get(&taken.subscription_id);
+        if let Some(known) = known.filter(|known| known.customer_id != taken.customer_id) {
+            let reason = format!("subscription {} belongs to customer {} in an earlier row", taken.subscription_id, known.customer_id);
+            return Err(row.refuse(1, Kind::TwoCustomers, taken.customer_id.as_str(), reason));
         }
-        self.subscriptions.insert(taken.subscription_id.clone(), (taken, file));
-        Ok(())
+        let id = taken.subscription_id.clone();
+        self.subscriptions.take(id, taken, file, row.lacking()).map_err(|Conflict| row.conflict("subscription"))
     }
 
-    /// As a customer: a later file's row replaces an earlier one's.
-    fn commitment(&mut self, file: usize, row: &Row<'_>, commitment: CommitmentRow) -> Result<(), Refusal> {
-        match self.commitments.get(&commitment.commitment_id) {
-            Some((known, of)) if *of == file && *known != commitment => {
-                let id = commitment.commitment_id.as_str();
-                Err(row.refuse(0, Kind::Conflict, id, "an earlier row of this file has other values for this commitment".to_owned()))
-            }
-            _ => {
-                self.commitments.insert(commitment.commitment_id.clone(), (commitment, file));
-                Ok(())
-            }
-        }
+    fn commitment(&mut self, file: usize, row: &Row<'_>, taken: CommitmentRow) -> Result<(), Refusal> {
+        let id = taken.commitment_id.clone();
+        self.commitments.take(id, taken, file, row.lacking()).map_err(|Conflict| row.conflict("commitment"))
     }
 
     /// The same event twice on a day is one; a reason is kept wherever it was given.

@@ -16,6 +16,7 @@ mod rejects;
 mod report;
 mod source;
 mod staging;
+mod taken;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
