@@ -26,6 +26,7 @@ mod import_quotes;
 mod import_rejects;
 mod import_sums;
 mod import_versions;
+mod lake_damage;
 mod metrics_anomalies;
 mod metrics_by_hand;
 mod metrics_expiring;

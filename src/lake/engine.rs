@@ -25,8 +25,9 @@ use futures::StreamExt;
 use hashbrown::HashMap;
 use hashbrown::hash_map::Entry;
 
+use super::data_file::DataFile;
 use super::import::{AMOUNT_TYPE, Ids, SeriesNumbers, StagedMonth, read_staged};
-use super::parquet::{FileWriter, WrittenFile, read_file};
+use super::parquet::{FileWriter, WrittenFile};
 use super::schema::{Table, month_of};
 use super::tables::LakeError;
 use crate::domain::{Day, Exact, Micros};
@@ -99,7 +100,7 @@ pub(crate) struct RolledMonth {
 pub(crate) struct MonthJob<'a> {
     pub(crate) staged: &'a StagedMonth,
     /// Files of the month that the lake holds.
-    pub(crate) stored: Vec<PathBuf>,
+    pub(crate) stored: Vec<DataFile>,
     pub(crate) table_dir: &'a Path,
     pub(crate) import_id: u64,
 }
@@ -199,7 +200,7 @@ fn usage_batch(rolled: &RecordBatch, numbering: &Numbering, month: Day) -> Resul
 #[derive(Debug, Clone)]
 enum Rows {
     Staged(PathBuf),
-    Stored(Vec<PathBuf>),
+    Stored(Vec<DataFile>),
 }
 
 impl Rows {
@@ -244,9 +245,9 @@ impl MonthRows {
                 let reader = read_staged(&path)?;
                 Box::new(reader.map(move |batch| staged_batch(&batch?, &numbering, month, &schema)))
             }
-            Rows::Stored(paths) => Box::new(paths.into_iter().flat_map(move |path| -> Batches {
+            Rows::Stored(files) => Box::new(files.into_iter().flat_map(move |file| -> Batches {
                 let (numbering, schema) = (Arc::clone(&numbering), Arc::clone(&schema));
-                match read_file(&path, None) {
+                match file.read(None) {
                     Ok(reader) => Box::new(reader.map(move |batch| stored_batch(&batch?, &numbering, month, &schema))),
                     Err(error) => Box::new(std::iter::once(Err(error))),
                 }

@@ -14,12 +14,13 @@ use super::report::{FileReport, ImportReport, Outcome};
 use super::staging::{self, StagedMonth, Staging};
 use super::{ImportError, ImportRequest, REJECTS_ALWAYS_BORNE, delimited, generic, io_error};
 use crate::domain::{CustomerId, SubscriptionRow, UNKNOWN_CUSTOMER};
+use crate::lake::data_file::DataFile;
 use crate::lake::durable::create_dirs;
 use crate::lake::engine::{self, MonthJob, Numbering, RolledMonth, SERIES_MAX};
 use crate::lake::imports::{ImportRecord, ImportedFile};
 use crate::lake::parquet::WrittenFile;
 use crate::lake::schema::{Table, month_of};
-use crate::lake::tables::{DataFile, Lake, Snapshot};
+use crate::lake::tables::{Lake, Snapshot};
 use crate::lake::{small, usage};
 use crate::progress::Unit;
 
@@ -333,7 +334,7 @@ impl Import<'_> {
         let table_dir = self.lake.table_dir(Table::UsageDaily);
         let mut rolled = Vec::with_capacity(months.len());
         for staged in &months {
-            let stored = stored_of(staged).into_iter().map(|file| file.path).collect();
+            let stored = stored_of(staged);
             let job = MonthJob { staged, stored, table_dir: &table_dir, import_id: self.number };
             rolled.push(self.lake.runtime().block_on(engine::roll_up(&context, &numbering, job))?);
             stage.advance(1);
