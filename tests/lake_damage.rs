@@ -291,14 +291,14 @@ fn a_damaged_log_entry_is_named_wherever_the_tables_are_opened() {
             let error = Lake::open(&desk.lake()).and_then(|lake| lake.snapshot(None)).expect_err(damage);
             assert!(matches!(error, LakeError::Log { .. }), "{table}, {damage}: {error:?}");
         }
-        fs::write(&path, &bytes_of_half(&whole)).expect("an entry");
+        fs::write(&path, bytes_of_half(&whole)).expect("an entry");
         is_named(&fails(&["tables"], &desk), &path);
         is_named(&desk.refuse(&[desk.file("more.csv", "customer_id\nsomeone-new\n")]), &path);
         fs::write(&path, whole).expect("an entry");
         // The entry that made the table.
         let path = entry(&desk, table, 0);
         let whole = fs::read(&path).expect("an entry");
-        fs::write(&path, &bytes_of_half(&whole)).expect("an entry");
+        fs::write(&path, bytes_of_half(&whole)).expect("an entry");
         is_named(&refused(&desk), &path);
         fs::write(&path, whole).expect("an entry");
     }

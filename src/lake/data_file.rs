@@ -19,7 +19,7 @@ use super::tables::LakeError;
 
 /// Files up to this size are read whole, so that what is hashed and what is decoded are the very
 /// same bytes. Longer ones are hashed in a pass of their own; the bound keeps memory flat.
-const WHOLE_MAX_BYTES: u64 = 8 << 20;
+const WHOLE_MAX_BYTES: usize = 8 << 20;
 
 /// A Parquet file that a table's log names.
 #[derive(Debug, Clone)]
@@ -55,8 +55,8 @@ impl DataFile {
         let mut file = File::open(&self.path).map_err(|source| LakeError::io(&self.path, source))?;
         let reader = if !self.has_checksum() || self.is_checked.load(Ordering::Relaxed) {
             read_from(file, &self.path, columns)?
-        } else if self.bytes(&file)? <= WHOLE_MAX_BYTES {
-            let mut bytes = Vec::new();
+        } else if let Some(length) = self.length(&file)?.filter(|length| *length <= WHOLE_MAX_BYTES) {
+            let mut bytes = Vec::with_capacity(length);
             file.read_to_end(&mut bytes).map_err(|source| LakeError::io(&self.path, source))?;
             self.compare(&checksum::of_bytes(&bytes))?;
             read_from(Bytes::from(bytes), &self.path, columns)?
@@ -78,8 +78,10 @@ impl DataFile {
         self.compare_file(&file)
     }
 
-    fn bytes(&self, file: &File) -> Result<u64, LakeError> {
-        Ok(file.metadata().map_err(|source| LakeError::io(&self.path, source))?.len())
+    /// Its length in bytes, where memory could have as many.
+    fn length(&self, file: &File) -> Result<Option<usize>, LakeError> {
+        let metadata = file.metadata().map_err(|source| LakeError::io(&self.path, source))?;
+        Ok(usize::try_from(metadata.len()).ok())
     }
 
     fn compare_file(&self, file: &File) -> Result<(), LakeError> {

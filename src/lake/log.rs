@@ -163,8 +163,8 @@ impl Log {
     fn checkpoint_path(&self, number: u64) -> Result<PathBuf, LakeError> {
         let start = format!("{number:0ENTRY_DIGITS$}.checkpoint");
         let listed = fs::read_dir(&self.dir).map_err(|source| LakeError::io(&self.dir, source))?;
-        let names = listed.filter_map(Result::ok).map(|entry| entry.file_name());
-        let named = names.filter(|name| name.to_string_lossy().starts_with(&start)).min();
-        Ok(named.map_or_else(|| self.dir.clone(), |name| self.dir.join(name)))
+        let paths = listed.filter_map(Result::ok).map(|entry| entry.path());
+        let is_part = |path: &PathBuf| path.file_name().is_some_and(|name| name.to_string_lossy().starts_with(&start));
+        Ok(paths.filter(is_part).min().unwrap_or_else(|| self.dir.clone()))
     }
 }
