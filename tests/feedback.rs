@@ -1,6 +1,7 @@
 //! What people say of risks is kept in the order in which they said it, durably, once, and
 //! without any effect on the version of the tables.
 
+use std::fs;
 use std::process::Command;
 use std::thread;
 
@@ -66,6 +67,29 @@ fn the_same_feedback_again_changes_nothing_and_another_under_its_id_is_refused()
         assert!(matches!(&error, FeedbackError::Conflict { feedback_id, .. } if feedback_id.as_str() == "f1"), "{error}");
         assert!(error.to_string().contains("feedback f1 was given before"), "{error}");
     }
+    assert_eq!(lake.feedback().expect("the table"), [feedback("f1")]);
+}
+
+#[test]
+fn feedback_in_a_damaged_file_is_not_read_and_nothing_is_put_after_it() {
+    let desk = Desk::new();
+    desk.accept(&[desk.usage("a.csv", "s1,2026-06-01,C,h,1,\n")]);
+    let lake = Lake::open(&desk.lake()).expect("a lake");
+    give(&lake, &feedback("f1"));
+    let listed = fs::read_dir(desk.lake().join("feedback")).expect("a folder").map(|entry| entry.expect("an entry").path());
+    let path = listed.into_iter().find(|path| path.is_file()).expect("a file");
+    let whole = fs::read(&path).expect("a file");
+    let mut flipped = whole.clone();
+    flipped[whole.len() / 3] ^= 4;
+    fs::write(&path, flipped).expect("a file");
+    let damaged = format!("{} of feedback is damaged", path.display());
+    for error in [sentence(&lake.feedback().expect_err("damaged")), sentence(&lake.give_feedback(&feedback("f2")).expect_err("damaged"))] {
+        assert!(error.contains(&damaged), "{error}");
+    }
+    let mut command = Command::new(env!("CARGO_BIN_EXE_churn-risk"));
+    let output = command.args(["tables", "--read", "--lake"]).arg(desk.lake()).output().expect("the program starts");
+    assert!(!output.status.success() && String::from_utf8_lossy(&output.stderr).contains(&damaged), "{output:?}");
+    fs::write(&path, whole).expect("a file");
     assert_eq!(lake.feedback().expect("the table"), [feedback("f1")]);
 }
 

@@ -106,7 +106,7 @@ fn a_restated_month_is_the_file_that_one_import_of_its_rows_would_have_written()
     twice.accept(&[twice.usage("a.csv", "s1,2026-06-01,C,h,1.5,0.25\ns2,2026-06-01,C,h,9,\ns2,2026-06-02,C,h,2,\n")]);
     twice.accept(&[twice.usage("b.csv", "s2,2026-06-01,B,h,3,1\n")]);
     once.accept(&[once.usage("c.csv", "s1,2026-06-01,C,h,1.5,0.25\ns2,2026-06-01,B,h,3,1\ns2,2026-06-02,C,h,2,\n")]);
-    let newest = twice.usage_files().into_iter().find(|(name, _)| name.ends_with("usage-00000002-1.parquet"));
+    let newest = twice.usage_files().into_iter().find(|(name, _)| name.contains("usage-00000002-1-sha256-"));
     assert!(newest.is_some_and(|(_, bytes)| bytes == once.usage_files()[0].1));
 }
 

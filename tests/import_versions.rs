@@ -62,7 +62,9 @@ fn what_a_dead_import_left_is_no_version() {
     import_one(&desk, 2);
     let second = fs::read_to_string(entry(&desk, 2)).expect("an entry");
     // Everything that an import writes before its commit point.
-    fs::write(desk.lake().join("imports/imports-00000003-1.parquet"), b"PAR1 torn").expect("a file");
+    let (_, named) = second.rsplit_once("\"path\":\"").expect("a file");
+    let torn = named.split('"').next().expect("a path").replace("imports-00000002", "imports-00000003");
+    fs::write(desk.lake().join("imports").join(torn), b"PAR1 torn").expect("a file");
     fs::write(log(&desk).join(".00000000000000000003.json.tmp"), &second).expect("a file");
     assert_eq!(newest(&lake), Some(2));
     // Entries that no import of ours leaves behind, as a disk or another program might.

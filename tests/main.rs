@@ -27,6 +27,7 @@ mod import_rejects;
 mod import_replaced;
 mod import_sums;
 mod import_versions;
+mod lake_damage;
 mod metrics_anomalies;
 mod metrics_by_hand;
 mod metrics_expiring;

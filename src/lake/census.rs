@@ -1,8 +1,8 @@
 //! What a version of the tables holds, counted from the files themselves.
 
-use super::parquet::{file_rows, read_file};
+use super::parquet::file_rows;
 use super::schema::Table;
-use super::tables::{LakeError, Snapshot};
+use super::tables::{Lake, LakeError, Snapshot};
 
 /// One table of a version.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -13,11 +13,14 @@ pub struct TableCensus {
     pub files: u64,
     pub rows: u64,
     pub bytes: u64,
+    /// Files of releases that gave them no checksum: damage in them shows only where it keeps
+    /// them from being decoded.
+    pub files_without_checksum: u64,
 }
 
 impl Snapshot {
-    /// Counts files, rows and bytes of each table. With `decode`, every page of every file is
-    /// read and decompressed as well, so that a damaged one is found.
+    /// Counts files, rows and bytes of each table. With `decode`, every file is compared with its
+    /// checksum, and every page of it is decompressed as well, so that a damaged one is found.
     ///
     /// # Errors
     /// Where a file that the version names is missing or damaged.
@@ -28,9 +31,13 @@ impl Snapshot {
 
     fn table_census(&self, table: Table, decode: bool) -> Result<TableCensus, LakeError> {
         let delta_version = self.record.table_versions.get(table.name()).copied();
-        let mut census = TableCensus { table: table.name(), delta_version, files: 0, rows: 0, bytes: 0 };
+        let mut census = TableCensus { table: table.name(), delta_version, files: 0, rows: 0, bytes: 0, files_without_checksum: 0 };
         for file in self.files(table) {
             census.files += 1;
+            census.files_without_checksum += u64::from(!file.has_checksum());
+            if decode {
+                file.check()?;
+            }
             census.bytes += std::fs::metadata(&file.path).map_err(|source| LakeError::io(&file.path, source))?.len();
             let rows = file_rows(&file.path)?;
             census.rows += rows;
@@ -38,7 +45,7 @@ impl Snapshot {
                 continue;
             }
             let mut decoded = 0;
-            for batch in read_file(&file.path, None)? {
+            for batch in file.read(None)? {
                 decoded += batch?.num_rows() as u64;
             }
             if decoded != rows {
@@ -47,5 +54,19 @@ impl Snapshot {
             }
         }
         Ok(census)
+    }
+}
+
+impl Lake {
+    /// Reads what belongs to no version: the rows of imports and the feedback. Returns how many of
+    /// their files carry no checksum.
+    ///
+    /// # Errors
+    /// Where a file is missing or damaged.
+    pub fn read_records(&self) -> Result<u64, LakeError> {
+        let (imports, feedback) = (self.newest_files(Table::Imports)?, self.feedback_files()?);
+        self.records_in(&imports)?;
+        self.feedback()?;
+        Ok(imports.iter().chain(&feedback).filter(|file| !file.has_checksum()).count() as u64)
     }
 }

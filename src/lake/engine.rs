@@ -26,8 +26,9 @@ use hashbrown::HashMap;
 use hashbrown::hash_map::Entry;
 use thiserror::Error;
 
+use super::data_file::DataFile;
 use super::import::{AMOUNT_TYPE, Ids, SeriesNumbers, StagedMonth, read_staged};
-use super::parquet::{FileWriter, WrittenFile, read_file};
+use super::parquet::{FileWriter, WrittenFile};
 use super::restated::{KeyedRow, Replaced, Walk};
 use super::schema::{Table, month_of};
 use super::tables::LakeError;
@@ -123,7 +124,7 @@ pub(crate) struct RolledMonth {
 pub(crate) struct MonthJob<'a> {
     pub(crate) staged: &'a StagedMonth,
     /// Files of the month that the lake holds.
-    pub(crate) stored: Vec<PathBuf>,
+    pub(crate) stored: Vec<DataFile>,
     pub(crate) table_dir: &'a Path,
     pub(crate) import_id: u64,
 }
@@ -194,7 +195,7 @@ pub(crate) async fn roll_up(context: &SessionContext, numbering: &Arc<Numbering>
     let (mut days, mut used_days) = (0_u32, 0_u32);
     while let Some(batch) = stream.next().await {
         let batch = batch.map_err(|error| numbering.engine_error(error, month))?;
-        let of_import = batch.column_by_name("of_import").map(|column| column.as_boolean());
+        let of_import = batch.column_by_name("of_import").map(AsArray::as_boolean);
         for (at, row) in keyed_rows(&batch).enumerate() {
             let bit = 1 << unpack(row.0).1;
             days |= bit;
@@ -248,7 +249,7 @@ fn usage_batch(rolled: &RecordBatch, numbering: &Numbering, month: Day) -> Resul
 #[derive(Debug, Clone)]
 enum Rows {
     Staged(PathBuf),
-    Stored(Vec<PathBuf>),
+    Stored(Vec<DataFile>),
 }
 
 impl Rows {
@@ -302,9 +303,9 @@ impl MonthRows {
                 let reader = read_staged(&path)?;
                 Box::new(reader.map(move |batch| staged_batch(&batch?, &numbering, month, &schema)))
             }
-            Rows::Stored(paths) => Box::new(paths.into_iter().flat_map(move |path| -> Batches {
+            Rows::Stored(files) => Box::new(files.into_iter().flat_map(move |file| -> Batches {
                 let (numbering, schema) = (Arc::clone(&numbering), Arc::clone(&schema));
-                match read_file(&path, None) {
+                match file.read(None) {
                     Ok(reader) => Box::new(reader.map(move |batch| stored_batch(&batch?, &numbering, month, &schema))),
                     Err(error) => Box::new(std::iter::once(Err(error))),
                 }

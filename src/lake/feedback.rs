@@ -11,9 +11,10 @@ use std::sync::Arc;
 use datafusion::arrow::array::{ArrayRef, Int64Array, RecordBatch};
 use thiserror::Error;
 
-use super::parquet::{Columns, days, numbers, read_file, texts, write_file};
+use super::data_file::DataFile;
+use super::parquet::{Columns, days, numbers, texts, write_file};
 use super::schema::Table;
-use super::tables::{DataFile, Lake, LakeError};
+use super::tables::{Lake, LakeError};
 use crate::domain::{ChurnRisk, Feedback, FeedbackId, Note, SeenOutcome, SubscriptionId, UnknownWord, Verdict};
 
 /// Files of the table before the next answer puts all of them into one. Each answer is a file of
@@ -79,13 +80,8 @@ impl Lake {
         Ok(rows.into_iter().map(|(_, feedback)| feedback).collect())
     }
 
-    fn feedback_files(&self) -> Result<Vec<DataFile>, LakeError> {
-        self.runtime().block_on(async {
-            match self.load(Table::Feedback, None).await? {
-                Some(delta) => self.data_files(Table::Feedback, &delta),
-                None => Ok(Vec::new()),
-            }
-        })
+    pub(super) fn feedback_files(&self) -> Result<Vec<DataFile>, LakeError> {
+        self.newest_files(Table::Feedback)
     }
 }
 
@@ -93,7 +89,7 @@ impl Lake {
 fn read(files: &[DataFile]) -> Result<Vec<(i64, Feedback)>, LakeError> {
     let mut rows = Vec::new();
     for file in files {
-        for batch in read_file(&file.path, None)? {
+        for batch in file.read(None)? {
             let columns = Columns::new(batch?);
             for row in 0..columns.rows() {
                 let damaged = |reason: String| LakeError::File { path: file.path.clone(), reason };

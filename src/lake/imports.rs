@@ -7,16 +7,19 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::SystemTime;
 
 use datafusion::arrow::array::{ArrayRef, Int64Array, RecordBatch};
 use datafusion::arrow::error::ArrowError;
+use deltalake::kernel::Add;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::parquet::{Columns, days, read_file, texts, write_file};
+use super::data_file::DataFile;
+use super::log::{entries, entry_path, is_absent};
+use super::parquet::{Columns, days, texts, write_file};
 use super::schema::Table;
 use super::tables::{Lake, LakeError};
 use crate::domain::{Currency, Day};
@@ -66,15 +69,14 @@ impl Lake {
     /// # Errors
     /// Where the table cannot be read.
     pub fn imports(&self) -> Result<Vec<ImportRecord>, LakeError> {
-        let files = self.runtime().block_on(async {
-            match self.load(Table::Imports, None).await? {
-                Some(delta) => self.data_files(Table::Imports, &delta),
-                None => Ok(Vec::new()),
-            }
-        })?;
+        self.records_in(&self.newest_files(Table::Imports)?)
+    }
+
+    /// The rows of files of the table, oldest first.
+    pub(super) fn records_in(&self, files: &[DataFile]) -> Result<Vec<ImportRecord>, LakeError> {
         let mut records = Vec::new();
         for file in files {
-            for batch in read_file(&file.path, None)? {
+            for batch in file.read(None)? {
                 let columns = Columns::new(batch?);
                 for row in 0..columns.rows() {
                     records.push(self.record(&columns, row)?);
@@ -103,7 +105,7 @@ impl Lake {
         {
             return Ok(Some(seen.version));
         }
-        let (entries, has_checkpoint) = entries(&log)?;
+        let (entries, checkpoint) = entries(&log)?;
         // Looked at before it is read: what lands in between is found by the next call.
         let newest = entries.last().map(|entry| Mark::of(&log, *entry)).transpose()?.flatten();
         for entry in entries.iter().rev() {
@@ -113,7 +115,7 @@ impl Lake {
             return Ok(Some(version));
         }
         // Another program may have cleaned the log up behind a checkpoint.
-        if has_checkpoint { Ok(self.imports()?.last().map(|record| record.import_id)) } else { Ok(None) }
+        if checkpoint.is_some() { Ok(self.imports()?.last().map(|record| record.import_id)) } else { Ok(None) }
     }
 
     /// The newest import among the rows that an entry of the log adds; none where it adds none,
@@ -129,9 +131,10 @@ impl Lake {
         for line in text.lines() {
             let Ok(action) = serde_json::from_str::<Value>(line) else { return Ok(None) };
             let Some(file) = action.pointer("/add/path").and_then(Value::as_str) else { continue };
-            match newest_in(&self.table_dir(Table::Imports).join(file)) {
+            let add = Add { path: file.to_owned(), ..Add::default() };
+            match newest_in(&DataFile::new(Table::Imports, &self.table_dir(Table::Imports), add)) {
                 Ok(version) => newest = newest.max(version),
-                Err(LakeError::File { .. } | LakeError::Arrow(_)) => return Ok(None),
+                Err(LakeError::File { .. } | LakeError::Checksum { .. } | LakeError::Arrow(_)) => return Ok(None),
                 Err(LakeError::Io { source, .. }) if source.kind() == io::ErrorKind::NotFound => return Ok(None),
                 Err(error) => return Err(error),
             }
@@ -230,41 +233,10 @@ impl Mark {
     }
 }
 
-fn is_absent(error: &io::Error) -> bool {
-    matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
-}
-
-/// Digits of an entry's number in its name.
-const ENTRY_DIGITS: usize = 20;
-
-fn entry_path(log: &Path, entry: u64) -> PathBuf {
-    log.join(format!("{entry:0ENTRY_DIGITS$}.json"))
-}
-
-/// The numbers of the entries, ascending, and whether there is a checkpoint.
-fn entries(log: &Path) -> Result<(Vec<u64>, bool), LakeError> {
-    let (mut entries, mut has_checkpoint) = (Vec::new(), false);
-    let listed = match fs::read_dir(log) {
-        Ok(listed) => listed,
-        Err(error) if is_absent(&error) => return Ok((entries, has_checkpoint)),
-        Err(source) => return Err(LakeError::io(log, source)),
-    };
-    for entry in listed {
-        let name = entry.map_err(|source| LakeError::io(log, source))?.file_name();
-        let Some((number, ending)) = name.to_str().and_then(|name| name.split_once('.')) else { continue };
-        has_checkpoint |= ending.contains("checkpoint");
-        if ending == "json" && number.len() == ENTRY_DIGITS {
-            entries.extend(number.parse::<u64>().ok());
-        }
-    }
-    entries.sort_unstable();
-    Ok((entries, has_checkpoint))
-}
-
 /// The newest import that a file of the table has a row of.
-fn newest_in(path: &Path) -> Result<Option<u64>, LakeError> {
+fn newest_in(file: &DataFile) -> Result<Option<u64>, LakeError> {
     let mut newest = None;
-    for batch in read_file(path, Some(&["import_id"]))? {
+    for batch in file.read(Some(&["import_id"]))? {
         let columns = Columns::new(batch?);
         for row in 0..columns.rows() {
             newest = newest.max(u64::try_from(columns.long("import_id", row)?).ok());

@@ -6,11 +6,14 @@
 //! `imports` names, and nothing else.
 
 mod census;
+mod checksum;
+mod data_file;
 mod durable;
 mod engine;
 mod feedback;
 pub mod import;
 mod imports;
+mod log;
 mod parquet;
 mod restated;
 mod schema;

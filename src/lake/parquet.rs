@@ -1,6 +1,6 @@
 //! Parquet files of the tables: how they are written, synced, and read back.
 
-use std::fs::{File, OpenOptions};
+use std::fs::{self, File};
 use std::io::{self, BufWriter};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -15,8 +15,10 @@ use datafusion::parquet::arrow::{ArrowWriter, ProjectionMask};
 use datafusion::parquet::basic::{Compression, ZstdLevel};
 use datafusion::parquet::errors::ParquetError;
 use datafusion::parquet::file::properties::{WriterProperties, WriterVersion};
+use datafusion::parquet::file::reader::ChunkReader;
 use datafusion::parquet::schema::types::ColumnPath;
 
+use super::checksum::{self, Hashing};
 use super::durable::{create_dirs, sync_dir};
 use super::tables::LakeError;
 use crate::domain::{Day, Micros};
@@ -54,40 +56,50 @@ pub(crate) struct WrittenFile {
     pub(crate) modified_ms: i64,
 }
 
-/// Writes one Parquet file of a table.
+/// What a file is called while it is written: hidden, so no reader takes it for one of the table,
+/// and always the same, so that what a dead import left is written over by the next one. One
+/// writer at a time holds the lease, and it writes one file of a folder after the other.
+const UNNAMED: &str = ".new.parquet.tmp";
+
+/// Writes one Parquet file of a table, which gets its name when its checksum is known.
 pub(crate) struct FileWriter {
-    path: PathBuf,
-    relative: String,
-    writer: ArrowWriter<BufWriter<File>>,
+    unnamed: Unnamed,
+    folder: Option<String>,
+    stem: String,
+    writer: ArrowWriter<BufWriter<Hashing<File>>>,
     rows: u64,
+}
+
+/// A file without its name yet; it goes away with whoever gives up writing it.
+#[derive(Debug)]
+struct Unnamed {
+    dir: PathBuf,
+    path: PathBuf,
+}
+
+impl Drop for Unnamed {
+    fn drop(&mut self) {
+        // Gone already where it got its name; a leftover is a hidden file that nobody reads.
+        let _ = fs::remove_file(&self.path);
+    }
 }
 
 impl std::fmt::Debug for FileWriter {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("FileWriter").field("path", &self.path).field("rows", &self.rows).finish_non_exhaustive()
+        f.debug_struct("FileWriter").field("stem", &self.stem).field("rows", &self.rows).finish_non_exhaustive()
     }
 }
 
 impl FileWriter {
-    /// Opens `folder/<stem>-<n>.parquet` below `table_dir` with the first `n` whose name is
-    /// free: a dead import may have left a file under an earlier one.
+    /// Begins `folder/<stem>-<n>-sha256-<digest>.parquet` below `table_dir`.
     pub(crate) fn create(table_dir: &Path, folder: Option<&str>, stem: &str, schema: SchemaRef) -> Result<Self, LakeError> {
         let dir = folder.map_or_else(|| table_dir.to_path_buf(), |folder| table_dir.join(folder));
         create_dirs(&dir).map_err(|source| LakeError::io(&dir, source))?;
-        for number in 1.. {
-            let name = format!("{stem}-{number}.parquet");
-            let path = dir.join(&name);
-            match OpenOptions::new().write(true).create_new(true).open(&path) {
-                Ok(file) => {
-                    let relative = folder.map_or_else(|| name.clone(), |folder| format!("{folder}/{name}"));
-                    let writer = ArrowWriter::try_new(BufWriter::with_capacity(1 << 20, file), schema, Some(properties()))?;
-                    return Ok(Self { path, relative, writer, rows: 0 });
-                }
-                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
-                Err(source) => return Err(LakeError::io(&path, source)),
-            }
-        }
-        Err(LakeError::io(&dir, io::Error::other("no free file name")))
+        let unnamed = Unnamed { path: dir.join(UNNAMED), dir };
+        let file = File::create(&unnamed.path).map_err(|source| LakeError::io(&unnamed.path, source))?;
+        let buffered = BufWriter::with_capacity(1 << 20, Hashing::new(file));
+        let writer = ArrowWriter::try_new(buffered, schema, Some(properties()))?;
+        Ok(Self { unnamed, folder: folder.map(str::to_owned), stem: stem.to_owned(), writer, rows: 0 })
     }
 
     pub(crate) fn write(&mut self, batch: &RecordBatch) -> Result<(), LakeError> {
@@ -95,19 +107,34 @@ impl FileWriter {
         Ok(self.writer.write(batch)?)
     }
 
-    /// Closes and syncs the file and its folder.
+    /// Closes and syncs the file, gives it its name, and syncs its folder.
     pub(crate) fn finish(self) -> Result<WrittenFile, LakeError> {
-        let io_error = |source| LakeError::io(&self.path, source);
-        let file = self.writer.into_inner()?.into_inner().map_err(|error| io_error(error.into_error()))?;
+        let Self { unnamed, folder, stem, writer, rows } = self;
+        let io_error = |source| LakeError::io(&unnamed.path, source);
+        let (file, digest) = writer.into_inner()?.into_inner().map_err(|error| io_error(error.into_error()))?.finish();
         file.sync_all().map_err(io_error)?;
         let metadata = file.metadata().map_err(io_error)?;
         let since_1970 = metadata.modified().map_err(io_error)?.duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
         let modified_ms = i64::try_from(since_1970.as_millis()).unwrap_or(i64::MAX);
-        if let Some(dir) = self.path.parent() {
-            sync_dir(dir).map_err(io_error)?;
-        }
-        Ok(WrittenFile { relative: self.relative, bytes: metadata.len(), rows: self.rows, modified_ms })
+        let name = name_it(&unnamed, &stem, &digest).map_err(io_error)?;
+        let relative = folder.map_or_else(|| name.clone(), |folder| format!("{folder}/{name}"));
+        Ok(WrittenFile { relative, bytes: metadata.len(), rows, modified_ms })
     }
+}
+
+/// Gives a synced file the first free name for its digest, durably: a dead import may have left
+/// the same bytes under an earlier one, which its log entry adds and the next one takes back.
+fn name_it(unnamed: &Unnamed, stem: &str, digest: &str) -> io::Result<String> {
+    for number in 1.. {
+        let name = checksum::file_name(stem, number, digest);
+        let path = unnamed.dir.join(&name);
+        if !path.try_exists()? {
+            fs::rename(&unnamed.path, path)?;
+            sync_dir(&unnamed.dir)?;
+            return Ok(name);
+        }
+    }
+    Err(io::Error::other("no free file name"))
 }
 
 /// Writes rows of a small table as one file.
@@ -117,11 +144,20 @@ pub(crate) fn write_file(table_dir: &Path, stem: &str, batch: &RecordBatch) -> R
     writer.finish()
 }
 
-/// The batches of a file; of `columns` alone where given.
-pub(crate) fn read_file(path: &Path, columns: Option<&[&str]>) -> Result<ParquetRecordBatchReader, LakeError> {
-    let file = File::open(path).map_err(|source| LakeError::io(path, source))?;
+/// The batches of a file of any make. Those of the tables are read as a `DataFile`, which looks
+/// at their checksums.
+pub(crate) fn read_file(path: &Path) -> Result<ParquetRecordBatchReader, LakeError> {
+    read_from(File::open(path).map_err(|source| LakeError::io(path, source))?, path, None)
+}
+
+/// The batches in the bytes of the file at `path`; of `columns` alone where given.
+pub(super) fn read_from(
+    bytes: impl ChunkReader + 'static,
+    path: &Path,
+    columns: Option<&[&str]>,
+) -> Result<ParquetRecordBatchReader, LakeError> {
     let named = |source: ParquetError| LakeError::File { path: path.to_path_buf(), reason: source.to_string() };
-    let mut builder = ParquetRecordBatchReaderBuilder::try_new(file).map_err(named)?.with_batch_size(BATCH_ROWS);
+    let mut builder = ParquetRecordBatchReaderBuilder::try_new(bytes).map_err(named)?.with_batch_size(BATCH_ROWS);
     if let Some(columns) = columns {
         let mask = ProjectionMask::columns(builder.parquet_schema(), columns.iter().copied());
         builder = builder.with_projection(mask);

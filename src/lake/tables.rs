@@ -27,10 +27,12 @@ use thiserror::Error;
 use tokio::runtime::Runtime;
 use url::Url;
 
+use super::data_file::DataFile;
 use super::durable::{DurableLocal, create_dirs};
 use super::imports::{ImportRecord, SeenEntry};
+use super::log::{FILES_KEY, Log, files_digest};
 use super::parquet::WrittenFile;
-use super::schema::{MONTH, Table};
+use super::schema::Table;
 use crate::domain::Currency;
 
 /// Commits of a table between two checkpoints of its log. Measured on an import of one row: at
@@ -47,6 +49,18 @@ pub enum LakeError {
     Io { path: PathBuf, source: io::Error },
     #[error("the table file {path} cannot be read: {reason}")]
     File { path: PathBuf, reason: String },
+    #[error(
+        "{path} of {part} is damaged: its SHA-256 should be {wanted} and is {found}; \
+         restore the file from a copy of the lake, or import the source files again into a new lake"
+    )]
+    Checksum { path: PathBuf, part: String, wanted: String, found: String },
+    #[error(
+        "{path} in the log of {table} is damaged: {reason}; \
+         restore the file from a copy of the lake, or import the source files again into a new lake"
+    )]
+    Log { table: &'static str, path: PathBuf, reason: String },
+    #[error("the log {log} cannot be read")]
+    Unopened { log: PathBuf, source: Box<DeltaTableError> },
     #[error("the table log refused")]
     Delta(#[from] Box<DeltaTableError>),
     #[error("a table file could not be written")]
@@ -96,17 +110,6 @@ pub struct Lake {
 pub struct Snapshot {
     pub(crate) record: ImportRecord,
     pub(crate) files: BTreeMap<Table, Vec<DataFile>>,
-}
-
-/// A Parquet file of a table version.
-#[derive(Debug, Clone)]
-pub(crate) struct DataFile {
-    /// Below the table's folder.
-    pub(crate) relative: String,
-    pub(crate) path: PathBuf,
-    /// `2026-01` for `usage_daily`.
-    pub(crate) month: Option<String>,
-    add: Add,
 }
 
 /// The right to write, held by one process at a time. Dropping it, or dying, gives it back.
@@ -222,23 +225,48 @@ impl Lake {
         Ok(DeltaTableBuilder::from_url(url.clone())?.with_storage_backend(self.store.clone(), url).build()?)
     }
 
-    /// The table at a version, at its newest without one; none where it does not exist yet.
-    pub(super) async fn load(&self, table: Table, version: Option<u64>) -> Result<Option<DeltaTable>, LakeError> {
-        if !self.table_dir(table).join("_delta_log").is_dir() {
+    /// The table at a version, at its newest without one, and its files, which are those that were
+    /// committed; none where it does not exist yet.
+    async fn load(&self, table: Table, version: Option<u64>) -> Result<Option<(DeltaTable, Vec<DataFile>)>, LakeError> {
+        let log = Log::new(table, &self.table_dir(table));
+        let Some((delta, files)) = self.read_log(table, &log, version).await? else { return Ok(None) };
+        let Some(version) = delta.version() else { return Ok(Some((delta, files))) };
+        if let Err(error) = log.check(version, &files) {
+            // It may be an earlier entry, or the checkpoint, that does not say what it said.
+            for entry in log.since_checkpoint(Some(version))? {
+                let Ok(Some((_, files))) = self.read_log(table, &log, Some(entry)).await else { break };
+                log.check(entry, &files)?;
+            }
+            return Err(error);
+        }
+        Ok(Some((delta, files)))
+    }
+
+    async fn read_log(&self, table: Table, log: &Log, version: Option<u64>) -> Result<Option<(DeltaTable, Vec<DataFile>)>, LakeError> {
+        if !log.is_there() {
             return Ok(None);
         }
         let mut delta = self.delta(table)?;
         if !delta.verify_deltatable_existence().await? {
             return Ok(None);
         }
-        match version {
-            Some(version) => delta.load_version(version).await?,
-            None => delta.load().await?,
+        let loaded = match version {
+            Some(version) => delta.load_version(version).await,
+            None => delta.load().await,
+        };
+        match loaded.map_err(LakeError::from).and_then(|()| self.data_files(table, &delta)) {
+            Ok(files) => Ok(Some((delta, files))),
+            Err(LakeError::Delta(source)) => Err(log.first_unreadable(version)?.unwrap_or_else(|| log.unopened(source))),
+            Err(error) => Err(error),
         }
-        Ok(Some(delta))
     }
 
-    pub(super) fn data_files(&self, table: Table, delta: &DeltaTable) -> Result<Vec<DataFile>, LakeError> {
+    /// The files of a table at its newest version.
+    pub(super) fn newest_files(&self, table: Table) -> Result<Vec<DataFile>, LakeError> {
+        Ok(self.runtime.block_on(self.load(table, None))?.map_or_else(Vec::new, |(_, files)| files))
+    }
+
+    fn data_files(&self, table: Table, delta: &DeltaTable) -> Result<Vec<DataFile>, LakeError> {
         let dir = self.table_dir(table);
         let mut files: Vec<DataFile> = delta
             .snapshot()?
@@ -254,8 +282,7 @@ impl Lake {
                     stats: view.stats(),
                     ..Add::default()
                 };
-                let month = add.partition_values.get(MONTH).cloned().flatten();
-                DataFile { relative: add.path.clone(), path: dir.join(&add.path), month, add }
+                DataFile::new(table, &dir, add)
             })
             .collect();
         files.sort_by(|a, b| (&a.month, &a.relative).cmp(&(&b.month, &b.relative)));
@@ -284,9 +311,10 @@ impl Lake {
             let mut files = BTreeMap::new();
             for table in Table::ALL {
                 let Some(version) = record.table_versions.get(table.name()) else { continue };
-                if let Some(delta) = self.load(table, Some(*version)).await? {
-                    files.insert(table, self.data_files(table, &delta)?);
-                }
+                match self.load(table, Some(*version)).await? {
+                    Some((_, listed)) => files.insert(table, listed),
+                    None => return Err(Log::new(table, &self.table_dir(table)).missing()),
+                };
             }
             Ok::<_, LakeError>(files)
         })?;
@@ -297,11 +325,10 @@ impl Lake {
     /// `new`, whatever a dead import left there. Returns that version.
     pub(crate) fn commit(&self, table: Table, kept: &[DataFile], new: &[(Option<String>, WrittenFile)]) -> Result<u64, LakeError> {
         self.runtime.block_on(async {
-            let delta = match self.load(table, None).await? {
-                Some(delta) => delta,
-                None => self.create(table).await?,
+            let (delta, present) = match self.load(table, None).await? {
+                Some(loaded) => loaded,
+                None => (self.create(table).await?, Vec::new()),
             };
-            let present = self.data_files(table, &delta)?;
             let wanted: BTreeSet<&str> = kept.iter().map(|file| file.relative.as_str()).collect();
             let there: BTreeSet<&str> = present.iter().map(|file| file.relative.as_str()).collect();
             let state = delta.snapshot()?;
@@ -314,6 +341,8 @@ impl Lake {
             actions.extend(evolved(table, state)?.map(Action::Metadata));
             actions.extend(kept.iter().filter(|file| !there.contains(file.relative.as_str())).map(|file| Action::Add(file.add.clone())));
             actions.extend(new.iter().map(|(month, file)| Action::Add(add(table, month.as_deref(), file))));
+            let held = kept.iter().map(|file| (file.relative.as_str(), file.month.as_deref(), file.add.size));
+            let held = files_digest(held.chain(new.iter().map(|(month, file)| (file.relative.as_str(), month.as_deref(), size(file)))));
             let operation = DeltaOperation::Write {
                 mode: SaveMode::Append,
                 partition_by: Some(table.partitions().iter().map(ToString::to_string).collect()),
@@ -321,8 +350,11 @@ impl Lake {
             };
             // One writer at a time holds the lease, so a conflict means that somebody else
             // writes to the lake: give up rather than merge with the unknown.
-            let properties =
-                CommitProperties::default().with_max_retries(0).with_cleanup_expired_logs(Some(false)).with_create_checkpoint(false);
+            let properties = CommitProperties::default()
+                .with_metadata([(FILES_KEY.to_owned(), held.into())])
+                .with_max_retries(0)
+                .with_cleanup_expired_logs(Some(false))
+                .with_create_checkpoint(false);
             let commit = CommitBuilder::from(properties).with_actions(actions).build(Some(state), delta.log_store(), operation).await?;
             let version = commit.version();
             if (version + 1).is_multiple_of(CHECKPOINT_INTERVAL)
@@ -338,7 +370,7 @@ impl Lake {
 
     /// Sums the log up to `version` in one file, so that opening the table need not read it all.
     async fn checkpoint(&self, table: Table, version: u64) -> Result<(), LakeError> {
-        if let Some(delta) = self.load(table, Some(version)).await? {
+        if let Some((delta, _)) = self.load(table, Some(version)).await? {
             create_checkpoint(&delta, None).await?;
         }
         Ok(())
@@ -368,13 +400,17 @@ fn evolved(table: Table, state: &DeltaTableState) -> Result<Option<Metadata>, La
     Ok(Some(state.metadata().clone().with_schema(&schema).map_err(DeltaTableError::from)?))
 }
 
+fn size(file: &WrittenFile) -> i64 {
+    i64::try_from(file.bytes).unwrap_or(i64::MAX)
+}
+
 fn add(table: Table, month: Option<&str>, file: &WrittenFile) -> Add {
     let partition_values: HashMap<String, Option<String>> =
         table.partitions().iter().map(|name| ((*name).to_owned(), month.map(str::to_owned))).collect();
     Add {
         path: file.relative.clone(),
         partition_values,
-        size: i64::try_from(file.bytes).unwrap_or(i64::MAX),
+        size: size(file),
         modification_time: file.modified_ms,
         data_change: true,
         stats: Some(format!("{{\"numRecords\":{}}}", file.rows)),

@@ -7,9 +7,10 @@ use datafusion::arrow::array::{Array, ArrayRef, AsArray, DictionaryArray, Record
 use datafusion::arrow::datatypes::{Date32Type, Int32Type, Int64Type};
 use datafusion::arrow::error::ArrowError;
 
-use super::parquet::{Columns, read_file};
+use super::data_file::DataFile;
+use super::parquet::Columns;
 use super::schema::Table;
-use super::tables::{DataFile, LakeError, Snapshot};
+use super::tables::{LakeError, Snapshot};
 use crate::domain::{CommitmentId, CommitmentRow, CustomerId, CustomerRow, Day, Event, EventKind, SubscriptionId, SubscriptionRow};
 
 /// Which columns of `usage_daily` a scan decodes.
@@ -53,7 +54,7 @@ impl Snapshot {
     fn rows<T>(&self, table: Table, read: impl Fn(&Columns, usize) -> Result<T, LakeError>) -> Result<Vec<T>, LakeError> {
         let mut rows = Vec::new();
         for file in self.files(table) {
-            for batch in read_file(&file.path, None)? {
+            for batch in file.read(None)? {
                 let columns = Columns::new(batch?);
                 for row in 0..columns.rows() {
                     rows.push(read(&columns, row)?);
@@ -170,8 +171,8 @@ impl Snapshot {
             UsageColumns::All => None,
         };
         for file in self.files(Table::UsageDaily) {
-            for batch in read_file(&file.path, columns)? {
-                let batch = batch.map_err(LakeError::from)?;
+            for batch in file.read(columns)? {
+                let batch = batch?;
                 let series = if which == UsageColumns::All { names.series(&batch)? } else { Vec::new() };
                 visit(&chunk(&batch, series, &names.names, which)?)?;
             }
@@ -183,7 +184,7 @@ impl Snapshot {
 /// Every (category, unit) in a file of `usage_daily`.
 pub(crate) fn series_of(file: &DataFile) -> Result<Vec<(String, String)>, LakeError> {
     let mut names = SeriesNames::default();
-    for batch in read_file(&file.path, Some(&["category", "unit"]))? {
+    for batch in file.read(Some(&["category", "unit"]))? {
         names.series(&batch?)?;
     }
     Ok(names.names)

@@ -5,10 +5,9 @@ use std::collections::{BTreeSet, HashMap};
 use super::ImportError;
 use crate::domain::Day;
 use crate::lake::LakeError;
+use crate::lake::data_file::DataFile;
 use crate::lake::engine::RolledMonth;
-use crate::lake::parquet::read_file;
 use crate::lake::schema::month_of;
-use crate::lake::tables::DataFile;
 use crate::lake::usage;
 
 /// The months of a lake: those that an import has rolled up, and the stored files of the others.
@@ -76,7 +75,7 @@ impl<'a> Calendar<'a> {
 fn days_of(file: &DataFile, month: Day, used: bool) -> Result<u32, LakeError> {
     let mut mask = 0;
     let columns: &[&str] = if used { &["on", "quantity_micros"] } else { &["on"] };
-    for batch in read_file(&file.path, Some(columns))? {
+    for batch in file.read(Some(columns))? {
         for day in usage::days(&batch?, used)? {
             mask |= 1_u32.checked_shl(u32::try_from(day - month).unwrap_or(u32::MAX)).unwrap_or(0);
         }

@@ -14,13 +14,14 @@ use super::report::{FileReport, ImportReport, Outcome};
 use super::staging::{self, StagedMonth, Staging};
 use super::{ImportError, ImportRequest, REJECTS_ALWAYS_BORNE, delimited, generic, io_error};
 use crate::domain::{CustomerId, SubscriptionRow, UNKNOWN_CUSTOMER};
+use crate::lake::data_file::DataFile;
 use crate::lake::durable::create_dirs;
 use crate::lake::engine::{self, MonthJob, Numbering, RolledMonth, SERIES_MAX};
 use crate::lake::imports::{ImportRecord, ImportedFile};
 use crate::lake::parquet::WrittenFile;
 use crate::lake::restated::Replaced;
 use crate::lake::schema::{Table, month_of};
-use crate::lake::tables::{DataFile, Lake, Snapshot};
+use crate::lake::tables::{Lake, Snapshot};
 use crate::lake::{small, usage};
 use crate::progress::Unit;
 
@@ -333,7 +334,7 @@ impl Import<'_> {
         let table_dir = self.lake.table_dir(Table::UsageDaily);
         let mut rolled = Vec::with_capacity(months.len());
         for staged in &months {
-            let stored = stored_of(staged).into_iter().map(|file| file.path).collect();
+            let stored = stored_of(staged);
             let job = MonthJob { staged, stored, table_dir: &table_dir, import_id: self.number };
             rolled.push(self.lake.runtime().block_on(engine::roll_up(&context, &numbering, job))?);
             stage.advance(1);
@@ -346,18 +347,18 @@ impl Import<'_> {
 /// What is told of stored rows that newer ones have taken the place of.
 fn replaced(rolled: &[RolledMonth]) -> Option<String> {
     let mut sum = Replaced::default();
-    rolled.iter().for_each(|month| sum += month.replaced);
+    for month in rolled {
+        sum += month.replaced;
+    }
     let Replaced { subscription_days, rows, changed, gone } = sum;
-    if rows == 0 {
-        return None;
-    }
-    let mut told = format!(
-        "{subscription_days} subscription-days of earlier imports were replaced whole: {rows} rows, {changed} of them with other amounts"
-    );
-    if let Some(first) = rolled.iter().find_map(|month| month.first_gone.as_ref()) {
-        told += &format!("; {gone} rows are gone that the newer files do not name, the first of {first}");
-    }
-    Some(told)
+    let first = rolled.iter().find_map(|month| month.first_gone.as_ref());
+    let lost =
+        first.map_or_else(String::new, |first| format!("; {gone} rows are gone that the newer files do not name, the first of {first}"));
+    (rows > 0).then(|| {
+        format!(
+            "{subscription_days} subscription-days of earlier imports were replaced whole: {rows} rows, {changed} of them with other amounts{lost}"
+        )
+    })
 }
 
 /// A table, the files it keeps, and the files it gains with their months.

@@ -85,7 +85,7 @@ pub(super) fn look(path: &Path) -> Result<(Container, Vec<String>), ImportError>
     File::open(path).and_then(|file| file.take(4).read_to_end(&mut start)).map_err(|source| io_error(path, source))?;
     let packing = match start.as_slice() {
         b"PAR1" => {
-            let schema = read_file(path, None)?.schema();
+            let schema = read_file(path)?.schema();
             return Ok((Container::Parquet, schema.fields().iter().map(|field| field.name().clone()).collect()));
         }
         [0x1f, 0x8b, ..] => Packing::Gzip,

@@ -1,0 +1,170 @@
+//! The log of a Delta table as files: what they are called, and whether they still add up to what
+//! was committed.
+//!
+//! An entry carries no checksum, and one that was cut at the end of a line reads well and names
+//! fewer files. So each of our commits says in its entry which files the table holds after it,
+//! and whoever opens the table compares. Entries of other programs, and of earlier releases, say
+//! nothing of that and are taken as they are.
+//!
+//! Absent on purpose: what the entries mean. That is deltalake's.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use deltalake::DeltaTableError;
+use serde_json::Value;
+use sha2::{Digest, Sha256};
+
+use super::data_file::DataFile;
+use super::schema::Table;
+use super::tables::LakeError;
+use crate::domain::hex;
+
+/// The key of the digest of [`files_digest`] in `commitInfo`.
+pub(super) const FILES_KEY: &str = "churnRiskFiles";
+
+/// Digits of an entry's number in its name.
+const ENTRY_DIGITS: usize = 20;
+
+pub(super) fn entry_path(log: &Path, entry: u64) -> PathBuf {
+    log.join(format!("{entry:0ENTRY_DIGITS$}.json"))
+}
+
+/// The numbers of the entries, ascending, and that of the newest checkpoint.
+pub(super) fn entries(log: &Path) -> Result<(Vec<u64>, Option<u64>), LakeError> {
+    let (mut entries, mut checkpoint) = (Vec::new(), None);
+    let listed = match fs::read_dir(log) {
+        Ok(listed) => listed,
+        Err(error) if is_absent(&error) => return Ok((entries, checkpoint)),
+        Err(source) => return Err(LakeError::io(log, source)),
+    };
+    for entry in listed {
+        let name = entry.map_err(|source| LakeError::io(log, source))?.file_name();
+        let Some((number, ending)) = name.to_str().and_then(|name| name.split_once('.')) else { continue };
+        let Some(number) = number.parse::<u64>().ok().filter(|_| number.len() == ENTRY_DIGITS) else { continue };
+        if ending == "json" {
+            entries.push(number);
+        } else if ending.contains("checkpoint") {
+            checkpoint = checkpoint.max(Some(number));
+        }
+    }
+    entries.sort_unstable();
+    Ok((entries, checkpoint))
+}
+
+pub(super) fn is_absent(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
+}
+
+/// SHA-256, in hexadecimal, of the files that a table holds: path, month and bytes of each.
+pub(super) fn files_digest<'a>(files: impl Iterator<Item = (&'a str, Option<&'a str>, i64)>) -> String {
+    let mut files: Vec<_> = files.collect();
+    files.sort_unstable();
+    let mut hasher = Sha256::new();
+    for (path, month, bytes) in files {
+        // Lengths first, so that no two lists of files make the same text.
+        let month = month.unwrap_or_default();
+        hasher.update(format!("{} {} {bytes}\n{path}{month}\n", path.len(), month.len()));
+    }
+    hex(&hasher.finalize())
+}
+
+/// The log of one table.
+#[derive(Debug)]
+pub(super) struct Log {
+    table: Table,
+    dir: PathBuf,
+}
+
+impl Log {
+    pub(super) fn new(table: Table, table_dir: &Path) -> Self {
+        Self { table, dir: table_dir.join("_delta_log") }
+    }
+
+    pub(super) fn is_there(&self) -> bool {
+        self.dir.is_dir()
+    }
+
+    fn damaged(&self, path: PathBuf, reason: String) -> LakeError {
+        LakeError::Log { table: self.table.name(), path, reason }
+    }
+
+    /// The log is not there at all, although an import names a version of the table.
+    pub(super) fn missing(&self) -> LakeError {
+        self.damaged(self.dir.clone(), "it is not there, and an import names it".to_owned())
+    }
+
+    /// The log reads file by file and still cannot be opened.
+    pub(super) fn unopened(&self, source: Box<DeltaTableError>) -> LakeError {
+        LakeError::Unopened { log: self.dir.clone(), source }
+    }
+
+    /// What an entry says of the files that the table holds after it; none where it says nothing,
+    /// or where another program has cleaned it up.
+    fn told(&self, entry: u64) -> Result<Option<String>, LakeError> {
+        let path = entry_path(&self.dir, entry);
+        let bytes = match fs::read(&path) {
+            Ok(bytes) => bytes,
+            Err(error) if is_absent(&error) => return Ok(None),
+            Err(source) => return Err(LakeError::io(&path, source)),
+        };
+        let text = std::str::from_utf8(&bytes).map_err(|error| self.damaged(path.clone(), error.to_string()))?;
+        let mut commit = None;
+        for (number, line) in (1..).zip(text.lines()).filter(|(_, line)| !line.trim().is_empty()) {
+            let action: Value =
+                serde_json::from_str(line).map_err(|error| self.damaged(path.clone(), format!("line {number} is no action: {error}")))?;
+            commit = commit.or_else(|| action.get("commitInfo").cloned());
+        }
+        let commit = commit.ok_or_else(|| self.damaged(path, "it has no `commitInfo`".to_owned()))?;
+        Ok(commit.get(FILES_KEY).and_then(Value::as_str).map(str::to_owned))
+    }
+
+    /// Compares the files that the log was read to hold at `entry` with what that entry says.
+    pub(super) fn check(&self, entry: u64, files: &[DataFile]) -> Result<(), LakeError> {
+        let Some(told) = self.told(entry)? else { return Ok(()) };
+        if told == files_digest(files.iter().map(|file| (file.relative.as_str(), file.month.as_deref(), file.add.size))) {
+            return Ok(());
+        }
+        let (_, checkpoint) = entries(&self.dir)?;
+        let path = match checkpoint {
+            Some(number) if number == entry => self.checkpoint_path(number)?,
+            _ => entry_path(&self.dir, entry),
+        };
+        Err(self.damaged(path, format!("the {} files that it comes to are not those that were committed", files.len())))
+    }
+
+    /// The first file of the log up to `entry` (the newest without one) that cannot be read as what
+    /// it is; none where all of them can.
+    pub(super) fn first_unreadable(&self, entry: Option<u64>) -> Result<Option<LakeError>, LakeError> {
+        for number in self.since_checkpoint(entry)? {
+            if let Err(error) = self.told(number) {
+                return Ok(Some(error));
+            }
+        }
+        let path = self.dir.join("_last_checkpoint");
+        let is_json = |bytes: Vec<u8>| serde_json::from_slice::<Value>(&bytes).is_ok();
+        if fs::read(&path).is_ok_and(|bytes| !is_json(bytes)) {
+            return Ok(Some(self.damaged(path, "it is no JSON".to_owned())));
+        }
+        Ok(None)
+    }
+
+    /// The entries that opening the table at `entry` reads: from the newest checkpoint on.
+    pub(super) fn since_checkpoint(&self, entry: Option<u64>) -> Result<Vec<u64>, LakeError> {
+        let (mut entries, checkpoint) = entries(&self.dir)?;
+        let last = entry.unwrap_or(u64::MAX);
+        let first = checkpoint.filter(|number| *number <= last).unwrap_or(0);
+        entries.retain(|number| (first..=last).contains(number));
+        Ok(entries)
+    }
+
+    /// The first file of a checkpoint; its folder where it has none.
+    fn checkpoint_path(&self, number: u64) -> Result<PathBuf, LakeError> {
+        let start = format!("{number:0ENTRY_DIGITS$}.checkpoint");
+        let listed = fs::read_dir(&self.dir).map_err(|source| LakeError::io(&self.dir, source))?;
+        let paths = listed.filter_map(Result::ok).map(|entry| entry.path());
+        let is_part = |path: &PathBuf| path.file_name().is_some_and(|name| name.to_string_lossy().starts_with(&start));
+        Ok(paths.filter(is_part).min().unwrap_or_else(|| self.dir.clone()))
+    }
+}
