@@ -138,3 +138,31 @@ fn ten_thousand_are_scored_at_once_in_the_order_in_which_they_came() {
     assert!(csv.status == 200 && csv.body.starts_with(b"risk,level,") | csv.body.starts_with(b"id,"), "{csv:?}");
     assert_eq!(day("2024-03-31").to_string(), answer["meta"]["as_of"].as_str().unwrap_or_default());
 }
+
+#[test]
+fn a_value_that_goes_deep_is_refused_like_any_other() {
+    let served = Served::with_model(&forty());
+    let deep = |open: &str, close: &str| format!("{}1{}", open.repeat(1 << 20), close.repeat(1 << 20));
+    let (lists, objects) = (deep("[", "]"), deep("{\"a\":", "}"));
+    for deep in [&lists, &objects] {
+        for unread in
+            [format!("{{\"subscriptions\": {{\"a\": {deep}}}}}"), format!("{{\"subscriptions\": [], \"more\": {deep}}}"), deep.clone()]
+        {
+            post(&served, "/v1/score", "application/json", unread.as_bytes()).problem(400);
+        }
+        let quantity = "{\"id\":\"a\",\"series\":[{\"category\":\"C\",\"unit\":\"U\",\"from\":\"2024-01-01\",\"quantity\":";
+        for item in [
+            deep.clone(),
+            format!("{{\"id\":\"a\",\"series\":[],\"more\":{deep}}}"),
+            format!("{{\"id\":{deep}}}"),
+            format!("{{\"id\":\"a\",\"series\":{deep}}}"),
+            format!("{quantity}{deep}}}]}}"),
+            format!("{quantity}[1,{deep}]}}]}}"),
+        ] {
+            let body = format!("{{\"subscriptions\": [{item}, {{\"id\":\"b\",\"series\":[]}}]}}");
+            let answer = post(&served, "/v1/score", "application/json", body.as_bytes()).ok();
+            let codes = [&answer["data"][0]["unknown_code"], &answer["data"][1]["id"]];
+            assert_eq!(codes, ["unreadable", "b"], "{}", item.get(..80).unwrap_or_default());
+        }
+    }
+}

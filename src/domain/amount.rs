@@ -210,29 +210,22 @@ fn parse_any(text: &str) -> Result<i128, AmountError> {
 pub struct Micros(pub i64);
 
 impl Micros {
-    /// The amount, where the bytes are a plain decimal with at most 6 digits after the point and
-    /// 12 before it: no rounding, and no wide arithmetic. None for every other form, right or wrong.
+    /// The amount that a JSON number names: numbers of JSON are doubles (RFC 8259, section 6), and
+    /// of all decimals that read as this double the shortest is meant. Rounded half-even; none
+    /// beyond 9e12.
+    ///
+    /// Up to 15 significant digits that is the amount that [`Exact::parse`] reads from the text.
     #[must_use]
-    pub fn parse_plain(bytes: &[u8]) -> Option<Self> {
-        let (negative, digits) = match bytes.split_first()? {
-            (b'-', rest) => (true, rest),
-            _ => (false, bytes),
-        };
-        let point = digits.iter().position(|byte| *byte == b'.').unwrap_or(digits.len());
-        let (whole, fraction) = (&digits[..point], digits.get(point + 1..).unwrap_or_default());
-        let no_fraction = point < digits.len() && fraction.is_empty();
-        if whole.is_empty() || whole.len() > 12 || fraction.len() > 6 || no_fraction {
-            return None;
+    pub fn from_double(units: f64) -> Option<Self> {
+        let micros = units * MICROS_PER_UNIT as f64;
+        #[expect(clippy::cast_possible_truncation, reason = "whatever is beyond is refused below")]
+        let nearest = (micros + 0.5_f64.copysign(micros)) as i64;
+        // Reading the decimal and multiplying each add at most half a step to the error.
+        let error = micros.abs() * f64::EPSILON;
+        if (micros - nearest as f64).abs() + error < 0.5 {
+            return Some(Self(nearest));
         }
-        let mut value = 0_i64;
-        for byte in whole.iter().chain(fraction) {
-            if !byte.is_ascii_digit() {
-                return None;
-            }
-            value = value * 10 + i64::from(byte - b'0');
-        }
-        let micros = value * [1_000_000, 100_000, 10_000, 1_000, 100, 10, 1][fraction.len()];
-        Some(Self(if negative { -micros } else { micros }))
+        Exact::parse(&units.to_string()).ok()?.round()
     }
 
     /// The amount as a float, for features and ratios; never for sums.
@@ -368,13 +361,24 @@ mod tests {
     }
 
     #[test]
-    fn the_short_way_to_an_amount_says_what_the_long_one_says() {
-        for text in ["0", "12.5", "-3", "253.7956", "999999999999.999999", "-0.000001", "007.10", "0.5"] {
-            let exact = Exact::parse(text).ok().and_then(Exact::round);
-            assert_eq!(Micros::parse_plain(text.as_bytes()), exact, "{text}");
+    fn a_double_is_the_decimal_that_it_was_written_as() {
+        let texts =
+            ["0", "-0.0", "12.5", "-3", "253.7956", "0.000001", "0.0000005", "0.0000015", "-0.0000025", "1e-300", "0.30000000000000004"];
+        let large = ["8999999999999.5", "9000000000000", "1125899906.842624", "4503599627.370497", "9000000000001", "1e300", "-9e12"];
+        for text in texts.into_iter().chain(large) {
+            let double: f64 = text.parse().expect("a double");
+            assert_eq!(Micros::from_double(double), Exact::parse(text).ok().and_then(Exact::round), "{text}");
         }
-        for other in ["", "-", ".", "5.", ".5", "1e3", "0.0000001", "1234567890123", "1.2.3", "+1", "\"1\"", "1 ", "--1"] {
-            assert_eq!(Micros::parse_plain(other.as_bytes()), None, "{other}");
+        assert_eq!(Micros::from_double(f64::NAN).or(Micros::from_double(f64::INFINITY)), None);
+    }
+
+    proptest::proptest! {
+        /// Fifteen significant digits, with the point anywhere, ties of the rounding among them.
+        #[test]
+        fn any_double_of_fifteen_digits_is_the_decimal_that_it_was_written_as(digits in 0_u64..1_000_000_000_000_000, point in -18_i32..1, tie: bool) {
+            let text = if tie { format!("{}5e-7", digits % 10_000_000_000_000) } else { format!("{digits}e{point}") };
+            let double: f64 = text.parse().expect("a double");
+            proptest::prop_assert_eq!(Micros::from_double(double), Exact::parse(&text).ok().and_then(Exact::round), "{}", text);
         }
     }
 

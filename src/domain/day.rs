@@ -137,7 +137,7 @@ impl Sub for Day {
 
 impl fmt::Display for Day {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.date().format("%Y-%m-%d"))
+        write!(f, "{}", self.date())
     }
 }
 

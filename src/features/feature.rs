@@ -85,36 +85,26 @@ impl Feature {
     #[must_use]
     pub fn tell(&self, value: f64, typical: f64) -> String {
         let template = if value >= typical { self.sentence } else { self.sentence_below };
-        let within = self.show(typical.max(1.0));
-        let shown = match (self.unit, self.show(value)) {
-            // "49 % of the usage before", but "2.4 times the usage before".
-            (Unit::LogRatio, shown) if shown.ends_with('%') => format!("{shown} of"),
-            (_, shown) => shown,
-        };
-        let typical = self.show(typical);
-        if self.unit == Unit::Share && shown == "0 %" {
-            return filled(&template.replace("only {value}", "none"), &shown, &typical, &within);
+        let mut text = String::with_capacity(template.len() + 24);
+        let mut rest = template;
+        while let Some((before, after)) = rest.split_once('{') {
+            let (name, after) = after.split_once('}').unwrap_or((after, ""));
+            rest = after;
+            match name {
+                "value" => match (self.unit, self.show(value), before.strip_suffix("only ")) {
+                    // "used on none of the days", where a share has nothing to show.
+                    (Unit::Share, shown, Some(before)) if shown == "0 %" => text.extend([before, "none"]),
+                    // "49 % of the usage before", but "2.4 times the usage before".
+                    (Unit::LogRatio, shown, _) if shown.ends_with('%') => text.extend([before, &shown, " of"]),
+                    (_, shown, _) => text.extend([before, &shown]),
+                },
+                "typical" => text.extend([before, &self.show(typical)]),
+                _ => text.extend([before, &self.show(typical.max(1.0))]),
+            }
         }
-        filled(template, &shown, &typical, &within)
+        text.push_str(rest);
+        text
     }
-}
-
-/// A template with its places filled in.
-fn filled(template: &str, value: &str, typical: &str, within: &str) -> String {
-    let mut text = String::with_capacity(template.len() + 16);
-    let mut rest = template;
-    while let Some((before, after)) = rest.split_once('{') {
-        text.push_str(before);
-        let (name, after) = after.split_once('}').unwrap_or((after, ""));
-        text.push_str(match name {
-            "value" => value,
-            "typical" => typical,
-            _ => within,
-        });
-        rest = after;
-    }
-    text.push_str(rest);
-    text
 }
 
 /// Three significant digits, no exponent, no trailing zeros; `-0` is `0`.
@@ -125,9 +115,11 @@ fn plain(value: f64) -> String {
         size if size >= 1.0 => 2,
         _ => 3,
     };
-    let text = format!("{value:.digits$}");
-    let text = if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.') } else { &text };
-    if text == "-0" { "0".to_owned() } else { text.to_owned() }
+    let mut text = format!("{value:.digits$}");
+    if text.contains('.') {
+        text.truncate(text.trim_end_matches('0').trim_end_matches('.').len());
+    }
+    if text == "-0" { "0".to_owned() } else { text }
 }
 
 #[cfg(test)]

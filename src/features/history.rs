@@ -56,7 +56,8 @@ impl<'a> History<'a> {
 #[derive(Debug, Clone)]
 pub struct FeedDays {
     first: Day,
-    /// `known[n]` is the number of known days among the first `n` days.
+    days: u32,
+    /// `known[n]` is the number of known days among the first `n` days; empty where all are.
     known: Vec<u32>,
 }
 
@@ -65,11 +66,14 @@ impl FeedDays {
     #[must_use]
     pub fn of(portfolio: &Portfolio) -> Self {
         let (Some(first), Some(last)) = (portfolio.first_day(), portfolio.as_of()) else {
-            return Self { first: Day::from_epoch_days(0), known: vec![0] };
+            return Self { first: Day::from_epoch_days(0), days: 0, known: Vec::new() };
         };
-        let days = usize::try_from(last - first + 1).unwrap_or(0);
+        let unbroken = Self::unbroken(first, last);
+        if portfolio.gaps().is_empty() {
+            return unbroken;
+        }
         let mut gaps = portfolio.gaps().iter().copied().peekable();
-        let mut known = Vec::with_capacity(days + 1);
+        let mut known = Vec::new();
         let mut count = 0;
         known.push(count);
         for offset in 0..=last - first {
@@ -78,20 +82,19 @@ impl FeedDays {
             }
             known.push(count);
         }
-        Self { first, known }
+        Self { known, ..unbroken }
     }
 
     /// A feed that spoke on every day of `first..=last`.
     #[must_use]
     pub fn unbroken(first: Day, last: Day) -> Self {
-        let days = u32::try_from(last - first + 1).unwrap_or(0);
-        Self { first, known: (0..=days).collect() }
+        Self { first, days: u32::try_from(last - first + 1).unwrap_or(0), known: Vec::new() }
     }
 
     /// Known days before the end of `day`. Days outside the data are no known days.
     fn until(&self, day: Day) -> u32 {
-        let days = usize::try_from(day - self.first + 1).unwrap_or(0);
-        self.known[days.min(self.known.len() - 1)]
+        let days = u32::try_from(day - self.first + 1).unwrap_or(0).min(self.days);
+        self.known.get(days as usize).copied().unwrap_or(days)
     }
 
     /// Known days in `from..=to`; 0 where that is empty.

@@ -35,19 +35,21 @@ impl ChurnModel {
     /// The risk of a row, taken apart.
     #[must_use]
     pub fn explain(&self, features: &FeatureVector) -> Explanation {
-        let contributions: Vec<f64> = self.contributions(features.values()).collect();
+        let contributions = self.contributions(features.values());
         let log_odds = contributions.iter().fold(self.base_log_odds, |sum, each| sum + each);
-        let factors = by_strength(&contributions).into_iter().map(|at| self.factor(features, at, contributions[at])).collect();
+        let places = by_strength(&contributions, contributions.len());
+        let factors = places.into_iter().map(|at| self.factor(features, at, contributions[at])).collect();
         Explanation { risk: ChurnRisk::from_log_odds(log_odds), log_odds, base_log_odds: self.base_log_odds, factors }
     }
 
-    /// The features that push a row's risk most, at most `most` of them and none that push it
-    /// not at all. Only their sentences are written.
+    /// The risk of a row, and the features that push it most: at most `most` of them and none
+    /// that push it not at all. Only their sentences are written.
     #[must_use]
-    pub fn strongest(&self, features: &FeatureVector, most: usize) -> Vec<Factor> {
-        let contributions: Vec<f64> = self.contributions(features.values()).collect();
-        let pushing = by_strength(&contributions).into_iter().filter(|at| contributions[*at] != 0.0);
-        pushing.take(most).map(|at| self.factor(features, at, contributions[at])).collect()
+    pub fn strongest(&self, features: &FeatureVector, most: usize) -> (ChurnRisk, Vec<Factor>) {
+        let contributions = self.contributions(features.values());
+        let pushing = by_strength(&contributions, most).into_iter().filter(|at| contributions[*at] != 0.0);
+        let factors = pushing.map(|at| self.factor(features, at, contributions[at])).collect();
+        (self.risk_of(&contributions), factors)
     }
 
     fn factor(&self, features: &FeatureVector, at: usize, contribution: f64) -> Factor {
@@ -56,9 +58,15 @@ impl ChurnModel {
     }
 }
 
-/// The places of contributions, the largest absolute one first; ties in the catalogue's order.
-fn by_strength(contributions: &[f64]) -> Vec<usize> {
-    let mut places: Vec<usize> = (0..contributions.len()).collect();
-    places.sort_by(|a, b| contributions[*b].abs().total_cmp(&contributions[*a].abs()));
+/// The places of the `most` largest contributions, the largest absolute one first; ties in the
+/// catalogue's order.
+fn by_strength(contributions: &[f64], most: usize) -> Vec<usize> {
+    let order = |a: &usize, b: &usize| contributions[*b].abs().total_cmp(&contributions[*a].abs()).then(a.cmp(b));
+    let mut places: Vec<usize> = (0..contributions.len()).filter(|_| most > 0).collect();
+    if most < places.len() {
+        places.select_nth_unstable_by(most, order);
+        places.truncate(most);
+    }
+    places.sort_unstable_by(order);
     places
 }

@@ -50,8 +50,7 @@ impl ChurnModel {
             return (Standing::Unknown { reason }, Vec::new());
         }
         let features = kernel.features(&case.history);
-        let risk = self.score(&features);
-        let factors = if most == 0 { Vec::new() } else { self.strongest(&features, most) };
+        let (risk, factors) = self.strongest(&features, most);
         (Standing::Known { risk, level: self.level(risk) }, factors)
     }
 

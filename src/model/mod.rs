@@ -77,11 +77,6 @@ impl Column {
     pub fn transform(&self, value: f64) -> f64 {
         (scaled(self.scale, value).clamp(self.low, self.high) - self.mean) / self.deviation
     }
-
-    /// Log-odds that `value` adds over the typical value.
-    fn contribution(&self, value: f64) -> f64 {
-        self.coefficient * (self.transform(value) - self.transform(self.typical))
-    }
 }
 
 /// A value on its feature's scale.
@@ -116,6 +111,8 @@ pub struct ModelParts {
 pub struct ChurnModel {
     version: String,
     parts: ModelParts,
+    /// The typical value of each column, as [`Column::transform`] makes it.
+    typical: Vec<f64>,
     /// Log-odds of a subscription whose every feature is typical.
     base_log_odds: f64,
 }
@@ -123,9 +120,10 @@ pub struct ChurnModel {
 impl ChurnModel {
     /// Parts that passed every check of [`file`].
     fn assemble(version: String, parts: ModelParts) -> Self {
-        let at_typical = parts.columns.iter().map(|column| column.coefficient * column.transform(column.typical));
+        let typical: Vec<f64> = parts.columns.iter().map(|column| column.transform(column.typical)).collect();
+        let at_typical = parts.columns.iter().zip(&typical).map(|(column, typical)| column.coefficient * typical);
         let base_log_odds = parts.intercept + at_typical.sum::<f64>();
-        Self { version, parts, base_log_odds }
+        Self { version, parts, typical, base_log_odds }
     }
 
     /// The risk of the subscription whose row this is.
@@ -136,12 +134,22 @@ impl ChurnModel {
 
     /// As [`ChurnModel::score`], for rows that were stored: probes.
     fn score_values(&self, values: &[f64]) -> ChurnRisk {
-        ChurnRisk::from_log_odds(self.contributions(values).fold(self.base_log_odds, |sum, each| sum + each))
+        self.risk_of(&self.contributions(values))
+    }
+
+    /// The risk where the features add these log-odds.
+    fn risk_of(&self, contributions: &[f64]) -> ChurnRisk {
+        ChurnRisk::from_log_odds(contributions.iter().fold(self.base_log_odds, |sum, each| sum + each))
     }
 
     /// Log-odds that each feature adds over its typical value, in the catalogue's order.
-    fn contributions(&self, values: &[f64]) -> impl Iterator<Item = f64> {
-        self.parts.columns.iter().zip(values).map(|(column, value)| column.contribution(*value))
+    fn contributions(&self, values: &[f64]) -> [f64; MODEL_WIDTH] {
+        let mut contributions = [0.0; MODEL_WIDTH];
+        let columns = self.parts.columns.iter().zip(&self.typical).zip(values);
+        for (contribution, ((column, typical), value)) in contributions.iter_mut().zip(columns) {
+            *contribution = column.coefficient * (column.transform(*value) - typical);
+        }
+        contributions
     }
 
     /// The level of a risk, by the cut-offs stored with the model.

@@ -62,11 +62,13 @@ async fn read(payload: Payload, announced: Option<u64>, max_bytes: u64, deadline
     if announced.is_some_and(|bytes| bytes > max_bytes) {
         return Err(Problem::BodyTooLarge { max_bytes });
     }
-    let gathered = rt::time::timeout(deadline, gather(payload, max_bytes)).await;
+    // Never more than `max_bytes`, and memory that nothing is written to is none.
+    let room = announced.and_then(|bytes| usize::try_from(bytes).ok()).unwrap_or(0);
+    let gathered = rt::time::timeout(deadline, gather(payload, max_bytes, room)).await;
     gathered.map_err(|_| Problem::BodyTooSlow { seconds: deadline.as_secs() })?
 }
 
-async fn gather(mut payload: Payload, max_bytes: u64) -> Result<Bytes, Problem> {
+async fn gather(mut payload: Payload, max_bytes: u64, room: usize) -> Result<Bytes, Problem> {
     let Some(first) = payload.next().await else { return Ok(Bytes::new()) };
     let first = first.map_err(|_| Problem::BodyBroken)?;
     let mut body = BytesMut::new();
@@ -80,6 +82,7 @@ async fn gather(mut payload: Payload, max_bytes: u64) -> Result<Bytes, Problem> 
             // A body that came in one piece is not copied.
             None if body.is_empty() => return Ok(piece),
             next => {
+                body.reserve(if body.is_empty() { room.max(piece.len()) } else { 0 });
                 body.extend_from_slice(&piece);
                 match next {
                     Some(next) => piece = next,

@@ -6,10 +6,12 @@
 mod at_risk;
 mod churn;
 mod customers;
+mod daily;
 mod docs;
 mod feedback;
 mod health;
 mod model;
+mod nesting;
 mod posted;
 mod retention;
 mod risk;

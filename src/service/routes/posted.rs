@@ -4,11 +4,11 @@
 use std::borrow::Cow;
 
 use serde::Deserialize;
-use serde_json::value::RawValue;
 use utoipa::ToSchema;
 
 use super::super::problem::Fault;
-use crate::domain::{Day, Event, EventKind, Exact, Micros, SubscriptionId, Timeline};
+use super::daily::{Daily, costs, quantities};
+use crate::domain::{Day, Event, EventKind, Micros, SubscriptionId, Timeline};
 use crate::features::{FeedDays, History, Kernel, VolumeScale};
 use crate::model::{Case, Factor, LoadedModel, Standing};
 use crate::portfolio::{LooseUsage, Series};
@@ -54,13 +54,13 @@ struct PostedSeries<'a> {
     /// The day of the first value; one value a day from there on.
     from: Day,
     /// Quantities a day; null for a day without a row.
-    #[serde(borrow)]
+    #[serde(deserialize_with = "quantities")]
     #[schema(value_type = Vec<Option<f64>>, max_items = 3660, examples(json!([24.0, 24.0, 12.5])))]
-    quantity: &'a RawValue,
+    quantity: Daily,
     /// What each day cost; needed where the model in service reads cost.
-    #[serde(borrow, default)]
+    #[serde(default, deserialize_with = "costs")]
     #[schema(value_type = Option<Vec<Option<f64>>>, max_items = 3660, examples(json!([2.3, 2.3, 1.2])))]
-    cost: Option<&'a RawValue>,
+    cost: Daily,
 }
 
 /// Where posted subscriptions are made into histories, one after another.
@@ -111,7 +111,7 @@ impl<'m> Bench<'m> {
     /// Puts the rows up to the day to stand on in place, day by day; whether any has a cost.
     fn fill(&mut self, posted: &Posted<'_>, series: &[Series], faults: &mut Vec<Fault>) -> bool {
         self.usage.clear();
-        let mut columns: Vec<Column> = Vec::with_capacity(posted.series.len());
+        let mut columns: Vec<Column<'_>> = Vec::with_capacity(posted.series.len());
         for (at, one) in posted.series.iter().enumerate() {
             let wanted = (one.category.trim(), one.unit.trim());
             let place = series.binary_search_by(|series| (series.category.as_str(), series.unit.as_str()).cmp(&wanted));
@@ -126,12 +126,18 @@ impl<'m> Bench<'m> {
         let last = columns.iter().map(Column::last).max().map(|last| last.min(self.as_of));
         let mut has_cost = false;
         if let Some((first, last)) = first.zip(last) {
-            for day in (0..=last - first).map(|offset| first + offset) {
+            let mut day = first;
+            while day <= last {
+                let mut is_reached = false;
                 for column in &columns {
+                    is_reached |= column.from <= day && day <= column.last();
                     let Some((quantity, cost)) = column.on(day) else { continue };
                     has_cost |= cost.is_some();
                     self.usage.push(day, column.series, quantity, cost.unwrap_or_default());
                 }
+                // Over years between two series it is a step, not a walk.
+                let next = || columns.iter().map(|column| column.from).filter(|from| *from > day).min();
+                day = if is_reached { day + 1 } else { next().unwrap_or(last + 1) };
             }
         }
         has_cost
@@ -139,21 +145,29 @@ impl<'m> Bench<'m> {
 }
 
 /// The values of one series.
-struct Column {
+struct Column<'p> {
     series: u16,
     from: Day,
-    quantity: Vec<Option<Micros>>,
-    cost: Vec<Option<Micros>>,
+    quantity: &'p [Option<Micros>],
+    cost: &'p [Option<Micros>],
 }
 
 /// A field, and what is wrong with it.
 struct Wrong(String, String);
 
-impl Column {
-    fn read(posted: &PostedSeries<'_>, series: u16) -> Result<Self, Wrong> {
-        let quantity = amounts("quantity", posted.quantity)?;
-        let cost = posted.cost.map_or(Ok(Vec::new()), |cost| amounts("cost", cost))?;
-        if posted.cost.is_some() && !cost.is_empty() && cost.len() != quantity.len() {
+impl<'p> Column<'p> {
+    fn read(posted: &'p PostedSeries<'_>, series: u16) -> Result<Self, Wrong> {
+        let Daily { values: quantity, wrong: wrong_quantity } = &posted.quantity;
+        let Daily { values: cost, wrong: wrong_cost } = &posted.cost;
+        for (field, wrong) in [("quantity", wrong_quantity), ("cost", wrong_cost)] {
+            if let Some((at, detail)) = wrong {
+                return Err(Wrong(format!("{field}[{at}]"), detail.clone()));
+            }
+        }
+        if quantity.len() > DAYS_MAX {
+            return Err(Wrong("quantity".to_owned(), format!("has {} days, more than {DAYS_MAX}", quantity.len())));
+        }
+        if !cost.is_empty() && cost.len() != quantity.len() {
             let detail = format!("has {} values beside {} of quantity", cost.len(), quantity.len());
             return Err(Wrong("cost".to_owned(), detail));
         }
@@ -171,49 +185,6 @@ impl Column {
         let quantity = (*self.quantity.get(at)?)?;
         Some((quantity, self.cost.get(at).copied().flatten()))
     }
-}
-
-/// A list of numbers and nulls as exact amounts. It is read from its own digits: a float in
-/// between would cost more, and round.
-fn amounts(field: &str, raw: &RawValue) -> Result<Vec<Option<Micros>>, Wrong> {
-    let text = raw.get().trim();
-    if text == "null" && field == "cost" {
-        return Ok(Vec::new());
-    }
-    let inner = text.strip_prefix('[').and_then(|text| text.strip_suffix(']'));
-    let inner = inner.ok_or_else(|| Wrong(field.to_owned(), format!("{} is no list of numbers", shortened(text))))?;
-    let mut amounts = Vec::with_capacity(inner.len() / 6);
-    if inner.trim().is_empty() {
-        return Ok(amounts);
-    }
-    for token in inner.split(',') {
-        let token = token.trim();
-        let wrong = || {
-            let range = if field == "quantity" { "0 and 9,000,000,000,000" } else { "-9,000,000,000,000 and 9,000,000,000,000" };
-            Wrong(format!("{field}[{}]", amounts.len()), format!("{} is no {field} between {range}", shortened(token)))
-        };
-        if token == "null" {
-            amounts.push(None);
-            continue;
-        }
-        if let Some(plain) = Micros::parse_plain(token.as_bytes()).filter(|amount| field == "cost" || amount.0 >= 0) {
-            amounts.push(Some(plain));
-            continue;
-        }
-        // A text in quotes is no number, whatever is in it.
-        let exact = Exact::parse_plain(token.as_bytes()).or_else(|| Exact::parse(token).ok()).ok_or_else(wrong)?;
-        let amount = if field == "quantity" { exact.round_quantity().filter(|_| exact.attos() >= 0) } else { exact.round() };
-        amounts.push(Some(amount.ok_or_else(wrong)?));
-    }
-    if amounts.len() > DAYS_MAX {
-        return Err(Wrong(field.to_owned(), format!("has {} days, more than {DAYS_MAX}", amounts.len())));
-    }
-    Ok(amounts)
-}
-
-fn shortened(text: &str) -> String {
-    let short: String = text.chars().take(40).collect();
-    if short.len() < text.len() { format!("`{short}...`") } else { format!("`{short}`") }
 }
 
 /// Days that windows reach back; a feed that spoke before a subscription began is no gap of it.

@@ -3,6 +3,11 @@
 //! Each subscription is scored as it is read and then forgotten, by the kernel that ranks the
 //! portfolio. Where one of them does not read, the body is gone through a second time, and the
 //! others are scored beside what is wrong with it.
+//!
+//! Two libraries read the same types. sonic-rs is the faster; but it names an error with a piece
+//! of the body over several lines, and calls itself to pass over a value that it refuses, so that
+//! a deep one would end the process. So it is given nothing deep, and `serde_json` says what is
+//! wrong.
 
 use std::fmt;
 
@@ -27,11 +32,15 @@ use super::super::parameters::{Kind, Parameters, Query, Spec};
 use super::super::problem::{Fault, Problem};
 use super::super::state;
 use super::super::version::Version;
+use super::nesting;
 use super::posted::{Bench, Posted};
 use super::words::{FactorRow, Judgement};
 
 /// Most subscriptions of one request.
 const ITEMS_MAX: usize = 10_000;
+
+/// Lists and objects within another up to here: three times what a subscription needs.
+const DEPTH_MAX: usize = 18;
 
 /// Bodies up to here are worked through on the thread that read them: some tens of microseconds.
 const AT_ONCE_MAX_BYTES: usize = 16 << 10;
@@ -129,9 +138,9 @@ fn answer(version: &Version, query: ScoreQuery, form: Form, bytes: &[u8]) -> Res
         return Err(Problem::ImpossibleParameters(vec![Fault::parameter(AS_OF.name, detail)]));
     };
     let mut scores = Scores::new(loaded, as_of, query.factors, form)?;
-    if let Err(first) = read(bytes, false, &mut scores) {
+    if !nesting::is_within(bytes, DEPTH_MAX) || read(bytes, &mut scores).is_err() {
         scores = Scores::new(loaded, as_of, query.factors, form)?;
-        read(bytes, true, &mut scores).map_err(|_| Problem::BadBody(vec![Fault::parameter("body", first.to_string())]))?;
+        read_one_by_one(bytes, &mut scores).map_err(|error| Problem::BadBody(vec![Fault::parameter("body", error.to_string())]))?;
     }
     if scores.count == 0 || scores.count > ITEMS_MAX {
         let detail = format!("holds {} subscriptions; 1 to {ITEMS_MAX} can be scored at once", scores.count);
@@ -140,10 +149,23 @@ fn answer(version: &Version, query: ScoreQuery, form: Form, bytes: &[u8]) -> Res
     scores.writer.finish(&Meta::standing_on(as_of).spoken_by(loaded))
 }
 
-fn read(bytes: &[u8], one_by_one: bool, scores: &mut Scores<'_>) -> serde_json::Result<()> {
-    let mut json = serde_json::Deserializer::from_slice(bytes);
-    Body { one_by_one, scores }.deserialize(&mut json)?;
+fn read(bytes: &[u8], scores: &mut Scores<'_>) -> sonic_rs::Result<()> {
+    let mut json = sonic_rs::Deserializer::from_slice(bytes);
+    Body { one_by_one: false, scores }.deserialize(&mut json)?;
     json.end()
+}
+
+fn read_one_by_one(bytes: &[u8], scores: &mut Scores<'_>) -> serde_json::Result<()> {
+    let mut json = serde_json::Deserializer::from_slice(bytes);
+    Body { one_by_one: true, scores }.deserialize(&mut json)?;
+    json.end()
+}
+
+/// One subscription, by the library that reads whole bodies; where it does not read, the other
+/// says why.
+fn read_one(raw: &str) -> serde_json::Result<Posted<'_>> {
+    let quickly = nesting::is_within(raw.as_bytes(), DEPTH_MAX).then(|| sonic_rs::from_str(raw).ok()).flatten();
+    quickly.map_or_else(|| serde_json::from_str(raw), Ok)
 }
 
 /// `{"subscriptions": [...]}`, scored as it is read.
@@ -205,7 +227,7 @@ impl<'de> Visitor<'de> for Items<'_, '_> {
         while self.scores.count <= ITEMS_MAX {
             let written = if self.one_by_one {
                 let Some(raw) = items.next_element::<&RawValue>()? else { return Ok(()) };
-                match serde_json::from_str::<Posted<'_>>(raw.get()) {
+                match read_one(raw.get()) {
                     Ok(posted) => self.scores.posted(&posted),
                     Err(error) => self.scores.unreadable(raw.get(), &error),
                 }
@@ -214,6 +236,9 @@ impl<'de> Visitor<'de> for Items<'_, '_> {
                 self.scores.posted(&posted)
             };
             written.map_err(A::Error::custom)?;
+        }
+        if !self.one_by_one {
+            return Err(A::Error::custom("more subscriptions than there may be"));
         }
         // One more than there may be: the rest is passed over, and the request refused.
         while items.next_element::<serde::de::IgnoredAny>()?.is_some() {
@@ -267,4 +292,70 @@ impl<'m> Scores<'m> {
 fn unscored(id: Option<String>, errors: Vec<Fault>) -> ScoreRow {
     let detail = errors.first().map(|fault| format!("{}: {}", fault.parameter.as_deref().unwrap_or("it"), fault.detail));
     ScoreRow { id, judgement: Judgement::unreadable(detail), factors: Vec::new(), errors }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Whether each of the two libraries reads this body.
+    fn read_by(body: &[u8]) -> (bool, bool) {
+        let sonic = sonic_rs::from_slice::<ScoreRequest<'_>>(body).is_ok();
+        (sonic, serde_json::from_slice::<ScoreRequest<'_>>(body).is_ok())
+    }
+
+    #[test]
+    fn both_libraries_read_the_same_bodies() {
+        let valid = br#"{"subscriptions": [{"id": "a\u00e9", "created_on": "2024-01-01", "renewed_on": ["2024-02-29"],
+            "series": [{"category": "Storage", "unit": "GB", "from": "2024-01-01", "quantity": [0, 1.5, null, 2e3, -0.5], "cost": null}]}]}"#;
+        assert_eq!(read_by(valid), (true, true));
+        let mut refused = 0;
+        for at in 0..valid.len() {
+            for byte in (0..=u8::MAX).filter(|byte| *byte != valid[at]) {
+                let mut body = valid.to_vec();
+                body[at] = byte;
+                let (sonic, serde) = read_by(&body);
+                assert_eq!(sonic, serde, "byte {at}: {}", String::from_utf8_lossy(&body));
+                refused += usize::from(!serde);
+            }
+            assert_eq!(read_by(&valid[..at]), (false, false), "the first {at} bytes");
+        }
+        assert!(refused > 10_000, "{refused}");
+    }
+
+    #[test]
+    fn both_libraries_read_the_same_numbers_and_texts() {
+        let numbers = [
+            "1e400",
+            "-1e400",
+            "01",
+            "-",
+            "1.",
+            ".5",
+            "+1",
+            "1e",
+            "NaN",
+            "18446744073709551616",
+            "1e-400",
+            "-0",
+            "0.1e-7",
+            "9007199254740993",
+        ];
+        let texts =
+            ["\"\\ud800\"", "\"\\ud83d\\ude00\"", "\"\\udc00\\ud800\"", "\"\\x\"", "\"\\u12\"", "\"\t\"", "\"\\u0000\"", "1", "null"];
+        let about = |id: &str, number: &str| {
+            format!(
+                r#"{{"subscriptions":[{{"id":{id},"series":[{{"category":"C","unit":"U","from":"2024-01-01","quantity":[{number}]}}]}}]}}"#
+            )
+        };
+        for body in numbers.iter().map(|number| about("\"a\"", number)).chain(texts.iter().map(|text| about(text, "1"))) {
+            let (sonic, serde) = read_by(body.as_bytes());
+            assert_eq!(sonic, serde, "{body}");
+            let (Ok(mine), Ok(theirs)) = (sonic_rs::from_str::<ScoreRequest<'_>>(&body), serde_json::from_str::<ScoreRequest<'_>>(&body))
+            else {
+                continue;
+            };
+            assert_eq!(format!("{mine:?}"), format!("{theirs:?}"), "{body}");
+        }
+    }
 }
