@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use churn_risk::domain::{Bucket, Day, Micros, Period};
 use churn_risk::metrics::{
-    Filter, Measure, RawFilter, anomalies, categories, churn, cohorts, customer_count, gaps, retention, revenue_retention,
+    Filter, Measure, RawFilter, anomalies, categories, churn, cohorts, customer_count, expiring, gaps, retention, revenue_retention,
     subscription_history, summary, top_customers, without_usage,
 };
 use churn_risk::portfolio::{self, Portfolio, PortfolioBuilder, SmallTables, SubscriptionIx};
@@ -145,6 +145,12 @@ fn metrics(criterion: &mut Criterion<CpuTime>) {
     }
     let month = Period::last(28, as_of);
     criterion.bench_function("anomalies", |bencher| bencher.iter(|| anomalies(black_box(&portfolio), month, &everyone).len()));
+    // Weeks of which no sums are kept are added up from the rows.
+    let earlier = Period::last(28, as_of - 3);
+    criterion.bench_function("anomalies three days before", |bencher| {
+        bencher.iter(|| anomalies(black_box(&portfolio), earlier, &everyone).len());
+    });
+    criterion.bench_function("expiring", |bencher| bencher.iter(|| expiring(black_box(&portfolio), &everyone).expiries.len()));
 }
 
 fn on_cpu_time() -> Criterion<CpuTime> {

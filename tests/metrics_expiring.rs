@@ -17,7 +17,7 @@ fn name(window: Window) -> String {
 
 fn rows(portfolio: &Portfolio, filter: &Filter) -> Vec<Row> {
     let text = |text: &str| text.to_owned();
-    let seen = expiring(portfolio, filter).rows.into_iter().map(|row| {
+    let seen = expiring(portfolio, filter).expiries.into_iter().map(|expiry| expiry.row(portfolio)).map(|row| {
         let customer = row.customer.map(|ix| portfolio.customer(ix).id.clone());
         let subscription = row.subscription.map(|ix| portfolio.subscription(ix).id.to_string());
         let window = WINDOWS.into_iter().find(|window| *window == name(row.window)).expect("one of the windows");

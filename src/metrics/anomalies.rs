@@ -9,16 +9,19 @@ use std::cmp::Ordering;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::trend::{Desk, is_outside_late_half, standing, typical};
+use super::near::{Least, WEEKS_MAX, is_certainly_near};
+use super::trend::{Amounts, Desk, Reach, is_outside_late_half, standing, typical};
 use super::{Cut, Filter, known_days};
 use crate::domain::{Day, MICROS_PER_UNIT, MicrosSum, Period};
-use crate::portfolio::{CustomerIx, Portfolio};
+use crate::portfolio::{CustomerIx, Portfolio, WEEKS_KEPT, WeeklyLine};
 
 /// Weeks that are looked at.
 const RECENT_WEEKS: usize = 4;
 /// Weeks that they are held against: six months.
-const BASELINE_WEEKS: usize = 26;
+const BASELINE_WEEKS: usize = WEEKS_MAX;
 const WEEKS: usize = RECENT_WEEKS + BASELINE_WEEKS;
+/// The weeks up to the as-of day are those that a portfolio keeps the sums of.
+const _: () = assert!(WEEKS == WEEKS_KEPT);
 const WEEK_DAYS: i32 = 7;
 
 /// Fewest days of a week with a feed: with less than half of the week known, its mean could be
@@ -42,6 +45,8 @@ const CHANGE_SHARE_MIN: f64 = 0.3;
 /// Least change over four weeks, in units of money or of the category: below that, finding out
 /// why costs more than the change.
 const CHANGE_UNITS_MIN: f64 = 20.0;
+
+const LEAST: Least = Least { score: SCORE_MIN, share: CHANGE_SHARE_MIN, amount: CHANGE_UNITS_MIN / RECENT_WEEKS as f64 };
 
 /// What stands out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
@@ -116,10 +121,18 @@ pub fn anomalies(portfolio: &Portfolio, period: Period, filter: &Filter) -> Vec<
     let mut sums = Sums::new(&topics);
     let mut desk = Desk::default();
     let mut found: Vec<Anomaly> = Vec::new();
+    let are_kept = weeks.end == as_of && filter.keeps_whole_customers();
     for customer in (0..).map(CustomerIx).take(portfolio.customers().len()) {
-        sums.gather(&cut, customer, &weeks, &topics);
-        for (topic, sum) in sums.drain() {
-            found.extend(weeks.judge(&sum, &mut desk).map(|judged| topics.tell(customer, topic, &weeks, judged)));
+        let mut judge = |topic: usize, first_row: Day, sums: &[f64; WEEKS]| {
+            found.extend(weeks.judge(first_row, sums, &mut desk).map(|judged| topics.tell(customer, topic, &weeks, judged)));
+        };
+        if let Some(lines) = portfolio.weekly(customer).filter(|_| are_kept) {
+            if cut.subscriptions_of(customer).next().is_some() {
+                topics.each(lines, judge);
+            }
+        } else {
+            sums.gather(&cut, customer, &weeks, &topics);
+            sums.drain().for_each(|(topic, of_weeks)| judge(topic, of_weeks.first_row, &of_weeks.sums.map(|sum| sum as f64)));
         }
     }
     found.sort_by(order);
@@ -159,6 +172,29 @@ impl<'a> Topics<'a> {
             topic_of.push(series.len() - 1);
         }
         Self { portfolio, topic_of, series }
+    }
+
+    /// Tells the sums by week of each topic among the lines of one customer.
+    fn each<'l>(&self, lines: impl Iterator<Item = WeeklyLine<'l>>, mut tell: impl FnMut(usize, Day, &[f64; WEEKS])) {
+        let mut lines = lines.peekable();
+        while let Some(line) = lines.next() {
+            let topic = self.topic_of[usize::from(line.series.0)];
+            let mut next = || lines.next_if(|next| self.topic_of[usize::from(next.series.0)] == topic);
+            let Some(mut more) = next() else {
+                tell(topic, line.first_row, &line.sums.map(|sum| sum as f64));
+                continue;
+            };
+            let (mut first_row, mut sums) = (line.first_row, line.sums.map(i128::from));
+            loop {
+                first_row = first_row.min(more.first_row);
+                sums.iter_mut().zip(more.sums).for_each(|(sum, more)| *sum += i128::from(*more));
+                match next() {
+                    Some(line) => more = line,
+                    None => break,
+                }
+            }
+            tell(topic, first_row, &sums.map(|sum| sum as f64));
+        }
     }
 
     fn tell(&self, customer: CustomerIx, topic: usize, weeks: &Weeks, judged: Judged) -> Anomaly {
@@ -250,6 +286,12 @@ struct Weeks {
     end: Day,
     baseline: Vec<Week>,
     recent: Vec<Week>,
+    /// The numbers of the baseline's weeks and of the recent ones, one after the other.
+    numbers: Vec<f64>,
+    /// By number, known or not: known days, at least 1.
+    known_days: [f64; WEEKS],
+    /// By the number of weeks that the baseline begins late.
+    reach: Vec<Reach>,
 }
 
 /// What is told of a topic that stands out.
@@ -271,8 +313,14 @@ impl Weeks {
             let from = start + WEEK_DAYS * week;
             Week { number, from, known_days: known_days(portfolio, from, from + (WEEK_DAYS - 1)) }
         });
-        let (baseline, recent) = weeks.filter(|week| week.known_days >= KNOWN_DAYS_MIN).partition(|week| week.number < BASELINE_WEEKS);
-        Self { start, end, baseline, recent }
+        let weeks: Vec<Week> = weeks.collect();
+        let known_days = std::array::from_fn(|number| f64::from(weeks[number].known_days.max(1)));
+        let known = weeks.into_iter().filter(|week| week.known_days >= KNOWN_DAYS_MIN);
+        let (baseline, recent): (Vec<Week>, Vec<Week>) = known.partition(|week| week.number < BASELINE_WEEKS);
+        let numbers: Vec<f64> = baseline.iter().chain(&recent).map(|week| week.number as f64).collect();
+        let (before, after) = numbers.split_at(baseline.len());
+        let reach = (0..before.len()).map(|skipped| Reach::new(&before[skipped..], after)).collect();
+        Self { start, end, baseline, recent, numbers, known_days, reach }
     }
 
     /// The week of a day from `start` to `end`.
@@ -280,41 +328,53 @@ impl Weeks {
         usize::try_from((day - self.start) / WEEK_DAYS).unwrap_or(0).min(WEEKS - 1)
     }
 
-    fn judge(&self, topic: &WeekSums, desk: &mut Desk) -> Option<Judged> {
-        let skipped = self.baseline.partition_point(|week| week.from < topic.first_row);
-        let baseline = &self.baseline[skipped..];
-        let first_week = baseline.first()?.from;
-        if baseline.len() < BASELINE_WEEKS_MIN {
+    /// Judges a topic by its sums, in micro-units.
+    fn judge(&self, first_row: Day, sums: &[f64; WEEKS], desk: &mut Desk) -> Option<Judged> {
+        let skipped = self.baseline.partition_point(|week| week.from < first_row);
+        let first_week = self.baseline.get(skipped)?.from;
+        let weeks_used = self.baseline.len() - skipped;
+        if weeks_used < BASELINE_WEEKS_MIN {
             return None;
         }
-        let amount = |week: &Week| {
-            let units = topic.sums[week.number] as f64 / MICROS_PER_UNIT as f64;
-            (week.number as f64, units * f64::from(WEEK_DAYS) / f64::from(week.known_days))
-        };
-        let mut amounts = [(0.0, 0.0); WEEKS];
-        let (before, recent) = amounts.split_at_mut(baseline.len());
-        baseline.iter().zip(&mut *before).for_each(|(week, slot)| *slot = amount(week));
-        let recent = &mut recent[..self.recent.len()];
-        self.recent.iter().zip(&mut *recent).for_each(|(week, slot)| *slot = amount(week));
-        let typical = typical(before, desk);
-        let observed = recent.iter().map(|(_, amount)| amount).sum::<f64>() / recent.len() as f64;
-        let is_trifle = typical.max(observed) * (RECENT_WEEKS as f64) < CHANGE_UNITS_MIN;
-        if is_trifle || !is_outside_late_half(before, recent, desk) {
+        let mut amounts: [f64; WEEKS] =
+            std::array::from_fn(|week| sums[week] / MICROS_PER_UNIT as f64 * f64::from(WEEK_DAYS) / self.known_days[week]);
+        if self.numbers.len() < WEEKS {
+            for (to, week) in self.baseline.iter().chain(&self.recent).enumerate() {
+                amounts[to] = amounts[week.number];
+            }
+        }
+        let part = |from: usize, to: usize| Amounts { weeks: &self.numbers[from..to], amounts: &amounts[from..to] };
+        let (before, recent) = (part(skipped, self.baseline.len()), part(self.baseline.len(), self.numbers.len()));
+        let observed = recent.mean();
+        let reach = &self.reach[skipped];
+        if !is_outside_late_half(before.amounts, observed)
+            || is_trifle(before.amounts, observed)
+            || is_certainly_near(before, recent, reach, &LEAST)
+        {
             return None;
         }
-        let seen = standing(before, recent, desk);
         let weeks = RECENT_WEEKS as f64;
-        let change = (seen.observed - seen.expected).abs() * weeks;
-        let stands_out = seen.score.abs() >= SCORE_MIN && change >= CHANGE_UNITS_MIN && change >= CHANGE_SHARE_MIN * seen.expected * weeks;
-        stands_out.then(|| Judged {
+        let seen = standing(before, recent, reach, desk, |expected| {
+            let change = (observed - expected).abs() * weeks;
+            change >= CHANGE_UNITS_MIN && change >= CHANGE_SHARE_MIN * expected * weeks
+        })?;
+        let typical = typical(before.amounts, desk);
+        (seen.score.abs() >= SCORE_MIN && typical.max(observed) * weeks >= CHANGE_UNITS_MIN).then(|| Judged {
             expected: micros(seen.expected * weeks),
-            observed: micros(seen.observed * weeks),
+            observed: micros(observed * weeks),
             typical: micros(typical),
             score: seen.score,
-            weeks_used: u32::try_from(baseline.len()).unwrap_or(u32::MAX),
+            weeks_used: u32::try_from(weeks_used).unwrap_or(u32::MAX),
             first_week,
         })
     }
+}
+
+/// Whether neither the recent weeks nor more than half of those before come to what counts. Where
+/// it is half of them to the week, the median has to tell.
+fn is_trifle(before: &[f64], observed: f64) -> bool {
+    let counts = |amount: f64| amount * RECENT_WEEKS as f64 >= CHANGE_UNITS_MIN;
+    !counts(observed) && before.iter().filter(|amount| !counts(**amount)).count() > before.len() / 2
 }
 
 /// The nearest whole number of micro-units.

@@ -75,10 +75,83 @@ pub struct ExpiringCounts {
 
 /// What ends, and when.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Expiring<'a> {
+pub struct Expiring {
     pub counts: ExpiringCounts,
     /// Ascending by end, then id.
-    pub rows: Vec<ExpiringRow<'a>>,
+    pub expiries: Vec<Expiry>,
+}
+
+/// One that ends, of which the portfolio tells the rest: a list of all is 16 bytes each, and only
+/// what is shown becomes a row.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Expiry {
+    pub ends_on: Day,
+    pub window: Window,
+    of: Of,
+}
+
+/// What ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Of {
+    /// The place among the commitments.
+    Commitment(u32),
+    /// The term of a subscription.
+    Term(SubscriptionIx),
+}
+
+impl Expiry {
+    fn new(ends_on: Day, as_of: Day, of: Of) -> Option<Self> {
+        Window::of(ends_on - as_of).map(|window| Self { ends_on, window, of })
+    }
+
+    fn id(self, portfolio: &Portfolio) -> &str {
+        match self.of {
+            Of::Commitment(at) => portfolio.commitments()[at as usize].id.as_str(),
+            Of::Term(ix) => portfolio.subscription(ix).id.as_str(),
+        }
+    }
+
+    /// The whole row, from the portfolio that the expiry is of.
+    #[must_use]
+    pub fn row(self, portfolio: &Portfolio) -> ExpiringRow<'_> {
+        let days_to_end = portfolio.as_of().map_or(0, |as_of| self.ends_on - as_of);
+        match self.of {
+            Of::Commitment(at) => {
+                let commitment = &portfolio.commitments()[at as usize];
+                ExpiringRow {
+                    id: commitment.id.as_str(),
+                    kind: commitment.kind,
+                    customer: commitment.customer,
+                    subscription: commitment.subscription,
+                    product: product(portfolio, commitment),
+                    quantity: commitment.quantity,
+                    ends_on: self.ends_on,
+                    days_to_end,
+                    window: self.window,
+                }
+            }
+            Of::Term(ix) => {
+                let subscription = portfolio.subscription(ix);
+                ExpiringRow {
+                    id: subscription.id.as_str(),
+                    kind: CommitmentKind::Term,
+                    customer: Some(subscription.customer),
+                    subscription: Some(ix),
+                    product: subscription.product.as_deref(),
+                    quantity: None,
+                    ends_on: self.ends_on,
+                    days_to_end,
+                    window: self.window,
+                }
+            }
+        }
+    }
+}
+
+/// The product of a commitment; where it names none, of its subscription.
+fn product<'a>(portfolio: &'a Portfolio, commitment: &'a Commitment) -> Option<&'a str> {
+    let of_subscription = || commitment.subscription.and_then(|ix| portfolio.subscription(ix).product.as_deref());
+    commitment.product.as_deref().or_else(of_subscription)
 }
 
 /// Reservations, savings plans and terms that end within 7, 15, 30 days after the as-of day,
@@ -93,15 +166,15 @@ pub struct Expiring<'a> {
 /// and product, and those of its subscription where it names none; `category` keeps what belongs
 /// to a subscription that used it. What names no customer passes no filter on customers.
 #[must_use]
-pub fn expiring<'a>(portfolio: &'a Portfolio, filter: &Filter) -> Expiring<'a> {
+pub fn expiring(portfolio: &Portfolio, filter: &Filter) -> Expiring {
     let Some(as_of) = portfolio.as_of() else { return Expiring::default() };
-    let mut rows = merged(commitments(portfolio, filter, as_of), recorded_terms(&filter.cut(portfolio), as_of));
+    let mut expiries = merged(portfolio, commitments(portfolio, filter, as_of), recorded_terms(&filter.cut(portfolio), as_of));
     // Both stand in the order of ids, so that a stable sort need not compare them: of 120,000
     // rows, most of the time.
-    rows.sort_by_key(|row| row.ends_on);
+    expiries.sort_by_key(|expiry| expiry.ends_on);
     let mut counts = ExpiringCounts::default();
-    for row in &rows {
-        let count = match row.window {
+    for expiry in &expiries {
+        let count = match expiry.window {
             Window::Ended => &mut counts.ended,
             Window::Within7Days => &mut counts.within_7_days,
             Window::Within15Days => &mut counts.within_15_days,
@@ -110,15 +183,15 @@ pub fn expiring<'a>(portfolio: &'a Portfolio, filter: &Filter) -> Expiring<'a> {
         };
         *count += 1;
     }
-    Expiring { counts, rows }
+    Expiring { counts, expiries }
 }
 
 /// Both by id; a commitment before a subscription of the same id.
-fn merged<'a>(commitments: Vec<ExpiringRow<'a>>, terms: Vec<ExpiringRow<'a>>) -> Vec<ExpiringRow<'a>> {
+fn merged(portfolio: &Portfolio, commitments: Vec<Expiry>, terms: Vec<Expiry>) -> Vec<Expiry> {
     let mut rows = Vec::with_capacity(commitments.len() + terms.len());
     let mut terms = terms.into_iter().peekable();
     for commitment in commitments {
-        while let Some(term) = terms.next_if(|term| term.id < commitment.id) {
+        while let Some(term) = terms.next_if(|term| term.id(portfolio) < commitment.id(portfolio)) {
             rows.push(term);
         }
         rows.push(commitment);
@@ -128,36 +201,21 @@ fn merged<'a>(commitments: Vec<ExpiringRow<'a>>, terms: Vec<ExpiringRow<'a>>) ->
 }
 
 /// Ascending by id.
-fn commitments<'a>(portfolio: &'a Portfolio, filter: &Filter, as_of: Day) -> Vec<ExpiringRow<'a>> {
+fn commitments(portfolio: &Portfolio, filter: &Filter, as_of: Day) -> Vec<Expiry> {
     let categories = filter.of_categories();
     let by_category = (categories != Filter::default()).then(|| categories.cut(portfolio));
-    let keeps = |commitment: &Commitment, product: Option<&str>| {
-        filter.passes_columns(commitment.customer.map(|ix| portfolio.customer(ix)), product)
+    let keeps = |commitment: &Commitment| {
+        filter.passes_columns(commitment.customer.map(|ix| portfolio.customer(ix)), product(portfolio, commitment))
             && by_category.as_ref().is_none_or(|cut| commitment.subscription.is_some_and(|ix| cut.keeps(ix)))
     };
-    let row = |commitment: &'a Commitment| {
-        let ends_on = commitment.ends_on?;
-        let days_to_end = ends_on - as_of;
-        let window = Window::of(days_to_end)?;
-        let of_subscription = || commitment.subscription.and_then(|ix| portfolio.subscription(ix).product.as_deref());
-        let product = commitment.product.as_deref().or_else(of_subscription);
-        keeps(commitment, product).then_some(ExpiringRow {
-            id: commitment.id.as_str(),
-            kind: commitment.kind,
-            customer: commitment.customer,
-            subscription: commitment.subscription,
-            product,
-            quantity: commitment.quantity,
-            ends_on,
-            days_to_end,
-            window,
-        })
+    let expiry = |(at, commitment): (u32, &Commitment)| {
+        Expiry::new(commitment.ends_on?, as_of, Of::Commitment(at)).filter(|_| *filter == Filter::default() || keeps(commitment))
     };
-    portfolio.commitments().iter().filter_map(row).collect()
+    (0..).zip(portfolio.commitments()).filter_map(expiry).collect()
 }
 
 /// Ascending by id.
-fn recorded_terms<'a>(cut: &Cut<'a>, as_of: Day) -> Vec<ExpiringRow<'a>> {
+fn recorded_terms(cut: &Cut<'_>, as_of: Day) -> Vec<Expiry> {
     let portfolio = cut.portfolio();
     let told = |commitment: &Commitment| {
         let is_term = commitment.kind == CommitmentKind::Term;
@@ -165,23 +223,16 @@ fn recorded_terms<'a>(cut: &Cut<'a>, as_of: Day) -> Vec<ExpiringRow<'a>> {
     };
     let mut told: Vec<(SubscriptionIx, Day)> = portfolio.commitments().iter().filter_map(told).collect();
     told.sort_unstable();
-    let row = |ix: SubscriptionIx| {
-        let subscription = portfolio.subscription(ix);
-        let ends_on = subscription.term_end_on?;
-        let days_to_end = ends_on - as_of;
-        let window = Window::of(days_to_end)?;
-        let is_alive = matches!(portfolio.state_at(ix, as_of), State::Active | State::Suspended);
-        (is_alive && told.binary_search(&(ix, ends_on)).is_err()).then(|| ExpiringRow {
-            id: subscription.id.as_str(),
-            kind: CommitmentKind::Term,
-            customer: Some(subscription.customer),
-            subscription: Some(ix),
-            product: subscription.product.as_deref(),
-            quantity: None,
-            ends_on,
-            days_to_end,
-            window,
-        })
+    let mut told = told.into_iter().peekable();
+    let mut is_told = |term: (SubscriptionIx, Day)| {
+        while told.next_if(|other| *other < term).is_some() {}
+        told.peek() == Some(&term)
     };
-    cut.subscriptions().filter_map(row).collect()
+    let expiry = |ix: SubscriptionIx| {
+        let ends_on = portfolio.subscription(ix).term_end_on?;
+        let expiry = Expiry::new(ends_on, as_of, Of::Term(ix))?;
+        let is_alive = matches!(portfolio.state_at(ix, as_of), State::Active | State::Suspended);
+        (is_alive && !is_told((ix, ends_on))).then_some(expiry)
+    };
+    cut.subscriptions().filter_map(expiry).collect()
 }

@@ -5,7 +5,7 @@
 use thiserror::Error;
 
 use crate::domain::{CustomerId, Day, MicrosSum};
-use crate::portfolio::{Customer, CustomerIx, Portfolio, Span, SubscriptionIx, UsageLine, UsagePoint};
+use crate::portfolio::{Customer, CustomerIx, Portfolio, SeriesIx, Span, SubscriptionIx, UsageLine, UsagePoint};
 
 /// Longest value of a filter, in bytes: ids end at 256, and no meter category comes near it.
 const VALUE_MAX_BYTES: usize = 256;
@@ -108,6 +108,12 @@ impl Filter {
     #[must_use]
     pub fn categories(&self) -> &[String] {
         &self.category
+    }
+
+    /// Whether it keeps all subscriptions of a customer and all of their rows, or none.
+    #[must_use]
+    pub fn keeps_whole_customers(&self) -> bool {
+        self.category.is_empty() && self.product.is_empty()
     }
 
     /// Cuts the tables.
@@ -256,6 +262,20 @@ impl<'a> Cut<'a> {
     #[must_use]
     pub fn cost_in(&self, subscription: SubscriptionIx, span: &Span) -> MicrosSum {
         MicrosSum(self.portfolio.cost_within(subscription, span, self.series.as_deref()))
+    }
+
+    /// What all subscriptions kept cost in `span`.
+    #[must_use]
+    pub fn total_cost_in(&self, span: &Span) -> MicrosSum {
+        let is_all = self.kept.is_none() && self.series.is_none();
+        let all = (0..).map(SeriesIx).take(self.portfolio.series().len()).filter(|_| is_all);
+        let sums: Option<i128> = all.map(|series| self.portfolio.total_within(series, span).map(|(_, cost)| cost)).sum();
+        if let Some(sum) = sums.filter(|_| is_all) {
+            return MicrosSum(sum);
+        }
+        let mut sum = MicrosSum(0);
+        self.each_cost_in(span, |_, cost| sum.0 += cost.0);
+        sum
     }
 
     /// Tells what each subscription kept cost in `span`, ascending by id.

@@ -78,10 +78,8 @@ pub fn summary(portfolio: &Portfolio, period: Period, filter: &Filter) -> Summar
     let earlier = Slices::whole(period.preceding(), as_of);
     let mut preceding = Tally::new(portfolio, &earlier);
     let span = slices.days().and_then(|(from, to)| portfolio.span(from, to));
-    let (mut active, mut cost) = (0, 0);
-    if let Some(span) = &span {
-        cut.each_cost_in(span, |_, of_one| cost += of_one.0);
-    }
+    let cost = span.map_or(MicrosSum(0), |span| cut.total_cost_in(&span));
+    let mut active = 0;
     // One pass in the order in which subscriptions lie in memory answers everything else.
     for ix in cut.subscriptions().filter(|_| as_of.is_some()) {
         active += u64::from(portfolio.state_at(ix, period.to()) == State::Active);
@@ -94,7 +92,7 @@ pub fn summary(portfolio: &Portfolio, period: Period, filter: &Filter) -> Summar
         customers_with_usage: Figure::new(current.with_usage, preceding.with_usage, &slices, &current.with_usage_by),
         customers_without_usage: Figure::new(current.without_usage, preceding.without_usage, &slices, &current.without_usage_by),
         subscriptions_active: active,
-        usage_cost: portfolio.has_cost().then_some(MicrosSum(cost)),
+        usage_cost: portfolio.has_cost().then_some(cost),
     }
 }
 

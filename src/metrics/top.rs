@@ -89,14 +89,17 @@ pub fn top_customers(
     let Some((measured, span)) = measured.zip(span) else {
         return Ok(TopCustomers { unit, total: MicrosSum(0), customers: 0, rows: Vec::new() });
     };
-    let mut values = vec![0_i128; portfolio.customers().len()];
-    let mut add = |ix: SubscriptionIx, value: i128| values[portfolio.subscription(ix).customer.at()] += value;
+    // By subscription first: whose each is would be asked of a record that nothing else needs.
+    let mut values = vec![0_i128; portfolio.subscriptions().len()];
     match measured {
-        Measured::Cost => cut.each_cost_in(&span, |ix, cost| add(ix, cost.0)),
-        Measured::Quantity(_) => cut.subscriptions().for_each(|ix| add(ix, measured.sum(&cut, ix, &span))),
+        Measured::Cost => cut.each_cost_in(&span, |ix, cost| values[ix.at()] = cost.0),
+        Measured::Quantity(_) => cut.subscriptions().for_each(|ix| values[ix.at()] = measured.sum(&cut, ix, &span)),
     }
     let total: i128 = values.iter().sum();
-    let mut ranked: Vec<(i128, CustomerIx)> = values.into_iter().zip((0..).map(CustomerIx)).filter(|(value, _)| *value > 0).collect();
+    let customers = (0..).map(CustomerIx).take(portfolio.customers().len());
+    let of_customer = |customer| portfolio.subscriptions_of(customer).iter().map(|ix| values[ix.at()]).sum::<i128>();
+    let mut ranked: Vec<(i128, CustomerIx)> =
+        customers.map(|customer| (of_customer(customer), customer)).filter(|(value, _)| *value > 0).collect();
     let customers = ranked.len() as u64;
     // Places ascend with ids, so they settle ties as ids do.
     let order = |a: &(i128, CustomerIx), b: &(i128, CustomerIx)| b.0.cmp(&a.0).then(a.1.cmp(&b.1));

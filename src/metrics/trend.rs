@@ -13,24 +13,35 @@ const MAD_SCALE: f64 = 1.4826;
 const NOISE_SHARE_MIN: f64 = 0.05;
 
 /// Least noise in square roots of a unit: about one unit a week where a week has one or less.
-const NOISE_MIN: f64 = 0.5;
+pub(super) const NOISE_MIN: f64 = 0.5;
 
 /// Weeks of the baseline, its last, whose middle half the recent ones must lie outside of.
 const LATE_WEEKS: usize = 13;
 
-/// What the recent weeks were to come to, and came to.
+/// What the recent weeks were to come to, and how far from that they are.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Standing {
     /// What the line says, as a mean over the recent weeks.
     pub(super) expected: f64,
-    /// Mean of the recent weeks.
-    pub(super) observed: f64,
     /// How far the recent weeks lie from the line, in standard errors of their mean.
     pub(super) score: f64,
 }
 
-/// Holds the mean of `recent` against the line through `baseline`; both are (week, amount), the
-/// baseline ascending and of at least two weeks, `recent` of at least one.
+/// Amounts by week, the weeks ascending.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Amounts<'a> {
+    pub(super) weeks: &'a [f64],
+    pub(super) amounts: &'a [f64],
+}
+
+impl Amounts<'_> {
+    pub(super) fn mean(self) -> f64 {
+        self.amounts.iter().sum::<f64>() / self.amounts.len() as f64
+    }
+}
+
+/// Holds the mean of `recent` against the line through `baseline`, which has at least two weeks;
+/// `recent` has at least one.
 ///
 /// All is done on square roots of the amounts (of a negative one, the root of its size with its
 /// sign), where the noise of large and of small weeks is alike (Bartlett 1936, J. R. Stat. Soc.
@@ -47,32 +58,58 @@ pub(super) struct Standing {
 /// mean(x))^2))`. That is the error of least squares; medians are less sure by up to a quarter,
 /// which the score that counts allows for.
 ///
-/// `desk` is memory to work in.
-pub(super) fn standing(baseline: &[(f64, f64)], recent: &[(f64, f64)], desk: &mut Desk) -> Standing {
-    desk.roots.clear();
-    desk.roots.extend(baseline.iter().map(|(week, amount)| (*week, root(*amount))));
-    let roots = &desk.roots;
+/// `reach` is that of the weeks, `desk` memory to work in.
+///
+/// None where `counts` says of what was expected that nothing can stand out; the noise is not
+/// looked at then.
+pub(super) fn standing(
+    baseline: Amounts<'_>,
+    recent: Amounts<'_>,
+    reach: &Reach,
+    desk: &mut Desk,
+    counts: impl FnOnce(f64) -> bool,
+) -> Option<Standing> {
+    let roots = &mut desk.roots;
+    refill(roots, baseline.amounts.iter().map(|amount| root(*amount)));
     let values = &mut desk.values;
     values.clear();
-    for (at, (week, amount)) in roots.iter().enumerate() {
-        values.extend(roots[at + 1..].iter().map(|(later, other)| (other - amount) / (later - week)));
+    for (at, (week, amount)) in baseline.weeks.iter().zip(&*roots).enumerate() {
+        let later = baseline.weeks[at + 1..].iter().zip(&roots[at + 1..]);
+        values.extend(later.map(|(later, other)| (other - amount) / (later - week)));
     }
     let slope = median(values);
-    refill(values, roots.iter().map(|(week, amount)| amount - slope * week));
+    let left_over = |(week, amount): (&f64, &f64)| amount - slope * week;
+    refill(values, baseline.weeks.iter().zip(&*roots).map(left_over));
     let height = median(values);
-    let noise = noise(roots, slope, height, values);
-
     let line = |week: f64| (height + slope * week).max(0.0);
-    let count = recent.len() as f64;
-    let difference = recent.iter().map(|(week, amount)| root(*amount) - line(*week)).sum::<f64>() / count;
-    let centre = roots.iter().map(|(week, _)| week).sum::<f64>() / roots.len() as f64;
-    let spread: f64 = roots.iter().map(|(week, _)| (week - centre).powi(2)).sum();
-    let distance = recent.iter().map(|(week, _)| week - centre).sum::<f64>() / count;
-    let error = noise * (1.0 / count + 1.0 / roots.len() as f64 + distance.powi(2) / spread).sqrt();
-    Standing {
-        expected: recent.iter().map(|(week, _)| line(*week).powi(2)).sum::<f64>() / count,
-        observed: recent.iter().map(|(_, amount)| amount).sum::<f64>() / count,
-        score: difference / error,
+    let count = recent.weeks.len() as f64;
+    let difference = recent.weeks.iter().zip(recent.amounts).map(|(week, amount)| root(*amount) - line(*week)).sum::<f64>() / count;
+    let expected = recent.weeks.iter().map(|week| line(*week).powi(2)).sum::<f64>() / count;
+    counts(expected).then(|| Standing {
+        expected,
+        score: difference / (noise(Amounts { amounts: roots, ..baseline }, slope, height, values) * reach.error),
+    })
+}
+
+/// What the weeks alone say of a line through some of them and its value at others.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Reach {
+    /// Mean of the baseline's weeks, and the sum of squares of how far they are from it.
+    pub(super) centre: f64,
+    pub(super) spread: f64,
+    /// From there to the mean of the recent weeks.
+    pub(super) distance: f64,
+    /// Standard error of the forecast for the mean of the recent weeks, for a noise of 1.
+    pub(super) error: f64,
+}
+
+impl Reach {
+    pub(super) fn new(baseline: &[f64], recent: &[f64]) -> Self {
+        let (n, count) = (baseline.len() as f64, recent.len() as f64);
+        let centre = baseline.iter().sum::<f64>() / n;
+        let spread: f64 = baseline.iter().map(|week| (week - centre).powi(2)).sum();
+        let distance = recent.iter().map(|week| week - centre).sum::<f64>() / count;
+        Self { centre, spread, distance, error: (1.0 / count + 1.0 / n + distance.powi(2) / spread).sqrt() }
     }
 }
 
@@ -82,41 +119,41 @@ pub(super) fn standing(baseline: &[(f64, f64)], recent: &[(f64, f64)], desk: &mu
 /// Whatever a trend promised, amounts like those of the last quarter do not stand out. Two of
 /// three topics of a made-up portfolio end here, before all pairs of their weeks are looked at;
 /// what is lost is a steep growth of which two months are undone at once.
-pub(super) fn is_outside_late_half(baseline: &[(f64, f64)], recent: &[(f64, f64)], desk: &mut Desk) -> bool {
+pub(super) fn is_outside_late_half(baseline: &[f64], mean: f64) -> bool {
     let late = &baseline[baseline.len().saturating_sub(LATE_WEEKS)..];
-    refill(&mut desk.values, late.iter().map(|(_, amount)| *amount));
-    desk.values.sort_unstable_by(f64::total_cmp);
-    let quarter = late.len() / 4;
-    let ends = desk.values.get(quarter).zip(desk.values.get(late.len().saturating_sub(quarter + 1)));
-    let mean = recent.iter().map(|(_, amount)| amount).sum::<f64>() / recent.len() as f64;
-    ends.is_some_and(|(low, high)| mean < *low || *high < mean)
+    let (mut below, mut above) = (0_usize, 0_usize);
+    for amount in late {
+        below += usize::from(*amount < mean);
+        above += usize::from(mean < *amount);
+    }
+    late.len() - below.max(above) <= late.len() / 4
 }
 
 /// The median week.
-pub(super) fn typical(weeks: &[(f64, f64)], desk: &mut Desk) -> f64 {
-    refill(&mut desk.values, weeks.iter().map(|(_, amount)| *amount));
+pub(super) fn typical(amounts: &[f64], desk: &mut Desk) -> f64 {
+    refill(&mut desk.values, amounts.iter().copied());
     median(&mut desk.values)
 }
 
 /// Memory to work in, used again from one question to the next.
 #[derive(Debug, Default)]
 pub(super) struct Desk {
-    roots: Vec<(f64, f64)>,
+    roots: Vec<f64>,
     values: Vec<f64>,
 }
 
 /// The noise of one week around the line; never 0.
-fn noise(roots: &[(f64, f64)], slope: f64, height: f64, values: &mut Vec<f64>) -> f64 {
-    refill(values, roots.iter().map(|(_, amount)| *amount));
+fn noise(roots: Amounts<'_>, slope: f64, height: f64, values: &mut Vec<f64>) -> f64 {
+    refill(values, roots.amounts.iter().copied());
     let typical = median(values);
-    refill(values, roots.iter().map(|(week, amount)| (amount - slope * week - height).abs()));
+    refill(values, roots.weeks.iter().zip(roots.amounts).map(|(week, amount)| (amount - slope * week - height).abs()));
     let largest = values.iter().copied().fold(0.0, f64::max);
     let deviation = median(values);
     let noise = if deviation <= 0.0 && typical <= 0.0 { largest } else { MAD_SCALE * deviation };
     noise.max(NOISE_SHARE_MIN * typical).max(NOISE_MIN)
 }
 
-fn root(amount: f64) -> f64 {
+pub(super) fn root(amount: f64) -> f64 {
     amount.abs().sqrt().copysign(amount)
 }
 

@@ -13,6 +13,7 @@ use std::ops::Range;
 
 use super::Usage;
 use super::calendar::Calendar;
+use super::weekly::Weekly;
 use crate::domain::Day;
 
 /// Stands in [`UsageIndex::cost`] where the sum is in [`UsageIndex::wide`].
@@ -43,6 +44,8 @@ pub(super) struct UsageIndex {
     /// Costs of the few months that pass an `i64`, by place in `cost`.
     wide: BTreeMap<u32, i128>,
     totals: Totals,
+    /// Filled in by its own pass.
+    pub(super) weekly: Weekly,
 }
 
 /// Where a subscription's part of the index begins; it ends where the next one's begins. The
@@ -174,7 +177,7 @@ impl UsageIndex {
         place(from)..place(to).max(place(from))
     }
 
-    /// Bytes on the heap, but for the calendar and the few costs that are wide.
+    /// Bytes on the heap, but for the calendar, the few costs that are wide and the weeks.
     pub(super) fn bytes(&self) -> usize {
         size_of_val(&*self.entries)
             + size_of_val(&*self.lines)

@@ -237,10 +237,10 @@ impl Portfolio {
         self.index.total(series.0, span.first, span.last)
     }
 
-    /// Bytes that the index of the usage takes beside the rows.
+    /// Bytes that the indexes of the usage take beside the rows.
     #[must_use]
     pub fn index_bytes(&self) -> usize {
-        self.index.bytes()
+        self.index.bytes() + self.index.weekly.bytes()
     }
 
     /// The places of a subscription's rows in `span`.

@@ -12,6 +12,7 @@ mod index;
 mod load;
 mod lookup;
 mod loose;
+mod weekly;
 
 pub use build::{BuildError, PortfolioBuilder, SmallTables, UsageFiller};
 pub use cache::CacheError;
@@ -19,6 +20,7 @@ pub use calendar::Span;
 pub use load::{LoadError, load};
 pub use lookup::UsageLine;
 pub use loose::LooseUsage;
+pub use weekly::{WEEKS_KEPT, WeekSums, WeeklyLine};
 
 use std::ops::Range;
 
@@ -314,6 +316,7 @@ impl Portfolio {
     /// Builds what follows from the usage.
     fn with_index(mut self) -> Self {
         self.index = UsageIndex::build(&self.usage, self.series.len(), self.days);
+        self.index.weekly = self.sum_weeks();
         self
     }
 

@@ -7,9 +7,10 @@ use std::sync::{Arc, OnceLock};
 
 use super::cursor::{Short, short};
 use super::problem::{Fault, Problem};
-use crate::domain::{Day, SubscriptionId};
+use crate::domain::{Day, Period, SubscriptionId};
 use crate::features::Kernel;
 use crate::lake::ImportRecord;
+use crate::metrics::{self, Anomaly, Filter};
 use crate::model::{LoadedModel, Ranking, Scorer};
 use crate::portfolio::{Portfolio, SubscriptionIx};
 
@@ -37,12 +38,13 @@ pub(super) struct Version {
     model: Option<Arc<LoadedModel>>,
     kernel: OnceLock<Kernel>,
     ranking: OnceLock<Ranking>,
+    anomalies: OnceLock<Vec<Anomaly>>,
 }
 
 impl Version {
     pub(super) fn new(epoch: u64, tables: Arc<Tables>, model: Option<Arc<LoadedModel>>) -> Self {
         let digest = digest(&tables.portfolio, model.as_deref());
-        Self { epoch, digest, tables, model, kernel: OnceLock::new(), ranking: OnceLock::new() }
+        Self { epoch, digest, tables, model, kernel: OnceLock::new(), ranking: OnceLock::new(), anomalies: OnceLock::new() }
     }
 
     pub(super) const fn epoch(&self) -> u64 {
@@ -123,6 +125,15 @@ impl Version {
     /// is computed once; whoever asks meanwhile waits for it. Blocks.
     pub(super) fn ranking(&self, loaded: &LoadedModel) -> &Ranking {
         self.ranking.get_or_init(|| Ranking::compute(&self.tables.portfolio, &loaded.model))
+    }
+
+    /// What stands out up to the as-of day, of everybody. Whoever walks through the list asks for
+    /// it once a page, so it is computed once; whoever asks meanwhile waits for it. Blocks.
+    pub(super) fn anomalies(&self) -> &[Anomaly] {
+        let portfolio = &self.tables.portfolio;
+        let all =
+            || portfolio.as_of().map_or_else(Vec::new, |as_of| metrics::anomalies(portfolio, Period::last(1, as_of), &Filter::default()));
+        self.anomalies.get_or_init(all)
     }
 }
 

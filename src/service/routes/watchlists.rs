@@ -4,7 +4,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::domain::{CommitmentKind, Day, Micros, MicrosSum, Period};
-use crate::metrics::{self, Anomaly, AnomalyMeasure, Direction, ExpiringRow, Filter, Window};
+use crate::metrics::{self, Anomaly, AnomalyMeasure, Direction, ExpiringRow, Expiry, Filter, Window};
 use crate::portfolio::Portfolio;
 
 use super::super::cursor::Key;
@@ -99,31 +99,23 @@ impl Listing for ExpiringCommitments {
         fails: &[410],
     };
     type Query = ExpiringQuery;
-    /// Its place among all that end.
-    type Entry = u32;
+    type Entry = Placed<Expiry>;
     type Row = Ending;
 
-    fn entries(version: &Version, query: &ExpiringQuery) -> Result<(Vec<u32>, Meta), Problem> {
+    fn entries(version: &Version, query: &ExpiringQuery) -> Result<(Vec<Placed<Expiry>>, Meta), Problem> {
         let sight = version.sight()?;
-        let expiring = metrics::expiring(sight.portfolio, &query.filter);
-        let wanted = |(_, row): &(u32, &ExpiringRow<'_>)| query.windows.is_empty() || query.windows.contains(&row.window);
-        Ok(((0..).zip(&expiring.rows).filter(wanted).map(|(place, _)| place).collect(), Meta::of(sight)))
+        let mut expiries = metrics::expiring(sight.portfolio, &query.filter).expiries;
+        expiries.retain(|expiry| query.windows.is_empty() || query.windows.contains(&expiry.window));
+        Ok((placed(expiries.into_iter()), Meta::of(sight)))
     }
 
-    fn key(entry: &u32) -> Key {
-        Key(u64::from(*entry), 0, 0)
+    fn key(entry: &Placed<Expiry>) -> Key {
+        Key(entry.0, 0, 0)
     }
 
-    fn rows(version: &Version, query: &ExpiringQuery, entries: &[u32], take: &mut dyn FnMut(Ending) -> bool) -> Result<(), Problem> {
-        let sight = version.sight()?;
-        // Made a second time, since its rows borrow the tables: cheaper than writing out those of every page.
-        let expiring = metrics::expiring(sight.portfolio, &query.filter);
-        let rows = entries.iter().filter_map(|place| expiring.rows.get(usize::try_from(*place).ok()?));
-        for row in rows {
-            if !take(Ending::of(sight.portfolio, row)) {
-                break;
-            }
-        }
+    fn rows(version: &Version, _: &ExpiringQuery, entries: &[Placed<Expiry>], take: &mut dyn FnMut(Ending) -> bool) -> Result<(), Problem> {
+        let portfolio = version.sight()?.portfolio;
+        let _ = entries.iter().all(|entry| take(Ending::of(portfolio, &entry.1.row(portfolio))));
         Ok(())
     }
 }
@@ -156,12 +148,12 @@ pub(super) struct AnomalyRow {
 }
 
 impl AnomalyRow {
-    fn of(portfolio: &Portfolio, row: Anomaly) -> Self {
+    fn of(portfolio: &Portfolio, row: &Anomaly) -> Self {
         let change = (row.expected.0 > 0).then(|| (row.observed.0 - row.expected.0) as f64 / row.expected.0 as f64);
         Self {
             customer: Whose::of(portfolio, row.customer),
-            category: row.category,
-            unit: row.unit,
+            category: row.category.clone(),
+            unit: row.unit.clone(),
             measure: row.measure,
             direction: row.direction,
             recent_from: row.recent_from,
@@ -194,24 +186,36 @@ impl Listing for Anomalies {
         fails: &[410],
     };
     type Query = PeriodQuery;
-    type Entry = Placed<AnomalyRow>;
+    type Entry = Placed<Anomaly>;
     type Row = AnomalyRow;
 
-    fn entries(version: &Version, query: &PeriodQuery) -> Result<(Vec<Placed<AnomalyRow>>, Meta), Problem> {
+    fn entries(version: &Version, query: &PeriodQuery) -> Result<(Vec<Placed<Anomaly>>, Meta), Problem> {
         let sight = version.sight()?;
         let period = query.period.resolve(sight.as_of);
-        let found = metrics::anomalies(sight.portfolio, period, &query.filter);
+        let found = if period.to() >= sight.as_of && query.filter.keeps_whole_customers() {
+            let cut = query.filter.cut(sight.portfolio);
+            let keeps = |row: &&Anomaly| cut.subscriptions_of(row.customer).next().is_some();
+            version.anomalies().iter().filter(keeps).cloned().collect()
+        } else {
+            metrics::anomalies(sight.portfolio, period, &query.filter)
+        };
         let mut meta = Meta::of(sight).about(sight, Period::last(WEEKS_DAYS, period.to()));
         meta.warn(Warning::doubts_about_cost(sight.portfolio));
-        Ok((placed(found.into_iter().map(|row| AnomalyRow::of(sight.portfolio, row))), meta))
+        Ok((placed(found.into_iter()), meta))
     }
 
-    fn key(entry: &Placed<AnomalyRow>) -> Key {
+    fn key(entry: &Placed<Anomaly>) -> Key {
         Key(entry.0, 0, 0)
     }
 
-    fn rows(_: &Version, _: &PeriodQuery, entries: &[Placed<AnomalyRow>], take: &mut dyn FnMut(AnomalyRow) -> bool) -> Result<(), Problem> {
-        let _ = entries.iter().all(|entry| take(entry.1.clone()));
+    fn rows(
+        version: &Version,
+        _: &PeriodQuery,
+        entries: &[Placed<Anomaly>],
+        take: &mut dyn FnMut(AnomalyRow) -> bool,
+    ) -> Result<(), Problem> {
+        let portfolio = version.sight()?.portfolio;
+        let _ = entries.iter().all(|entry| take(AnomalyRow::of(portfolio, &entry.1)));
         Ok(())
     }
 }
