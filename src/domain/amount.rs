@@ -217,13 +217,16 @@ impl Micros {
     /// Up to 15 significant digits that is the amount that [`Exact::parse`] reads from the text.
     #[must_use]
     pub fn from_double(units: f64) -> Option<Self> {
+        /// Doubles from 2^52 to 2^53 are the whole numbers there: what is added to this is rounded
+        /// to one, and the last bits of the sum are it.
+        const WHOLE: f64 = 6_755_399_441_055_744.0;
         let micros = units * MICROS_PER_UNIT as f64;
-        #[expect(clippy::cast_possible_truncation, reason = "whatever is beyond is refused below")]
-        let nearest = (micros + 0.5_f64.copysign(micros)) as i64;
+        let shifted = micros + WHOLE;
         // Reading the decimal and multiplying each add at most half a step to the error.
         let error = micros.abs() * f64::EPSILON;
-        if (micros - nearest as f64).abs() + error < 0.5 {
-            return Some(Self(nearest));
+        let is_certain = (micros - (shifted - WHOLE)).abs() + error < 0.5;
+        if is_certain && micros.abs() < WHOLE / 4.0 {
+            return Some(Self(shifted.to_bits().wrapping_sub(WHOLE.to_bits()).cast_signed()));
         }
         Exact::parse(&units.to_string()).ok()?.round()
     }

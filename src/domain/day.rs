@@ -3,7 +3,7 @@
 use std::fmt;
 use std::ops::{Add, Sub};
 
-use chrono::{Datelike, NaiveDate, Weekday};
+use chrono::{Datelike, NaiveDate};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use thiserror::Error;
 use utoipa::openapi::{KnownFormat, ObjectBuilder, RefOr, Schema, SchemaFormat, Type};
@@ -110,7 +110,8 @@ impl Day {
     /// Saturday or Sunday.
     #[must_use]
     pub fn is_weekend(self) -> bool {
-        matches!(self.date().weekday(), Weekday::Sat | Weekday::Sun)
+        // 1970-01-03 was a Saturday.
+        (self.0 - 2).rem_euclid(7) < 2
     }
 }
 
@@ -291,6 +292,14 @@ mod tests {
         assert_eq!(day("2024-12-31").plus_months(2), day("2025-02-01"));
         assert_eq!(day("2024-01-31").plus_months(-1), day("2023-12-01"));
         assert_eq!(day("2024-02-29").month_start(), day("2024-02-01"));
+    }
+
+    #[test]
+    fn weekends_are_those_of_the_calendar() {
+        for offset in -400..4000 {
+            let on = Day::from_epoch_days(offset);
+            assert_eq!(on.is_weekend(), matches!(on.date().weekday(), chrono::Weekday::Sat | chrono::Weekday::Sun), "{on}");
+        }
     }
 
     #[test]

@@ -8,8 +8,11 @@ use std::sync::Arc;
 
 use actix_web::http::header::{self, HeaderValue};
 use actix_web::web::Bytes;
-use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder};
+use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder, web};
 use quick_cache::{Equivalent, Weighter, sync::Cache};
+
+use super::codings::{Coded, Coding};
+use super::problem::Problem;
 
 /// Bytes of bodies that are kept. A page of 1,000 rows has about a megabyte.
 const KEPT_MAX_BYTES: u64 = 32 << 20;
@@ -29,12 +32,14 @@ pub(super) struct GivenBy(pub(super) &'static str);
 #[derive(Debug)]
 pub(super) struct Answered {
     /// The route that gave it.
-    pub(super) route: &'static str,
-    pub(super) content_type: &'static str,
-    pub(super) tag: Tag,
+    route: &'static str,
+    content_type: &'static str,
+    tag: Tag,
     /// Headers that only some forms have: where the next page is, what a table cannot say of itself.
-    pub(super) headers: Vec<(&'static str, String)>,
-    pub(super) body: Bytes,
+    headers: Vec<(&'static str, String)>,
+    body: Bytes,
+    /// The body as it was sent to those who take it compressed.
+    coded: Coded,
 }
 
 /// An entity tag: its text, and the header that holds it.
@@ -54,17 +59,47 @@ impl Tag {
 }
 
 impl Answered {
+    pub(super) fn new(
+        route: &'static str,
+        content_type: &'static str,
+        tag: Tag,
+        headers: Vec<(&'static str, String)>,
+        body: Vec<u8>,
+    ) -> Self {
+        Self { route, content_type, tag, headers, body: body.into(), coded: Coded::default() }
+    }
+
     /// The response; without its body where the client has it already.
-    pub(super) fn respond(&self, request: &HttpRequest) -> HttpResponse {
+    ///
+    /// # Errors
+    /// Where the body cannot be compressed.
+    pub(super) async fn respond(self: &Arc<Self>, request: &HttpRequest) -> Result<HttpResponse, Problem> {
         if has_tag(request, &self.tag) {
-            return not_modified(self.route, &self.tag);
+            return Ok(not_modified(self.route, &self.tag));
         }
+        let coding = Coding::liked(request);
+        let body = match coding {
+            None => self.body.clone(),
+            Some(coding) => match self.coded.made(coding) {
+                Some(made) => made,
+                None => self.code(coding).await?,
+            },
+        };
         let mut response = HttpResponse::Ok();
+        if let Some(coding) = coding {
+            response.insert_header(coding.header());
+        }
         tell(&mut response, &self.tag).insert_header((header::CONTENT_TYPE, HeaderValue::from_static(self.content_type)));
         for (name, value) in &self.headers {
             response.insert_header((*name, value.as_str()));
         }
-        marked(response.body(self.body.clone()), self.route)
+        Ok(marked(response.body(body), self.route))
+    }
+
+    async fn code(self: &Arc<Self>, coding: Coding) -> Result<Bytes, Problem> {
+        let answer = Arc::clone(self);
+        let made = web::block(move || answer.coded.make(coding, &answer.body)).await;
+        made.map_err(|_| Problem::Panicked)?.map_err(Problem::Uncodable)
     }
 }
 
@@ -133,7 +168,8 @@ struct BodyBytes;
 
 impl Weighter<Key, Arc<Answered>> for BodyBytes {
     fn weight(&self, key: &Key, answer: &Arc<Answered>) -> u64 {
-        (answer.body.len() + key.target.len() + key.accept.len() + 256) as u64
+        // All codings together take less than half of the body.
+        (answer.body.len() * 3 / 2 + key.target.len() + key.accept.len() + 256) as u64
     }
 }
 

@@ -136,22 +136,22 @@ fn tag(version: &Version, form: Form, request: &HttpRequest) -> Tag {
 
 /// The answer given before, where the same was asked of the version in service. A client that
 /// wants it worked out anew says so (`Cache-Control: no-cache`).
-fn given_before(state: &State, version: &Version, request: &HttpRequest) -> Option<HttpResponse> {
+fn given_before(state: &State, version: &Version, request: &HttpRequest) -> Option<Arc<Answered>> {
     let anew = request.headers().get(header::CACHE_CONTROL).is_some_and(|value| value.as_bytes() == b"no-cache");
     if anew {
         return None;
     }
     let found = state.answers().find(request, version.epoch());
     state.counters().looked_up(found.is_some());
-    Some(found?.respond(request))
+    found
 }
 
 /// Answers a route of figures.
 pub(super) async fn figures<F: Figures>(request: HttpRequest) -> Result<HttpResponse, Problem> {
     let state = state::of(&request)?;
     let version = state.current();
-    if let Some(response) = given_before(state, &version, &request) {
-        return Ok(response);
+    if let Some(answered) = given_before(state, &version, &request) {
+        return answered.respond(&request).await;
     }
     let Question { query, form, .. } = Question::<F::Query>::read(&request, F::TABULAR, false)?;
     let tag = tag(&version, form, &request);
@@ -160,16 +160,16 @@ pub(super) async fn figures<F: Figures>(request: HttpRequest) -> Result<HttpResp
         let (answer, meta) = F::answer(&version, &query)?;
         if form == Form::Json {
             let body = serde_json::to_vec(&Envelope { data: answer, meta }).map_err(Problem::Unserialisable)?;
-            return Ok(Answered { route: F::ABOUT.path, content_type: JSON, tag, headers: Vec::new(), body: body.into() });
+            return Ok(Answered::new(F::ABOUT.path, JSON, tag, Vec::new(), body));
         }
         let mut writer = RowWriter::new::<F::Row>(form)?;
         F::rows(&answer).iter().try_for_each(|row| writer.row(row))?;
         let headers = table_headers(&meta, None);
-        Ok(Answered { route: F::ABOUT.path, content_type: form.content_type(), tag, headers, body: writer.bytes.into() })
+        Ok(Answered::new(F::ABOUT.path, form.content_type(), tag, headers, writer.bytes))
     };
     let answered = Arc::new(web::block(work).await.map_err(|_| Problem::Panicked)??);
     state.answers().keep(&request, epoch, &answered);
-    Ok(answered.respond(&request))
+    answered.respond(&request).await
 }
 
 /// What a table cannot say of itself.
@@ -193,8 +193,8 @@ fn table_headers(meta: &Meta, next: Option<String>) -> Vec<(&'static str, String
 pub(super) async fn listing<L: Listing>(request: HttpRequest) -> Result<HttpResponse, Problem> {
     let state = state::of(&request)?;
     let current = state.current();
-    if let Some(response) = given_before(state, &current, &request) {
-        return Ok(response);
+    if let Some(answered) = given_before(state, &current, &request) {
+        return answered.respond(&request).await;
     }
     let Question { query, form, part } = Question::<L::Query>::read(&request, true, true)?;
     let list = list_digest(&request);
@@ -219,7 +219,7 @@ pub(super) async fn listing<L: Listing>(request: HttpRequest) -> Result<HttpResp
     let answered = web::block(move || page.write::<L>(&own, &version, &query, form)).await.map_err(|_| Problem::Panicked)??;
     let answered = Arc::new(answered);
     state.answers().keep(&request, epoch, &answered);
-    Ok(answered.respond(&request))
+    answered.respond(&request).await
 }
 
 /// A page that was asked for.
@@ -254,8 +254,7 @@ impl Page {
         } else {
             table_headers(&meta, next.map(|next| format!("<{}>; rel=\"next\"", with_cursor(&self.target, &next))))
         };
-        let body = writer.finish(&meta)?.into();
-        Ok(Answered { route: L::ABOUT.path, content_type: form.content_type(), tag: self.tag, headers, body })
+        Ok(Answered::new(L::ABOUT.path, form.content_type(), self.tag, headers, writer.finish(&meta)?))
     }
 }
 

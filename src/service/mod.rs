@@ -7,6 +7,7 @@
 mod body;
 mod boundary;
 mod cache;
+mod codings;
 mod counters;
 mod cursor;
 mod endpoint;

@@ -83,6 +83,8 @@ pub(super) enum Problem {
     Panicked,
     #[error("the answer could not be written")]
     Unserialisable(#[source] serde_json::Error),
+    #[error("the answer could not be compressed")]
+    Uncodable(#[source] std::io::Error),
     #[error("the request failed with status {0}")]
     Framework(StatusCode),
 }
@@ -126,7 +128,9 @@ impl Problem {
             Self::ModelRefused { .. } => kind("model-refused", "The model is refused", StatusCode::CONFLICT),
             Self::TablesDoNotLoad(_) => kind("tables-do-not-load", "The newer tables do not load", StatusCode::INTERNAL_SERVER_ERROR),
             Self::NotReady(_) => kind("not-ready", "Not ready", StatusCode::SERVICE_UNAVAILABLE),
-            Self::Panicked | Self::Unserialisable(_) => kind("internal", "Internal error", StatusCode::INTERNAL_SERVER_ERROR),
+            Self::Panicked | Self::Unserialisable(_) | Self::Uncodable(_) => {
+                kind("internal", "Internal error", StatusCode::INTERNAL_SERVER_ERROR)
+            }
             Self::Framework(status) => kind("framework", "The request failed", *status),
         }
     }
@@ -151,6 +155,7 @@ impl Problem {
             | Self::TablesDoNotLoad(_)
             | Self::Panicked
             | Self::Unserialisable(_)
+            | Self::Uncodable(_)
             | Self::Framework(_) => &[],
         }
     }

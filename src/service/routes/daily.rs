@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use serde::de::{Deserialize, Deserializer, SeqAccess, Visitor};
+use serde::de::{DeserializeSeed, Deserializer, SeqAccess, Visitor};
 
 use crate::domain::Micros;
 
@@ -32,14 +32,13 @@ enum Of {
 }
 
 impl Of {
-    fn amount(self, number: f64) -> Result<Micros, String> {
-        let amount = Micros::from_double(number);
-        let amount = match self {
-            Self::Quantity if number > 0.0 => amount.map(|amount| amount.max(Micros(1))),
-            Self::Quantity => amount.filter(|amount| amount.0 == 0 && number >= 0.0),
-            Self::Cost => amount,
-        };
-        amount.ok_or_else(|| self.refuse(&number.to_string()))
+    fn amount(self, number: f64) -> Option<Micros> {
+        let amount = Micros::from_double(number)?;
+        match self {
+            Self::Quantity if number > 0.0 => Some(amount.max(Micros(1))),
+            Self::Quantity => Some(amount).filter(|amount| amount.0 == 0 && number >= 0.0),
+            Self::Cost => Some(amount),
+        }
     }
 
     fn refuse(self, shown: &str) -> String {
@@ -70,65 +69,80 @@ impl<'de> Visitor<'de> for Of {
     fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Daily, A::Error> {
         // A quarter of a year: most of what is sent.
         let mut daily = Daily { values: Vec::with_capacity(92), wrong: None };
-        while let Some(value) = list.next_element::<Value>()? {
-            let amount = match value {
-                Value::Null => Ok(None),
-                Value::Number(number) => self.amount(number).map(Some),
-                Value::Other(shown) => Err(self.refuse(&shown)),
-            };
-            daily.values.push(amount.unwrap_or_else(|detail| {
-                daily.wrong.get_or_insert((daily.values.len(), detail));
-                None
-            }));
-        }
+        while list.next_element_seed(OneDay { of: self, daily: &mut daily })?.is_some() {}
         Ok(daily)
     }
 }
 
-/// One value of a list. Lists and objects are refused by serde, which names them.
-enum Value {
-    Null,
-    Number(f64),
-    /// As JSON has it: a text in quotes is no number, whatever is in it.
-    Other(String),
+/// One value of a list, which goes to the end of it. Lists and objects are refused by serde,
+/// which names them.
+struct OneDay<'d> {
+    of: Of,
+    daily: &'d mut Daily,
 }
 
-impl<'de> Deserialize<'de> for Value {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct AnyValue;
-
-        impl Visitor<'_> for AnyValue {
-            type Value = Value;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a number or null")
-            }
-
-            fn visit_unit<E>(self) -> Result<Value, E> {
-                Ok(Value::Null)
-            }
-
-            fn visit_f64<E>(self, number: f64) -> Result<Value, E> {
-                Ok(Value::Number(number))
-            }
-
-            fn visit_u64<E>(self, number: u64) -> Result<Value, E> {
-                Ok(Value::Number(number as f64))
-            }
-
-            fn visit_i64<E>(self, number: i64) -> Result<Value, E> {
-                Ok(Value::Number(number as f64))
-            }
-
-            fn visit_bool<E>(self, truth: bool) -> Result<Value, E> {
-                Ok(Value::Other(truth.to_string()))
-            }
-
-            fn visit_str<E>(self, text: &str) -> Result<Value, E> {
-                Ok(Value::Other(format!("\"{text}\"")))
-            }
+impl OneDay<'_> {
+    fn number(self, number: f64) {
+        let amount = self.of.amount(number);
+        if amount.is_none() {
+            self.wrong(|| number.to_string());
+        } else {
+            self.daily.values.push(amount);
         }
+    }
 
-        deserializer.deserialize_any(AnyValue)
+    #[cold]
+    fn wrong(self, shown: impl FnOnce() -> String) {
+        let detail = || self.of.refuse(&shown());
+        if self.daily.wrong.is_none() {
+            self.daily.wrong = Some((self.daily.values.len(), detail()));
+        }
+        self.daily.values.push(None);
+    }
+}
+
+impl<'de> DeserializeSeed<'de> for OneDay<'_> {
+    type Value = ();
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl Visitor<'_> for OneDay<'_> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a number or null")
+    }
+
+    fn visit_unit<E>(self) -> Result<(), E> {
+        self.daily.values.push(None);
+        Ok(())
+    }
+
+    fn visit_f64<E>(self, number: f64) -> Result<(), E> {
+        self.number(number);
+        Ok(())
+    }
+
+    fn visit_u64<E>(self, number: u64) -> Result<(), E> {
+        self.number(number as f64);
+        Ok(())
+    }
+
+    fn visit_i64<E>(self, number: i64) -> Result<(), E> {
+        self.number(number as f64);
+        Ok(())
+    }
+
+    fn visit_bool<E>(self, truth: bool) -> Result<(), E> {
+        self.wrong(|| truth.to_string());
+        Ok(())
+    }
+
+    /// As JSON has it: a text in quotes is no number, whatever is in it.
+    fn visit_str<E>(self, text: &str) -> Result<(), E> {
+        self.wrong(|| format!("\"{text}\""));
+        Ok(())
     }
 }
