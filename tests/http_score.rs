@@ -166,3 +166,12 @@ fn a_value_that_goes_deep_is_refused_like_any_other() {
         }
     }
 }
+
+#[test]
+fn the_example_of_the_document_is_scored() {
+    let served = Served::with_model(&forty());
+    let document = served.get("/openapi.json").ok();
+    let example = &document["components"]["schemas"]["ScoreRequest"]["examples"][0];
+    let answer = score(&served, "?as_of=2026-10-31", example).ok();
+    assert!(answer["data"][0]["risk"].is_f64() && answer["data"][0]["errors"] == json!([]), "{answer}");
+}

@@ -8,7 +8,6 @@ use std::str::FromStr;
 
 use actix_web::dev::Payload;
 use actix_web::{FromRequest, HttpRequest, web};
-use serde_json::{Value, json};
 use utoipa::openapi::path::{Parameter, ParameterBuilder, ParameterIn};
 use utoipa::openapi::{ArrayBuilder, KnownFormat, ObjectBuilder, RefOr, Required, Schema, SchemaFormat, Type};
 
@@ -42,7 +41,7 @@ pub(super) struct Spec {
     pub(super) name: &'static str,
     pub(super) what: &'static str,
     pub(super) kind: Kind,
-    /// Values to try; the first is shown.
+    /// A value to try.
     pub(super) example: Option<&'static str>,
 }
 
@@ -81,20 +80,17 @@ impl Spec {
         } else {
             self.schema().into()
         };
-        let example = self.example.map(|text| match self.kind {
-            Kind::Whole { .. } | Kind::Number { .. } | Kind::Flag => serde_json::from_str(text).unwrap_or(Value::Null),
-            _ if repeatable => json!([text]),
-            _ => json!(text),
-        });
+        // In words: the page to try the interface fills in whatever is an example, and would ask
+        // with filters that nobody chose.
+        let what = self.example.map_or_else(|| self.what.to_owned(), |example| format!("{} For instance `{example}`.", self.what));
         let required = if matches!(place, ParameterIn::Path) { Required::True } else { Required::False };
         ParameterBuilder::new()
             .name(self.name)
             .parameter_in(place)
             .required(required)
-            .description(Some(self.what))
+            .description(Some(what))
             .schema(Some(schema))
             .explode(repeatable.then_some(true))
-            .example(example)
             .build()
     }
 }
@@ -128,7 +124,7 @@ const BUCKET: Spec = Spec::new(
     "How the period is cut: days, ISO weeks from Monday, or months. Days where nothing is said.",
 )
 .such_as("month");
-const ID: Spec = Spec::new("id", Kind::Text, "The subscription's id.");
+const ID: Spec = Spec::new("id", Kind::Text, "The subscription's id, as the lists give it.");
 
 /// The parameters of a request, each to be taken by name; what nobody takes is unknown.
 #[derive(Default)]

@@ -46,20 +46,20 @@ pub(super) struct Posted<'a> {
 #[serde(deny_unknown_fields)]
 struct PostedSeries<'a> {
     #[serde(borrow)]
-    #[schema(value_type = String, min_length = 1, max_length = 256, pattern = r"^[!-~]+$", examples("Virtual Machines"))]
+    #[schema(value_type = String, min_length = 1, max_length = 256, pattern = r"^[!-~](?:[ -~]*[!-~])?$", examples("Virtual Machines"))]
     category: Cow<'a, str>,
     #[serde(borrow)]
-    #[schema(value_type = String, min_length = 1, max_length = 256, pattern = r"^[!-~]+$", examples("1 Hour"))]
+    #[schema(value_type = String, min_length = 1, max_length = 256, pattern = r"^[!-~](?:[ -~]*[!-~])?$", examples("1 Hour"))]
     unit: Cow<'a, str>,
     /// The day of the first value; one value a day from there on.
     from: Day,
     /// Quantities a day; null for a day without a row.
     #[serde(deserialize_with = "quantities")]
-    #[schema(value_type = Vec<Option<f64>>, max_items = 3660, examples(json!([24.0, 24.0, 12.5])))]
+    #[schema(value_type = Vec<Option<f64>>, max_items = 3660)]
     quantity: Daily,
     /// What each day cost; needed where the model in service reads cost.
     #[serde(default, deserialize_with = "costs")]
-    #[schema(value_type = Option<Vec<Option<f64>>>, max_items = 3660, examples(json!([2.3, 2.3, 1.2])))]
+    #[schema(value_type = Option<Vec<Option<f64>>>, max_items = 3660)]
     cost: Daily,
 }
 

@@ -76,6 +76,18 @@ impl Query for ScoreQuery {
 /// Subscriptions to score.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(examples(json!({"subscriptions": [{
+    "id": "7e3c1f0a-52d4-4a53-9a3e-1f0f6a3b0c55",
+    "created_on": "2025-11-03",
+    "renewed_on": [],
+    "series": [{
+        "category": "Virtual Machines",
+        "unit": "1 Hour",
+        "from": "2026-10-18",
+        "quantity": [24, 24, 24, 24, 21.5, null, null, 24, 24, 12, 6.25, 1, null, null],
+        "cost": [2.3, 2.3, 2.3, 2.3, 2.06, null, null, 2.3, 2.3, 1.15, 0.6, 0.1, null, null],
+    }],
+}]})))]
 #[expect(dead_code, reason = "it is read piece by piece; this is what the document says of the whole")]
 struct ScoreRequest<'a> {
     #[serde(borrow)]
