@@ -143,6 +143,24 @@ fn a_version_that_is_kept_no_more_is_gone() {
 }
 
 #[test]
+fn a_page_given_again_keeps_its_version_anew() {
+    let served = Served::with_model(&forty());
+    let page = |cursor: &str| served.get(&format!("{LIST}?limit=4{cursor}"));
+    let next = |cursor: &str| format!("&cursor={}", page(cursor).ok()["meta"]["next"].as_str().expect("more"));
+    let oldest = next("");
+    served.state.replace_tables(later(1).portfolio());
+    let older = next("");
+    page(&oldest).ok();
+    // Of two that are kept, the one that this page is of is now the one that was asked for last.
+    assert_eq!(next(""), older);
+    served.state.replace_tables(later(2).portfolio());
+    next("");
+    served.state.replace_tables(later(3).portfolio());
+    page(&older).ok();
+    page(&oldest).problem(410);
+}
+
+#[test]
 fn levels_and_least_risks_choose_rows() {
     let served = Served::with_model(&forty());
     let count = |query: &str| served.get(&format!("{LIST}?limit=1000&{query}")).ok()["meta"]["total"].as_u64().expect("a number");

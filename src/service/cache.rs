@@ -38,6 +38,8 @@ pub(super) struct Answered {
     /// Headers that only some forms have: where the next page is, what a table cannot say of itself.
     headers: Vec<(&'static str, String)>,
     body: Bytes,
+    /// Whether it is a page that another one comes after.
+    goes_on: bool,
     /// The body as it was sent to those who take it compressed.
     coded: Coded,
 }
@@ -66,7 +68,16 @@ impl Answered {
         headers: Vec<(&'static str, String)>,
         body: Vec<u8>,
     ) -> Self {
-        Self { route, content_type, tag, headers, body: body.into(), coded: Coded::default() }
+        Self { route, content_type, tag, headers, body: body.into(), goes_on: false, coded: Coded::default() }
+    }
+
+    /// The same as a page that another one comes after.
+    pub(super) fn going_on(self) -> Self {
+        Self { goes_on: true, ..self }
+    }
+
+    pub(super) const fn goes_on(&self) -> bool {
+        self.goes_on
     }
 
     /// The response; without its body where the client has it already.
@@ -98,8 +109,9 @@ impl Answered {
 
     async fn code(self: &Arc<Self>, coding: Coding) -> Result<Bytes, Problem> {
         let answer = Arc::clone(self);
-        let made = web::block(move || answer.coded.make(coding, &answer.body)).await;
-        made.map_err(|_| Problem::Panicked)?.map_err(Problem::Uncodable)
+        let work =
+            async { web::block(move || coding.code(&answer.body)).await.map_err(|_| Problem::Panicked)?.map_err(Problem::Uncodable) };
+        self.coded.make(coding, work).await
     }
 }
 
@@ -120,6 +132,11 @@ pub(super) fn tell<'r>(response: &'r mut HttpResponseBuilder, tag: &Tag) -> &'r 
         .insert_header((header::ETAG, tag.0.clone()))
         .insert_header((header::CACHE_CONTROL, HeaderValue::from_static("private, no-cache")))
         .insert_header((header::VARY, HeaderValue::from_static("accept, accept-encoding")))
+}
+
+/// Whether a client wants the answer worked out anew (`Cache-Control: no-cache`).
+pub(super) fn wants_anew(request: &HttpRequest) -> bool {
+    request.headers().get(header::CACHE_CONTROL).is_some_and(|value| value.as_bytes() == b"no-cache")
 }
 
 /// Whether an `If-None-Match` header names `tag`, compared weakly.
@@ -158,6 +175,8 @@ impl<'a> Wanted<'a> {
         let target = request.uri().path_and_query()?.as_str();
         let mut accepts = request.headers().get_all(header::ACCEPT);
         let accept = accepts.next().map_or(Some(""), |accept| accept.to_str().ok())?;
+        // Most libraries write out that they take anything.
+        let accept = if accept == "*/*" { "" } else { accept };
         let fits = accepts.next().is_none() && target.len() + accept.len() <= KEY_MAX_BYTES;
         fits.then_some(Self { epoch, target, accept })
     }
@@ -187,10 +206,73 @@ impl Answers {
         self.0.get(&Wanted::of(request, epoch)?)
     }
 
-    /// Keeps an answer for the next who asks.
-    pub(super) fn keep(&self, request: &HttpRequest, epoch: u64, answer: &Arc<Answered>) {
-        if let Some(Wanted { epoch, target, accept }) = Wanted::of(request, epoch) {
-            self.0.insert(Key { epoch, target: target.into(), accept: accept.into() }, Arc::clone(answer));
+    /// The answer that `work` comes to, kept for the next who asks. Those who ask the same while
+    /// it is worked out wait for it, rather than have it worked out once for each.
+    ///
+    /// # Errors
+    /// What `work` fails with. Failures are not kept: the next of those who wait tries again.
+    pub(super) async fn once(
+        &self,
+        request: &HttpRequest,
+        epoch: u64,
+        work: impl Future<Output = Result<Answered, Problem>>,
+    ) -> Result<Arc<Answered>, Problem> {
+        let work = async { work.await.map(Arc::new) };
+        let Some(wanted) = Wanted::of(request, epoch) else { return work.await };
+        let key = Key { epoch, target: wanted.target.into(), accept: wanted.accept.into() };
+        if !wants_anew(request) {
+            return self.0.get_or_insert_async(&key, work).await;
+        }
+        let answered = work.await?;
+        self.0.insert(key, Arc::clone(&answered));
+        Ok(answered)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+
+    use actix_web::rt;
+    use actix_web::test::TestRequest;
+    use futures::executor::block_on;
+    use futures::future::join_all;
+
+    use super::*;
+
+    fn answered(body: &[u8]) -> Answered {
+        Answered::new("/", "text/plain", Tag::weak(1), Vec::new(), body.to_vec())
+    }
+
+    #[test]
+    fn many_who_ask_the_same_have_it_worked_out_once() {
+        let answers = Answers::new();
+        let request = TestRequest::with_uri("/v1/summary").to_http_request();
+        let worked = Cell::new(0);
+        let ask = |fails: bool| {
+            let worked = &worked;
+            answers.once(&request, 1, async move {
+                rt::task::yield_now().await;
+                worked.set(worked.get() + 1);
+                if fails { Err(Problem::Panicked) } else { Ok(answered(b"sums")) }
+            })
+        };
+        let got = block_on(join_all([ask(true), ask(false), ask(false), ask(false)]));
+        assert_eq!(got.iter().filter(|one| one.is_err()).count(), 1);
+        assert!(got.iter().flatten().all(|one| *one.body == *b"sums"));
+        assert_eq!(worked.get(), 2, "the failure, and the one that is kept");
+        assert!(answers.find(&request, 1).is_some());
+        assert!(answers.find(&request, 2).is_none());
+    }
+
+    #[test]
+    fn an_answer_worked_out_anew_replaces_the_one_kept() {
+        let answers = Answers::new();
+        let kept = TestRequest::with_uri("/v1/summary").insert_header(("accept", "*/*")).to_http_request();
+        let anew = TestRequest::with_uri("/v1/summary").insert_header(("cache-control", "no-cache")).to_http_request();
+        for (request, body, expected) in [(&kept, b"a", b"a"), (&anew, b"b", b"b"), (&kept, b"c", b"b")] {
+            let got = block_on(answers.once(request, 1, async { Ok(answered(body)) })).expect("worked out");
+            assert_eq!(got.body.as_ref(), expected);
         }
     }
 }

@@ -4,12 +4,12 @@
 //! Absent on purpose: the refusal where a client takes nothing that there is.
 
 use std::io::{self, Write};
-use std::sync::OnceLock;
 
 use actix_web::http::header::{AcceptEncoding, ContentEncoding, Encoding};
 use actix_web::web::Bytes;
 use actix_web::{HttpMessage, HttpRequest};
 use flate2::write::GzEncoder;
+use tokio::sync::OnceCell;
 
 /// Windows of brotli, in bits: larger than any page.
 const BROTLI_WINDOW: u32 = 22;
@@ -48,7 +48,11 @@ impl Coding {
         }
     }
 
-    fn code(self, body: &[u8]) -> io::Result<Vec<u8>> {
+    /// A body in this coding.
+    ///
+    /// # Errors
+    /// Where the coder fails, which over memory it does not.
+    pub(super) fn code(self, body: &[u8]) -> io::Result<Vec<u8>> {
         match self {
             Self::Brotli => {
                 let mut coder = brotli::CompressorWriter::new(Vec::new(), body.len().max(1), BROTLI_QUALITY, BROTLI_WINDOW);
@@ -68,9 +72,9 @@ impl Coding {
 /// The codings of one body that somebody asked for so far.
 #[derive(Debug, Default)]
 pub(super) struct Coded {
-    brotli: OnceLock<Bytes>,
-    gzip: OnceLock<Bytes>,
-    zstd: OnceLock<Bytes>,
+    brotli: OnceCell<Bytes>,
+    gzip: OnceCell<Bytes>,
+    zstd: OnceCell<Bytes>,
 }
 
 impl Coded {
@@ -79,20 +83,16 @@ impl Coded {
         self.place(coding).get().cloned()
     }
 
-    /// The body in a coding.
+    /// The body in a coding, as `work` makes it. Others who ask meanwhile wait for it.
     ///
     /// # Errors
-    /// Where the coder fails, which over memory it does not.
-    pub(super) fn make(&self, coding: Coding, body: &[u8]) -> io::Result<Bytes> {
-        let place = self.place(coding);
-        if let Some(made) = place.get() {
-            return Ok(made.clone());
-        }
-        let bytes = coding.code(body)?;
-        Ok(place.get_or_init(|| bytes.into()).clone())
+    /// What `work` fails with.
+    pub(super) async fn make<E>(&self, coding: Coding, work: impl Future<Output = Result<Vec<u8>, E>>) -> Result<Bytes, E> {
+        let made = self.place(coding).get_or_try_init(|| async { work.await.map(Bytes::from) }).await?;
+        Ok(made.clone())
     }
 
-    const fn place(&self, coding: Coding) -> &OnceLock<Bytes> {
+    const fn place(&self, coding: Coding) -> &OnceCell<Bytes> {
         match coding {
             Coding::Brotli => &self.brotli,
             Coding::Gzip => &self.gzip,
@@ -106,6 +106,7 @@ mod tests {
     use std::io::Read;
 
     use actix_web::test::TestRequest;
+    use futures::executor::block_on;
 
     use super::*;
 
@@ -116,7 +117,7 @@ mod tests {
             let coded = Coded::default();
             for coding in [Coding::Brotli, Coding::Gzip, Coding::Zstd] {
                 assert_eq!(coded.made(coding), None);
-                let bytes = coded.make(coding, whole).expect("memory");
+                let bytes = block_on(coded.make(coding, async { coding.code(whole) })).expect("memory");
                 assert_eq!(coded.made(coding), Some(bytes.clone()));
                 let mut back = Vec::new();
                 match coding {

@@ -14,7 +14,7 @@ use futures::executor::block_on;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::cache::{Answered, Tag, has_tag, marked, not_modified, tell};
+use super::cache::{Answered, Tag, has_tag, marked, not_modified, tell, wants_anew};
 use super::cursor::{Cursor, Key, Short, short};
 use super::forms::{Form, JSON, RowWriter};
 use super::meta::Meta;
@@ -134,11 +134,9 @@ fn tag(version: &Version, form: Form, request: &HttpRequest) -> Tag {
     Tag::weak(u64::from_be_bytes(short([version.digest().as_slice(), form.content_type().as_bytes(), target.as_bytes()])))
 }
 
-/// The answer given before, where the same was asked of the version in service. A client that
-/// wants it worked out anew says so (`Cache-Control: no-cache`).
+/// The answer given before, where the same was asked of the version in service.
 fn given_before(state: &State, version: &Version, request: &HttpRequest) -> Option<Arc<Answered>> {
-    let anew = request.headers().get(header::CACHE_CONTROL).is_some_and(|value| value.as_bytes() == b"no-cache");
-    if anew {
+    if wants_anew(request) {
         return None;
     }
     let found = state.answers().find(request, version.epoch());
@@ -167,8 +165,7 @@ pub(super) async fn figures<F: Figures>(request: HttpRequest) -> Result<HttpResp
         let headers = table_headers(&meta, None);
         Ok(Answered::new(F::ABOUT.path, form.content_type(), tag, headers, writer.bytes))
     };
-    let answered = Arc::new(web::block(work).await.map_err(|_| Problem::Panicked)??);
-    state.answers().keep(&request, epoch, &answered);
+    let answered = state.answers().once(&request, epoch, async { web::block(work).await.map_err(|_| Problem::Panicked)? }).await?;
     answered.respond(&request).await
 }
 
@@ -194,7 +191,7 @@ pub(super) async fn listing<L: Listing>(request: HttpRequest) -> Result<HttpResp
     let state = state::of(&request)?;
     let current = state.current();
     if let Some(answered) = given_before(state, &current, &request) {
-        return answered.respond(&request).await;
+        return page(state, &current, &answered, &request).await;
     }
     let Question { query, form, part } = Question::<L::Query>::read(&request, true, true)?;
     let list = list_digest(&request);
@@ -215,11 +212,19 @@ pub(super) async fn listing<L: Listing>(request: HttpRequest) -> Result<HttpResp
     let limit = part.limit.unwrap_or(usize::try_from(LIMIT_DEFAULT).unwrap_or(usize::MAX));
     let (epoch, own) = (version.epoch(), state.clone());
     let target = request.uri().path_and_query().map_or_else(String::new, ToString::to_string);
-    let page = Page { after, limit, list, target, tag };
-    let answered = web::block(move || page.write::<L>(&own, &version, &query, form)).await.map_err(|_| Problem::Panicked)??;
-    let answered = Arc::new(answered);
-    state.answers().keep(&request, epoch, &answered);
-    answered.respond(&request).await
+    let wanted = Page { after, limit, list, target, tag };
+    let over = Arc::clone(&version);
+    let work = move || wanted.write::<L>(&own, &over, &query, form);
+    let answered = state.answers().once(&request, epoch, async { web::block(work).await.map_err(|_| Problem::Panicked)? }).await?;
+    page(state, &version, &answered, &request).await
+}
+
+/// Gives a page. Where another comes after it, its version is kept for that one from now on.
+async fn page(state: &State, version: &Arc<Version>, answered: &Arc<Answered>, request: &HttpRequest) -> Result<HttpResponse, Problem> {
+    if answered.goes_on() {
+        state.walk(version);
+    }
+    answered.respond(request).await
 }
 
 /// A page that was asked for.
@@ -239,7 +244,7 @@ impl Page {
         let next = rows
             .last()
             .filter(|_| from + rows.len() < entries.len())
-            .map(|last| state.walk_on(version, &Cursor { versions: version.digest(), query: self.list, after: L::key(last) }));
+            .map(|last| state.sealer().seal(&Cursor { versions: version.digest(), query: self.list, after: L::key(last) }));
         meta.total = Some(entries.len() as u64);
         meta.next = Some(next.clone());
         let mut writer = RowWriter::new::<L::Row>(form)?;
@@ -249,12 +254,14 @@ impl Page {
             written.is_ok()
         })?;
         written?;
+        let goes_on = next.is_some();
         let headers = if form == Form::Json {
             Vec::new()
         } else {
             table_headers(&meta, next.map(|next| format!("<{}>; rel=\"next\"", with_cursor(&self.target, &next))))
         };
-        Ok(Answered::new(L::ABOUT.path, form.content_type(), self.tag, headers, writer.finish(&meta)?))
+        let answered = Answered::new(L::ABOUT.path, form.content_type(), self.tag, headers, writer.finish(&meta)?);
+        Ok(if goes_on { answered.going_on() } else { answered })
     }
 }
 

@@ -14,7 +14,7 @@ use parking_lot::Mutex;
 
 use super::cache::Answers;
 use super::counters::Counters;
-use super::cursor::{Cursor, Sealer, Short};
+use super::cursor::{Sealer, Short};
 use super::problem::Problem;
 use super::source::TableSource;
 use super::version::{Tables, Version};
@@ -206,16 +206,14 @@ impl State {
         kept.ok_or(Problem::StaleCursor)
     }
 
-    /// The text of a cursor into a list of `version`, which is kept for its next page.
-    pub(super) fn walk_on(&self, version: &Arc<Version>, cursor: &Cursor) -> String {
+    /// Keeps a version for the next page of somebody who was given one of it just now.
+    pub(super) fn walk(&self, version: &Arc<Version>) {
         let now = Instant::now();
         let mut walked = self.0.walked.lock();
         match walked.iter_mut().find(|one| one.version.epoch() == version.epoch()) {
             Some(one) => one.last = now,
             None => walked.push(Walked { version: Arc::clone(version), last: now }),
         }
-        drop(walked);
-        self.0.sealer.seal(cursor)
     }
 
     /// Where the tables come from; none for tables that were handed over.
