@@ -6,7 +6,7 @@ use std::hint::black_box;
 use std::path::Path;
 
 use churn_risk::domain::{Bucket, Day, Period, State};
-use churn_risk::features::{History, Kernel, VolumeScale};
+use churn_risk::features::{History, Kernel, Usual, VolumeScale};
 use churn_risk::lake::{ImportRequest, import};
 use churn_risk::metrics::{Filter, RawFilter, churn, summary};
 use churn_risk::portfolio::{self, Portfolio};
@@ -64,7 +64,7 @@ fn jobs(criterion: &mut Criterion) {
 
 fn features(portfolio: &Portfolio, day: Day) -> f64 {
     let kernel = Kernel::new(portfolio, &VolumeScale::fit(portfolio, day));
-    let mut at = kernel.at(day);
+    let mut at = kernel.at(day, Usual::of(&kernel, portfolio, day));
     let active = portfolio.subscription_indices().filter(|subscription| portfolio.state_at(*subscription, day) == State::Active);
     active.map(|subscription| at.features(&History::of(portfolio, subscription)).values().iter().sum::<f64>()).sum()
 }

@@ -1,7 +1,7 @@
 //! Features: what the catalogue says in words, by hand; nothing of the future; always finite.
 
 use churn_risk::domain::{Day, EventKind, State};
-use churn_risk::features::{FEATURES, History, Kernel, SeriesScale, VolumeScale, catalogue};
+use churn_risk::features::{FEATURES, History, Kernel, SeriesScale, Usual, VolumeScale, catalogue};
 use churn_risk::portfolio::Portfolio;
 use proptest::prelude::*;
 
@@ -31,7 +31,8 @@ fn use_on(world: &mut World, ages: &[(i32, i64)]) {
 
 fn row(portfolio: &Portfolio, scale: &VolumeScale, id: &str, as_of: Day) -> Vec<f64> {
     let ix = portfolio.find_subscription(id).expect("in the world");
-    Kernel::new(portfolio, scale).at(as_of).features(&History::of(portfolio, ix)).values().to_vec()
+    let kernel = Kernel::new(portfolio, scale);
+    kernel.at(as_of, Usual::of(&kernel, portfolio, as_of)).features(&History::of(portfolio, ix)).values().to_vec()
 }
 
 #[track_caller]
@@ -72,12 +73,13 @@ fn a_history_gives_the_numbers_that_a_hand_gives() {
             // 20 and 10 June were a Thursday and a Monday; 21 May a Tuesday.
             ("weekend_share_84", 0.0),
             ("categories_28", 1.0),
-            ("usage_days_life", 3.0),
+            // Of the two silences so far only that of 20 days was longer than the present one.
+            ("longer_silences", (1.5_f64 / 3.0).ln()),
+            ("fading_use_28", (-10.0_f64 / 28.0).exp() + (-20.0_f64 / 28.0).exp() + (-40.0_f64 / 28.0).exp()),
             ("activity_against_life", ((2.0 / 28.0 + 0.01) / (3.0 / 100.0 + 0.01_f64)).ln()),
             ("categories_silent", 0.0),
             ("largest_share_84", 1.0),
             ("entropy_84", 0.0),
-            ("tenure_days", 99.0),
             ("young", 0.0),
             // A term of 31 days, from 1 May to 1 June, ends on 2 July.
             ("days_to_term_end", 2.0),
@@ -105,8 +107,8 @@ fn a_young_subscription_is_measured_over_its_own_days() {
     world.subscription("s", "c", Some(&(day(LAST) - 4).to_string()));
     use_on(&mut world, &[(0, 2), (1, 2), (2, 2), (3, 2), (4, 2)]);
     let row = row(&world.portfolio(), &VolumeScale::Cost, "s", day(LAST));
-    check(&row, &[("active_share_84", 1.0), ("volume_84", 2.0), ("young", 1.0), ("tenure_days", 4.0), ("variation_84", 0.0)]);
-    check(&row, &[("longest_silence_84", 0.0), ("volume_slope_84", 0.0), ("volume_trend_14", 0.0), ("last_7_of_best_7", 1.0)]);
+    check(&row, &[("active_share_84", 1.0), ("volume_84", 2.0), ("young", 1.0), ("variation_84", 0.0)]);
+    check(&row, &[("longest_silence_84", 0.0), ("volume_trend_14", 0.0), ("last_7_of_best_7", 1.0)]);
 }
 
 #[test]
@@ -123,6 +125,79 @@ fn a_usual_day_of_any_category_counts_as_one_where_there_is_no_cost() {
     check(&row(&portfolio, &fitted, "s", day(LAST)), &[("volume_7", 5.0 / 7.0)]);
     // A series that the scale does not know: a usage day is a usual day.
     check(&row(&portfolio, &VolumeScale::Quantity(Vec::new()), "s", day(LAST)), &[("volume_7", 1.0 / 7.0)]);
+}
+
+/// `feed` is used on all of its 100 days, `s` on the days that end 10, 20 and 40 days before the
+/// last: what is told against the usual is told against the mean of the two.
+#[test]
+fn what_grows_with_the_data_is_told_against_what_is_usual() {
+    let mut world = world(&[]);
+    use_on(&mut world, &[(10, 4), (20, 2), (40, 6)]);
+    let portfolio = world.portfolio();
+    let [own, other] = ["s", "feed"].map(|id| row(&portfolio, &VolumeScale::Cost, id, day(LAST)));
+    let fading = |ages: &mut dyn Iterator<Item = i32>| ages.map(|age| (-f64::from(age) / 180.0).exp()).sum::<f64>().ln_1p();
+    let numbers = [
+        ("usage_days_relative", 3.0_f64.ln_1p(), 100.0_f64.ln_1p()),
+        ("usage_share_life_relative", (4.0_f64 / 48.0).ln(), (101.0_f64 / 107.0).ln()),
+        ("volume_life_relative", 12.0_f64.ln_1p(), 100.0_f64.ln_1p()),
+        ("fading_use_180_relative", fading(&mut [10, 20, 40].into_iter()), fading(&mut (0..100))),
+        ("longest_silence_relative", 20.0_f64.ln_1p(), 1.0_f64.ln_1p()),
+        ("long_silences_relative", 0.0, 0.0),
+        ("tenure_relative", 99.0_f64.ln_1p(), 99.0_f64.ln_1p()),
+    ];
+    for (name, of_s, of_feed) in numbers {
+        let usual = f64::midpoint(of_s, of_feed);
+        let at = catalogue::index(name);
+        assert!(
+            (own[at] - (of_s - usual)).abs() < 1e-12 && (other[at] - (of_feed - usual)).abs() < 1e-12,
+            "{name}: {} {}",
+            own[at],
+            other[at]
+        );
+    }
+    // The slopes of a subscription and of the portfolio: `feed` has none.
+    let slope = catalogue::index("volume_slope_28_relative");
+    assert!(own[slope] < 0.0 && (own[slope] + other[slope]).abs() < 1e-12);
+}
+
+#[test]
+fn nobody_else_makes_everybody_usual_and_silent_ones_do_not_count() {
+    let mut world = world(&[]);
+    use_on(&mut world, &[(29, 4), (30, 4)]);
+    let portfolio = world.portfolio();
+    // `s` was last used 29 days before, so `feed` alone is what is usual.
+    let [own, other] = ["s", "feed"].map(|id| row(&portfolio, &VolumeScale::Cost, id, day(LAST)));
+    let at = catalogue::index("usage_days_relative");
+    assert!(other[at].abs() < 1e-12 && (own[at] - (2.0_f64.ln_1p() - 100.0_f64.ln_1p())).abs() < 1e-12);
+    let ix = portfolio.find_subscription("s").expect("in the world");
+    let kernel = Kernel::new(&portfolio, &VolumeScale::Cost);
+    assert!(kernel.at(day(LAST), Usual::UNKNOWN).features(&History::of(&portfolio, ix)).values()[at].abs() < 1e-12);
+}
+
+#[test]
+fn a_customers_other_subscriptions_count_by_day_of_use_and_by_loss() {
+    let mut world = world(&[]);
+    for (id, left) in [("t", None), ("u", Some("2024-05-01")), ("v", Some("2024-03-01"))] {
+        world.subscription(id, "c", Some("2024-01-01"));
+        if let Some(left) = left {
+            world.event(id, left, EventKind::Ended);
+        }
+    }
+    // Of `t`: 2 days in the last 28 and 5 in the 28 before; `feed` has 28 and 28.
+    for age in [0, 27, 28, 30, 40, 50, 55, 56] {
+        world.used("t", &(day(LAST) - age).to_string(), 1);
+    }
+    let portfolio = world.portfolio();
+    check(
+        &row(&portfolio, &VolumeScale::Cost, "s", day(LAST)),
+        &[("siblings", 2.0), ("siblings_trend_28", (31.0_f64 / 34.0).ln()), ("siblings_lost_90", 1.0)],
+    );
+    check(
+        &row(&portfolio, &VolumeScale::Cost, "t", day(LAST)),
+        &[("siblings", 2.0), ("siblings_trend_28", 0.0), ("siblings_lost_90", 1.0)],
+    );
+    // Before the end of `u` it is one of the active ones.
+    check(&row(&portfolio, &VolumeScale::Cost, "s", day("2024-04-30")), &[("siblings", 3.0), ("siblings_lost_90", 1.0)]);
 }
 
 /// The tables as they stood at the end of `until`.
@@ -149,16 +224,24 @@ proptest! {
         let later = whole.portfolio();
         let scale = VolumeScale::fit(&earlier, as_of);
         prop_assume!(earlier.has_cost() == later.has_cost());
+        // Rows and events that contradict each other about a creation, and a customer that is told
+        // later: no table of that day knew it so.
+        let same = |ix| later.find_subscription(earlier.subscription(ix).id.as_str()).expect("it is in all of the tables");
+        let known_later = later.subscription_indices().filter(|ix| later.state_at(*ix, as_of) != State::None).count();
+        let known_then = earlier.subscription_indices().filter(|ix| earlier.state_at(*ix, as_of) != State::None).count();
+        let customer = |portfolio: &Portfolio, ix| portfolio.customer(portfolio.subscription(ix).customer).id.clone();
+        let told_otherwise = |ix| {
+            earlier.state_at(ix, as_of) != later.state_at(same(ix), as_of) || customer(&earlier, ix) != customer(&later, same(ix))
+        };
+        if known_later != known_then || earlier.subscription_indices().any(told_otherwise) {
+            return Ok(());
+        }
         let (before, after) = (Kernel::new(&earlier, &scale), Kernel::new(&later, &scale));
-        let (mut before, mut after) = (before.at(as_of), after.at(as_of));
+        let usual = (Usual::of(&before, &earlier, as_of), Usual::of(&after, &later, as_of));
+        let (mut before, mut after) = (before.at(as_of, usual.0), after.at(as_of, usual.1));
         for ix in earlier.subscription_indices().filter(|ix| earlier.state_at(*ix, as_of) == State::Active) {
-            let id = earlier.subscription(ix).id.as_str();
-            let same = later.find_subscription(id).expect("it is in all of the tables");
-            // An event `created` dated after the day says that it was not there yet: it has no row then.
-            if later.state_at(same, as_of) != State::Active {
-                continue;
-            }
-            prop_assert_eq!(before.features(&History::of(&earlier, ix)), after.features(&History::of(&later, same)), "{} on {}", id, as_of);
+            let (known, told) = (before.features(&History::of(&earlier, ix)), after.features(&History::of(&later, same(ix))));
+            prop_assert_eq!(known, told, "{} on {}", earlier.subscription(ix).id.as_str(), as_of);
         }
     }
 
@@ -168,7 +251,7 @@ proptest! {
         let Some(last) = portfolio.as_of() else { return Ok(()) };
         for scale in [VolumeScale::Cost, VolumeScale::fit(&portfolio, last), VolumeScale::Quantity(Vec::new())] {
             let kernel = Kernel::new(&portfolio, &scale);
-            let mut at = kernel.at(last + ahead);
+            let mut at = kernel.at(last + ahead, Usual::of(&kernel, &portfolio, last + ahead));
             for ix in portfolio.subscription_indices() {
                 let row = at.features(&History::of(&portfolio, ix));
                 for (feature, value) in FEATURES.iter().zip(row.values()) {

@@ -1,7 +1,7 @@
 //! A model file that is not exactly what was written is refused, with a sentence that says why.
 
 use churn_risk::domain::HorizonDays;
-use churn_risk::features::{FEATURE_COUNT, FEATURES, FeatureVector, History, Kernel, Scale, VolumeScale, catalogue};
+use churn_risk::features::{FEATURE_COUNT, FEATURES, FeatureVector, History, Kernel, Scale, Usual, VolumeScale, catalogue};
 use churn_risk::model::{Column, Cutoffs, Label, ModelParts, PROBES_MAX, Question, RefusedModel, decode, encode};
 use churn_risk::portfolio::Portfolio;
 use sha2::{Digest, Sha256};
@@ -59,7 +59,8 @@ fn quantities(portfolio: &Portfolio) -> Vec<churn_risk::features::SeriesScale> {
 /// The row of every subscription on the portfolio's as-of day.
 fn some_rows(portfolio: &Portfolio) -> Vec<FeatureVector> {
     let kernel = Kernel::new(portfolio, &VolumeScale::Quantity(quantities(portfolio)));
-    let mut at = kernel.at(portfolio.as_of().expect("used"));
+    let as_of = portfolio.as_of().expect("used");
+    let mut at = kernel.at(as_of, Usual::of(&kernel, portfolio, as_of));
     portfolio.subscription_indices().map(|ix| at.features(&History::of(portfolio, ix))).collect()
 }
 

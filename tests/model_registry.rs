@@ -14,7 +14,7 @@ fn two_models() -> (TempDir, Registry, LoadedModel, String) {
     let folder = tempfile::tempdir().expect("a folder");
     let registry = Registry::open(folder.path());
     let portfolio = leavers().portfolio();
-    let versions = [1.0, 2.0].map(|alpha| {
+    let versions = [Some(1.0), Some(2.0)].map(|alpha| {
         let trained = train(&portfolio, &churn_risk::training::TrainRequest { alpha, ..request() }, Progress::Silent).expect("enough rows");
         registry.publish(&trained.model, &trained.model_bin, &trained.card).expect("written");
         // The same again changes nothing.

@@ -1,28 +1,67 @@
-//! The command line of `churn-train`, parsed once into a [`TrainRequest`].
+//! The command line of `churn-train`, parsed once.
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 
-use clap::{Parser, ValueEnum};
+use clap::{Parser, Subcommand, ValueEnum};
 use thiserror::Error;
 
 use super::outcome::TrainRequest;
 use super::split::DayRange;
-use crate::domain::{HorizonDays, RiskError};
+use crate::domain::{Day, HorizonDays, RiskError};
 use crate::model::{Label, Question};
 
 /// Days of the window in which a subscription must have been used to be asked about silence.
 const SILENCE_WINDOW_DAYS: u32 = 28;
 
-/// Trains a churn model on a lake and writes it to the registry of models.
+/// Churn models of a lake. Flags without a command train one.
 #[derive(Debug, Clone, Parser)]
 #[command(name = "churn-train", version)]
 pub struct Args {
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What the program does.
+#[derive(Debug, Clone, Subcommand)]
+pub enum Command {
+    /// Train a churn model on a lake and write it to the registry of models
+    Train(Box<TrainArgs>),
+    /// Write the features and labels of every subscription on some days to a file for notebooks
+    Features(FeaturesArgs),
+}
+
+impl Args {
+    /// Reads the arguments of this process. Flags without a command are those of `train`.
+    #[must_use]
+    pub fn read() -> Self {
+        Self::parse_from(with_command(std::env::args_os().collect()))
+    }
+}
+
+fn with_command(mut arguments: Vec<OsString>) -> Vec<OsString> {
+    let of_the_program = ["-h", "--help", "-V", "--version"];
+    let first = arguments.get(1).and_then(|first| first.to_str());
+    if first.is_some_and(|first| first.starts_with('-') && !of_the_program.contains(&first)) {
+        arguments.insert(1, "train".into());
+    }
+    arguments
+}
+
+/// A lake, and what to read of it.
+#[derive(Debug, Clone, clap::Args)]
+pub struct LakeArgs {
     /// Folder of the lake that `churn-risk import` wrote
     #[arg(long, value_name = "DIR")]
     pub lake: PathBuf,
     /// Days that the as-of day stands back from the last usage day, where the feed restates them
     #[arg(long, value_name = "DAYS", default_value_t = 0, value_parser = clap::value_parser!(u32).range(0..=365), hide = true)]
     pub settle_days: u32,
+}
+
+/// The question that a model answers.
+#[derive(Debug, Clone, clap::Args)]
+pub struct QuestionArgs {
     /// What counts as leaving: a recorded deprovisioning, or falling silent
     #[arg(long, value_enum)]
     pub label: LabelArg,
@@ -44,12 +83,24 @@ pub struct Args {
     /// Days within which a recovery undoes a deprovisioning
     #[arg(long, value_name = "DAYS", default_value_t = 7, value_parser = clap::value_parser!(u32).range(0..=365))]
     pub grace: u32,
+}
+
+/// `churn-train train`.
+#[derive(Debug, Clone, clap::Args)]
+pub struct TrainArgs {
+    #[command(flatten)]
+    pub from: LakeArgs,
+    #[command(flatten)]
+    pub question: QuestionArgs,
     /// As-of days to train on, such as 2025-01-01..2025-06-30/14
     #[arg(long, value_name = "FROM..TO/STEP", requires = "test_days")]
     pub train_days: Option<DayRange>,
     /// As-of days to test on
     #[arg(long, value_name = "FROM..TO/STEP", requires = "train_days")]
     pub test_days: Option<DayRange>,
+    /// L2 penalty of the coefficients [default: chosen on training rows left out]
+    #[arg(long, value_name = "NUMBER")]
+    pub alpha: Option<f64>,
     /// Registry to write the model to
     #[arg(long, value_name = "DIR", default_value = "models")]
     pub models: PathBuf,
@@ -59,6 +110,24 @@ pub struct Args {
     /// Write the training matrix as the fit saw it to a .csv or .parquet file
     #[arg(long, value_name = "FILE", hide = true)]
     pub matrix: Option<PathBuf>,
+}
+
+/// `churn-train features`.
+#[derive(Debug, Clone, clap::Args)]
+pub struct FeaturesArgs {
+    #[command(flatten)]
+    pub from: LakeArgs,
+    #[command(flatten)]
+    pub question: QuestionArgs,
+    /// As-of days, such as 2025-01-01..2025-06-30/14
+    #[arg(long, value_name = "FROM..TO/STEP")]
+    pub as_of: DayRange,
+    /// Last day whose usage sets the scale of volume [default: the last as-of day]
+    #[arg(long, value_name = "DAY", value_parser = Day::parse)]
+    pub scale_until: Option<Day>,
+    /// File to write, .csv or .parquet
+    #[arg(long, value_name = "FILE")]
+    pub out: PathBuf,
 }
 
 /// What counts as leaving.
@@ -81,12 +150,22 @@ pub enum ArgsError {
     ReasonOfSilence(String),
 }
 
-impl Args {
+impl TrainArgs {
     /// What is asked for.
     ///
     /// # Errors
-    /// Where the horizon is not 1 to 365 days, or a reason is given that silence has none of.
+    /// As [`QuestionArgs::question`].
     pub fn request(&self) -> Result<TrainRequest, ArgsError> {
+        Ok(TrainRequest { question: self.question.question()?, days: self.train_days.zip(self.test_days), alpha: self.alpha })
+    }
+}
+
+impl QuestionArgs {
+    /// The question that is asked.
+    ///
+    /// # Errors
+    /// Where the horizon is not 1 to 365 days, or a reason is given that silence has none of.
+    pub fn question(&self) -> Result<Question, ArgsError> {
         if let (LabelArg::Silence, Some(reason)) = (self.label, self.churn_reasons.first()) {
             return Err(ArgsError::ReasonOfSilence(reason.clone()));
         }
@@ -94,7 +173,7 @@ impl Args {
             LabelArg::Status => (Label::Status, self.active_window),
             LabelArg::Silence => (Label::Silence, Some(self.active_window.unwrap_or(SILENCE_WINDOW_DAYS))),
         };
-        let question = Question {
+        Ok(Question {
             label,
             churn_reasons: self.churn_reasons.iter().map(|reason| reason.trim().to_owned()).collect(),
             horizon_days: HorizonDays::new(self.horizon)?,
@@ -102,7 +181,6 @@ impl Args {
             grace_days: self.grace,
             active_window_days: window,
             min_age_days: self.min_age,
-        };
-        Ok(TrainRequest { question, days: self.train_days.zip(self.test_days), alpha: 1.0 })
+        })
     }
 }

@@ -5,8 +5,9 @@ use sha2::{Digest, Sha256};
 use super::evaluate::Evaluation;
 use super::levels::Levels;
 use super::outcome::TrainRequest;
+use super::penalty::Tried;
 use crate::domain::hex;
-use crate::model::{Card, ChurnModel, Counts, Gain, LevelCard, Method, Population};
+use crate::model::{Card, ChurnModel, Counts, Gain, LevelCard, Method, Population, TriedAlpha};
 use crate::portfolio::Portfolio;
 
 /// What a card tells.
@@ -22,6 +23,8 @@ pub(super) struct Facts<'a> {
     pub model: &'a ChurnModel,
     pub model_bin: &'a [u8],
     pub newton_steps: u32,
+    pub alpha: f64,
+    pub tried: &'a [Tried],
 }
 
 /// Writes the card.
@@ -41,7 +44,8 @@ pub(super) fn write(facts: &Facts<'_>) -> Card {
             train: facts.training.clone(),
             test: facts.test.clone(),
         },
-        alpha: facts.request.alpha,
+        alpha: facts.alpha,
+        alphas_tried: facts.tried.iter().map(|tried| TriedAlpha { alpha: tried.alpha, log_loss: tried.log_loss }).collect(),
         newton_steps: facts.newton_steps,
         levels: LevelCard {
             medium_from: facts.levels.cutoffs.medium,

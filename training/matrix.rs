@@ -16,7 +16,39 @@ impl Matrix {
     /// A matrix of zeros.
     #[must_use]
     pub fn zeros(rows: usize, columns: usize) -> Self {
-        Self { rows, columns, values: vec![0.0; rows * columns] }
+        Self::with_room(rows, columns, 0)
+    }
+
+    /// A matrix of zeros with the memory for `room` more columns.
+    #[must_use]
+    pub fn with_room(rows: usize, columns: usize, room: usize) -> Self {
+        let mut values = Vec::with_capacity(rows * (columns + room));
+        values.resize(rows * columns, 0.0);
+        Self { rows, columns, values }
+    }
+
+    /// Some rows, in that order, with the memory for `room` more columns.
+    #[must_use]
+    pub fn pick(&self, rows: &[usize], room: usize) -> Self {
+        let mut values = Vec::with_capacity(rows.len() * (self.columns + room));
+        for column in 0..self.columns {
+            let column = self.column(column);
+            values.extend(rows.iter().map(|row| column[*row]));
+        }
+        Self { rows: rows.len(), columns: self.columns, values }
+    }
+
+    /// Puts a column at the end; its length is the number of rows.
+    pub fn push_column(&mut self, column: impl Iterator<Item = f64>) {
+        self.values.extend(column.take(self.rows));
+        self.columns += 1;
+        self.values.resize(self.rows * self.columns, 0.0);
+    }
+
+    /// Leaves out all columns but the first `columns`.
+    pub fn keep_columns(&mut self, columns: usize) {
+        self.columns = self.columns.min(columns);
+        self.values.truncate(self.rows * self.columns);
     }
 
     /// Column-major values; none where their number is not `rows` times `columns`.
@@ -72,15 +104,22 @@ impl Matrix {
         ArrayView2::from_shape((self.rows, self.columns).f(), &self.values).ok()
     }
 
-    /// The risk of each row under coefficients for these columns.
+    /// The risk of each row under coefficients for the first columns.
     #[must_use]
     pub fn risks(&self, coefficients: &[f64], intercept: f64) -> Vec<f64> {
+        let log_odds = self.log_odds(coefficients, intercept);
+        log_odds.into_iter().map(|log_odds| ChurnRisk::from_log_odds(log_odds).get()).collect()
+    }
+
+    /// The log-odds of each row under coefficients for the first columns.
+    #[must_use]
+    pub fn log_odds(&self, coefficients: &[f64], intercept: f64) -> Vec<f64> {
         let mut log_odds = vec![intercept; self.rows];
         for (column, coefficient) in coefficients.iter().enumerate() {
             for (sum, value) in log_odds.iter_mut().zip(self.column(column)) {
                 *sum += coefficient * value;
             }
         }
-        log_odds.into_iter().map(|log_odds| ChurnRisk::from_log_odds(log_odds).get()).collect()
+        log_odds
     }
 }

@@ -6,6 +6,7 @@
 
 pub mod args;
 mod card;
+mod design;
 mod evaluate;
 pub mod fit;
 mod labels;
@@ -13,6 +14,7 @@ mod levels;
 mod matrix;
 mod newton;
 mod outcome;
+mod penalty;
 mod predictions;
 mod report;
 mod snapshots;
@@ -23,7 +25,7 @@ pub use evaluate::Scored;
 pub use labels::{Censored, Labelled, Labeller};
 pub use matrix::Matrix;
 pub use outcome::{Minimum, TooLittle, TrainError, TrainRequest, Trained};
-pub use predictions::{ExportError, check_name, write_matrix, write_predictions};
+pub use predictions::{ExportError, check_name, write_features, write_matrix, write_predictions};
 pub use report::summary;
 pub use snapshots::{Row, Snapshots};
 pub use split::{DayRange, Days, DaysError};
@@ -50,27 +52,36 @@ pub fn train<'a>(portfolio: &'a Portfolio, request: &TrainRequest, progress: Pro
     let test = snapshots::take(&labeller, &days.test, &progress.stage("test rows", days.test.len() as u64, Unit::Items));
     Minimum::default().check(&training.counts, &test.counts)?;
 
-    let mut matrix = training.matrix(&kernel);
+    let mut matrix = training.matrix(&kernel, design::ROOM);
+    let labels = training.labels();
+    let (alpha, tried) = if let Some(alpha) = request.alpha {
+        (alpha, Vec::new())
+    } else {
+        progress.line("choosing the penalty on training rows left out");
+        penalty::choose(&matrix, &training.rows, &labels, split::label_days(&request.question))?
+    };
     let mut columns = transform::fit(&matrix);
     transform::apply(&columns, &mut matrix);
+    let recency = fit::recency_rule(&matrix, &labels, &columns)?;
 
     progress.line(&format!("fitting {} rows of {} features", matrix.rows(), matrix.columns()));
-    let labels = training.labels();
-    let fitted = fit::logistic(&matrix, &labels, request.alpha)?;
-    for (column, coefficient) in columns.iter_mut().zip(&fitted.coefficients) {
+    design::lay_out(&mut matrix, &training.rows);
+    let fitted = fit::logistic(&matrix, &labels, alpha)?;
+    let weights = design::weights(&matrix, columns.len(), &fitted.coefficients, &training.rows, &labels);
+    design::take_back(&mut matrix, columns.len());
+    for (column, coefficient) in columns.iter_mut().zip(&weights.coefficients) {
         column.coefficient = *coefficient;
     }
 
     progress.line(&format!("measuring on {} test rows", test.rows.len()));
-    let training_risks = matrix.risks(&fitted.coefficients, fitted.intercept);
+    let training_risks = matrix.risks(&weights.coefficients, weights.intercept);
     let levels = levels::choose(&training_risks, &labels);
-    let recency = fit::recency_rule(&matrix, &labels, &columns)?;
     let parts = ModelParts {
         question: request.question.clone(),
         trained_through: last_training_day,
         volume,
         columns,
-        intercept: fitted.intercept,
+        intercept: weights.intercept,
         cutoffs: levels.cutoffs,
     };
     let (model, model_bin) = model::encode(parts, &test.probes(&kernel))?;
@@ -87,6 +98,8 @@ pub fn train<'a>(portfolio: &'a Portfolio, request: &TrainRequest, progress: Pro
         model: &model,
         model_bin: &model_bin,
         newton_steps: fitted.newton_steps,
+        alpha,
+        tried: &tried,
     };
     let card = card::write(&facts);
     Ok(Trained { model, model_bin, card, scored, training, matrix })

@@ -75,8 +75,16 @@ pub(super) fn solve(x: &Matrix, churned: &[bool], alpha: f64) -> Result<Solution
     Ok(Solution { coefficients: at, intercept, steps })
 }
 
+/// The same from coefficients (intercept last) that are near, in the same form.
+///
+/// # Errors
+/// As [`solve`].
+pub(super) fn solve_from(x: &Matrix, churned: &[bool], alpha: f64, start: Vec<f64>) -> Result<Vec<f64>, NewtonError> {
+    descend(x, churned, alpha, start).map(|(at, _)| at)
+}
+
 /// No coefficients, and the intercept that gives everyone the share of churners.
-fn start_of(columns: usize, churned: &[bool]) -> Vec<f64> {
+pub(super) fn start_of(columns: usize, churned: &[bool]) -> Vec<f64> {
     let churners = churned.iter().filter(|churned| **churned).count() as f64 + 0.5;
     let stayers = churned.len() as f64 + 1.0 - churners;
     let mut start = vec![0.0; columns];
@@ -203,13 +211,21 @@ struct Room {
     residual: Vec<f64>,
     /// Square root of each row's weight.
     weight_root: Vec<f64>,
-    /// The block with each row times its root, a column of ones (times the root) last.
+    /// The block's columns that are not zero, each row times its root; a column of ones (times
+    /// the root) last.
     weighted: Array2<f64>,
+    /// Columns that are not zero in the block.
+    present: Vec<usize>,
 }
 
 impl Room {
     fn new(width: usize) -> Self {
-        Self { residual: vec![0.0; BLOCK_ROWS], weight_root: vec![0.0; BLOCK_ROWS], weighted: Array2::zeros((BLOCK_ROWS, width).f()) }
+        Self {
+            residual: vec![0.0; BLOCK_ROWS],
+            weight_root: vec![0.0; BLOCK_ROWS],
+            weighted: Array2::zeros((BLOCK_ROWS, width).f()),
+            present: Vec::with_capacity(width),
+        }
     }
 }
 
@@ -227,10 +243,13 @@ fn sum_block(x: &Matrix, churned: &[bool], at: &[f64], from: usize, room: &mut R
     let features = at.len() - 1;
     let residual = &mut room.residual[..rows];
     let weight_roots = &mut room.weight_root[..rows];
+    // Indicators are zero in most blocks; a column that is adds nothing to any sum.
+    room.present.clear();
+    room.present.extend((0..features).filter(|feature| x.column(*feature)[from..from + rows].iter().any(|value| *value != 0.0)));
     residual.fill(at[features]);
-    for (feature, weight) in at[..features].iter().enumerate() {
+    for feature in room.present.iter().copied() {
         for (log_odds, value) in residual.iter_mut().zip(&x.column(feature)[from..from + rows]) {
-            *log_odds += weight * value;
+            *log_odds += at[feature] * value;
         }
     }
     for ((residual, weight_root), churned) in residual.iter_mut().zip(weight_roots.iter_mut()).zip(churned) {
@@ -244,21 +263,30 @@ fn sum_block(x: &Matrix, churned: &[bool], at: &[f64], from: usize, room: &mut R
         *weight_root = tail.sqrt() / (1.0 + tail);
     }
     let residuals = ArrayView1::from(&*residual);
-    for feature in 0..features {
+    for (place, feature) in room.present.iter().copied().enumerate() {
         let column = &x.column(feature)[from..from + rows];
         sum.gradient[feature] += ArrayView1::from(column).dot(&residuals);
-        if let Some(weighted) = room.weighted.column_mut(feature).into_slice() {
+        if let Some(weighted) = room.weighted.column_mut(place).into_slice() {
             for ((weighted, value), weight_root) in weighted.iter_mut().zip(column).zip(&*weight_roots) {
                 *weighted = value * weight_root;
             }
         }
     }
     sum.gradient[features] += residuals.sum();
-    if let Some(weighted) = room.weighted.column_mut(features).into_slice() {
+    if let Some(weighted) = room.weighted.column_mut(room.present.len()).into_slice() {
         weighted[..rows].copy_from_slice(weight_roots);
     }
-    let weighted = room.weighted.slice_axis(Axis(0), Slice::from(..rows));
-    general_mat_mul(1.0, &weighted.t(), &weighted, 1.0, &mut sum.gram);
+    room.present.push(features);
+    let whole = room.weighted.slice_axis(Axis(0), Slice::from(..rows));
+    let weighted = whole.slice_axis(Axis(1), Slice::from(..room.present.len()));
+    if room.present.len() == at.len() {
+        general_mat_mul(1.0, &weighted.t(), &weighted, 1.0, &mut sum.gram);
+        return;
+    }
+    let part = weighted.t().dot(&weighted);
+    for ((row, column), value) in part.indexed_iter() {
+        sum.gram[[room.present[row], room.present[column]]] += value;
+    }
 }
 
 #[cfg(test)]
@@ -283,6 +311,37 @@ mod tests {
         let x = Matrix::from_columns(4, 1, vec![-1.0, -0.5, 0.5, 1.0]).expect("4 x 1");
         let solution = solve(&x, &[false, false, true, true], 1.0).expect("the penalty bounds it");
         assert!(solution.coefficients[0] > 0.5 && solution.intercept.abs() < 1e-9);
+    }
+
+    /// Columns that are zero in whole blocks count as if they were summed.
+    #[test]
+    fn indicators_of_blocks_are_columns_like_others() {
+        let rows = 3 * BLOCK_ROWS + 5;
+        let value = |at: usize| ((at * 7919) % 10_007) as f64 / 10_007.0 - 0.5;
+        let churned: Vec<bool> = (0..rows).map(|row| row % 5 == 0).collect();
+        let indicator = |row: usize, part: usize| f64::from(u8::from(row / 1500 == part));
+        let columns: Vec<f64> =
+            (0..rows).map(value).chain((0..2).flat_map(|part| (0..rows).map(move |row| indicator(row, part)))).collect();
+        let x = Matrix::from_columns(rows, 3, columns).expect("three columns");
+        let at = [0.3, -0.2, 0.1, -1.5];
+        let pass = pass_with(1, &x, &churned, 1.0, &at);
+        let (mut gradient, mut gram) = ([0.0; 4], [[0.0; 4]; 4]);
+        for row in 0..rows {
+            let values = [x.column(0)[row], x.column(1)[row], x.column(2)[row], 1.0];
+            let log_odds: f64 = values.iter().zip(at).map(|(value, weight)| value * weight).sum();
+            let probability = 1.0 / (1.0 + (-log_odds).exp());
+            for one in 0..4 {
+                gradient[one] += values[one] * (probability - f64::from(u8::from(churned[row])));
+                for other in 0..4 {
+                    gram[one][other] += values[one] * values[other] * probability * (1.0 - probability);
+                }
+            }
+        }
+        for one in 0..4 {
+            let penalty = if one < 3 { at[one] } else { 0.0 };
+            assert!((pass.gradient[one] - gradient[one] - penalty).abs() < 1e-8);
+            assert!((0..4).all(|other| (pass.gram[[one, other]] - gram[one][other]).abs() < 1e-8));
+        }
     }
 
     #[test]

@@ -15,8 +15,9 @@ pub struct TrainRequest {
     pub question: Question,
     /// Training and test days; none to have them chosen.
     pub days: Option<(DayRange, DayRange)>,
-    /// L2 penalty: `alpha/2 |w|^2` beside the sum of the loss over rows.
-    pub alpha: f64,
+    /// L2 penalty: `alpha/2 |w|^2` beside the sum of the loss over rows; none to have it chosen
+    /// on training rows left out.
+    pub alpha: Option<f64>,
 }
 
 /// A model with all that is known of it.

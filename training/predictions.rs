@@ -6,10 +6,15 @@ use std::path::{Path, PathBuf};
 
 use thiserror::Error;
 
+use super::labels::Labeller;
 use super::outcome::Trained;
-use crate::features::FEATURES;
+use super::snapshots;
+use crate::domain::Day;
+use crate::features::{FEATURES, Kernel, VolumeScale};
 use crate::lake::{PlainColumn, TableFileError, write_parquet};
+use crate::model::Question;
 use crate::portfolio::Portfolio;
+use crate::progress::{Progress, Unit};
 
 /// Why a file was not written.
 #[derive(Debug, Error)]
@@ -75,6 +80,38 @@ pub fn write_matrix(path: &Path, portfolio: &Portfolio, trained: &Trained<'_>) -
     ];
     columns.extend(FEATURES.iter().enumerate().map(|(at, feature)| (feature.name, PlainColumn::Numbers(trained.matrix.column(at)))));
     write(path, &columns)
+}
+
+/// Writes `subscription_id, customer_id, as_of, label` and the features as the kernel gives them
+/// for every row of some as-of days. Rows without a label are left out. Volume is scaled as
+/// training on these days would scale it, or by the usage until `scale_until`. Returns the rows.
+///
+/// # Errors
+/// As [`write_predictions`].
+pub fn write_features(
+    path: &Path,
+    portfolio: &Portfolio,
+    question: &Question,
+    days: &[Day],
+    scale_until: Option<Day>,
+    progress: Progress,
+) -> Result<usize, ExportError> {
+    let until = scale_until.or_else(|| days.last().copied()).unwrap_or(Day::from_epoch_days(0));
+    let volume = VolumeScale::fit(portfolio, until);
+    let kernel = Kernel::new(portfolio, &volume);
+    let labeller = Labeller::new(portfolio, &kernel, question);
+    let taken = snapshots::take(&labeller, days, &progress.stage("rows", days.len() as u64, Unit::Items));
+    let matrix = taken.matrix(&kernel, 0);
+    let rows = || taken.rows.iter();
+    let mut columns = vec![
+        ("subscription_id", PlainColumn::Text(rows().map(|row| portfolio.subscription(row.subscription).id.as_str()).collect())),
+        ("customer_id", PlainColumn::Text(rows().map(|row| portfolio.customer(row.customer).id.as_str()).collect())),
+        ("as_of", PlainColumn::Days(rows().map(|row| row.as_of).collect())),
+        ("label", PlainColumn::Flags(rows().map(|row| row.churned).collect())),
+    ];
+    columns.extend(FEATURES.iter().enumerate().map(|(at, feature)| (feature.name, PlainColumn::Numbers(matrix.column(at)))));
+    write(path, &columns)?;
+    Ok(taken.rows.len())
 }
 
 fn write(path: &Path, columns: &[(&str, PlainColumn<'_>)]) -> Result<(), ExportError> {

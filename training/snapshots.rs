@@ -4,7 +4,7 @@ use super::fit::RecencyRule;
 use super::labels::{Censored, Labelled, Labeller};
 use super::matrix::Matrix;
 use crate::domain::{ChurnRisk, Day};
-use crate::features::{FEATURE_COUNT, FeatureVector, History, Kernel, catalogue};
+use crate::features::{FEATURE_COUNT, FeatureVector, History, Kernel, Usual, catalogue};
 use crate::model::{ChurnModel, Counts, PROBES_MAX};
 use crate::portfolio::{CustomerIx, Portfolio, SubscriptionIx};
 use crate::progress::Stage;
@@ -67,10 +67,10 @@ pub(super) fn take<'p>(labeller: &Labeller<'p, '_>, days: &[Day], stage: &Stage)
 }
 
 impl Snapshots<'_> {
-    /// The features of every row, as the kernel gives them.
+    /// The features of every row, as the kernel gives them, with the memory for `room` more columns.
     #[must_use]
-    pub fn matrix(&self, kernel: &Kernel) -> Matrix {
-        let mut matrix = Matrix::zeros(self.rows.len(), FEATURE_COUNT);
+    pub fn matrix(&self, kernel: &Kernel, room: usize) -> Matrix {
+        let mut matrix = Matrix::with_room(self.rows.len(), FEATURE_COUNT, room);
         self.each(kernel, |row, features| matrix.set_row(row, features.values()));
         matrix
     }
@@ -118,7 +118,8 @@ impl Snapshots<'_> {
     fn each(&self, kernel: &Kernel, mut with: impl FnMut(usize, &FeatureVector)) {
         let mut from = 0;
         for day in self.rows.chunk_by(|a, b| a.as_of == b.as_of) {
-            let mut at = kernel.at(day[0].as_of);
+            let as_of = day[0].as_of;
+            let mut at = kernel.at(as_of, Usual::of(kernel, self.portfolio, as_of));
             for (row, of) in (from..).zip(day) {
                 with(row, &at.features(&History::of(self.portfolio, of.subscription)));
             }

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
 use churn_risk::domain::{Day, State};
-use churn_risk::features::{FEATURES, History, Kernel, VolumeScale};
+use churn_risk::features::{FEATURES, History, Kernel, Usual, VolumeScale};
 use churn_risk::portfolio::{self, Portfolio};
 use churn_risk::training::{Matrix, fit};
 
@@ -54,7 +54,7 @@ fn features(lake: &Path, month_ends: i32) -> anyhow::Result<()> {
     let kernel = Kernel::new(&portfolio, &VolumeScale::fit(&portfolio, as_of));
     let (mut rows, mut sum) = (0, 0.0);
     for day in days {
-        let mut at = kernel.at(day);
+        let mut at = kernel.at(day, Usual::of(&kernel, &portfolio, day));
         for subscription in portfolio.subscription_indices() {
             if portfolio.state_at(subscription, day) == State::Active {
                 let row = at.features(&History::of(&portfolio, subscription));

@@ -2,6 +2,9 @@
 //!
 //! Absent on purpose: the arithmetic, which is in the kernel. A model file names the hash of
 //! this list and is refused on another, so a changed formula needs a changed text here.
+//!
+//! "The living" in a formula are the subscriptions of the portfolio that are active on the as-of
+//! day and were used in the 28 days that end on it (see [`super::Usual`]).
 
 use sha2::{Digest, Sha256};
 
@@ -10,7 +13,7 @@ use super::feature::{Family, Feature, Scale, Unit};
 /// The windows, in days that end on the as-of day.
 pub const WINDOWS: [u32; 5] = [7, 14, 28, 56, 84];
 
-/// Days that the kernel reads for everything but recency and life: the longest window.
+/// Days that the kernel reads for everything but recency and the whole life: the longest window.
 pub const REACH_DAYS: u32 = 84;
 
 /// Number of features, the width of every row.
@@ -58,114 +61,120 @@ const fn same(a: &str, b: &str) -> bool {
     true
 }
 
-const fn volume(name: &'static str, window: u32, formula: &'static str, sentence: &'static str, below: &'static str) -> Feature {
-    Feature {
-        name,
-        family: Family::Level,
-        unit: Unit::VolumePerDay,
-        window_days: Some(window),
-        scale: Scale::SignedLog { times: 1 },
-        formula,
-        sentence,
-        sentence_below: below,
-    }
+/// Volume a day over a window.
+macro_rules! volume {
+    ($days:literal) => {
+        Feature {
+            name: concat!("volume_", $days),
+            family: Family::Level,
+            unit: Unit::VolumePerDay,
+            window_days: Some($days),
+            scale: Scale::SignedLog { times: 1 },
+            formula: concat!("volume of the last ", $days, " days over known days among them"),
+            sentence: concat!("used {value} a day over the last ", $days, " days; typical is {typical}"),
+            sentence_below: concat!("used only {value} a day over the last ", $days, " days; typical is {typical}"),
+        }
+    };
 }
 
-const fn share(name: &'static str, window: u32, formula: &'static str, sentence: &'static str, below: &'static str) -> Feature {
-    Feature {
-        name,
-        family: Family::Level,
-        unit: Unit::Share,
-        window_days: Some(window),
-        scale: Scale::SignedLog { times: window },
-        formula,
-        sentence,
-        sentence_below: below,
-    }
+/// Share of days with use over a window.
+macro_rules! active_share {
+    ($days:literal) => {
+        Feature {
+            name: concat!("active_share_", $days),
+            family: Family::Level,
+            unit: Unit::Share,
+            window_days: Some($days),
+            scale: Scale::SignedLog { times: $days },
+            formula: concat!("usage days of the last ", $days, " days over known days among them"),
+            sentence: concat!("used on {value} of the last ", $days, " days; typical is {typical}"),
+            sentence_below: concat!("used on only {value} of the last ", $days, " days; typical is {typical}"),
+        }
+    };
+}
+
+/// Slope of the log volume over a window, less the portfolio's own.
+macro_rules! relative_slope {
+    ($days:literal) => {
+        Feature {
+            name: concat!("volume_slope_", $days, "_relative"),
+            family: Family::Trend,
+            unit: Unit::Number,
+            window_days: Some($days),
+            scale: Scale::Straight,
+            formula: concat!(
+                "least-squares slope of ln(1 + volume of the day) on the day over the known days of the last ",
+                $days,
+                ", times ",
+                $days,
+                "; less its mean over the living"
+            ),
+            sentence: concat!("over the last ", $days, " days usage rises against the portfolio's (slope {value}; typical is {typical})"),
+            sentence_below: concat!(
+                "over the last ",
+                $days,
+                " days usage falls behind the portfolio's (slope {value}; typical is {typical})"
+            ),
+        }
+    };
+}
+
+/// A number of the whole life against what is usual in the portfolio that day. Such numbers grow
+/// with the length of the data, and a model would take the calendar for a cause.
+const fn relative(name: &'static str, family: Family, formula: &'static str, sentence: &'static str, below: &'static str) -> Feature {
+    Feature { name, family, unit: Unit::LogRatio, window_days: None, scale: Scale::Straight, formula, sentence, sentence_below: below }
 }
 
 /// The list, in the order of a row's values.
 pub const FEATURES: &[Feature] = &[
-    volume(
-        "volume_7",
-        7,
-        "volume of the last 7 days over known days among them",
-        "used {value} a day over the last 7 days; typical is {typical}",
-        "used only {value} a day over the last 7 days; typical is {typical}",
+    volume!(7),
+    volume!(14),
+    volume!(28),
+    volume!(56),
+    volume!(84),
+    active_share!(7),
+    active_share!(14),
+    active_share!(28),
+    active_share!(56),
+    active_share!(84),
+    relative(
+        "usage_days_relative",
+        Family::Level,
+        "ln(1 + usage days up to the as-of day), less its mean over the living",
+        "its days of use are {value} the usual number here; typical is {typical}",
+        "its days of use are only {value} the usual number here; typical is {typical}",
     ),
-    volume(
-        "volume_14",
-        14,
-        "volume of the last 14 days over known days among them",
-        "used {value} a day over the last 14 days; typical is {typical}",
-        "used only {value} a day over the last 14 days; typical is {typical}",
+    relative(
+        "usage_share_life_relative",
+        Family::Level,
+        "ln((usage days + 1) / (known days since the first usage day + 7)), less its mean over the living",
+        "over its whole life it was used at {value} the usual rate here; typical is {typical}",
+        "over its whole life it was used at only {value} the usual rate here; typical is {typical}",
     ),
-    volume(
-        "volume_28",
-        28,
-        "volume of the last 28 days over known days among them",
-        "used {value} a day over the last 28 days; typical is {typical}",
-        "used only {value} a day over the last 28 days; typical is {typical}",
-    ),
-    volume(
-        "volume_56",
-        56,
-        "volume of the last 56 days over known days among them",
-        "used {value} a day over the last 56 days; typical is {typical}",
-        "used only {value} a day over the last 56 days; typical is {typical}",
-    ),
-    volume(
-        "volume_84",
-        84,
-        "volume of the last 84 days over known days among them",
-        "used {value} a day over the last 84 days; typical is {typical}",
-        "used only {value} a day over the last 84 days; typical is {typical}",
-    ),
-    share(
-        "active_share_7",
-        7,
-        "usage days of the last 7 days over known days among them",
-        "used on {value} of the last 7 days; typical is {typical}",
-        "used on only {value} of the last 7 days; typical is {typical}",
-    ),
-    share(
-        "active_share_14",
-        14,
-        "usage days of the last 14 days over known days among them",
-        "used on {value} of the last 14 days; typical is {typical}",
-        "used on only {value} of the last 14 days; typical is {typical}",
-    ),
-    share(
-        "active_share_28",
-        28,
-        "usage days of the last 28 days over known days among them",
-        "used on {value} of the last 28 days; typical is {typical}",
-        "used on only {value} of the last 28 days; typical is {typical}",
-    ),
-    share(
-        "active_share_56",
-        56,
-        "usage days of the last 56 days over known days among them",
-        "used on {value} of the last 56 days; typical is {typical}",
-        "used on only {value} of the last 56 days; typical is {typical}",
-    ),
-    share(
-        "active_share_84",
-        84,
-        "usage days of the last 84 days over known days among them",
-        "used on {value} of the last 84 days; typical is {typical}",
-        "used on only {value} of the last 84 days; typical is {typical}",
+    relative(
+        "volume_life_relative",
+        Family::Level,
+        "ln(1 + volume up to the as-of day), less its mean over the living",
+        "its volume so far is {value} the usual one here; typical is {typical}",
+        "its volume so far is only {value} the usual one here; typical is {typical}",
     ),
     Feature {
-        name: "usage_days_life",
+        name: "fading_use_28",
         family: Family::Level,
-        unit: Unit::Days,
+        unit: Unit::Number,
         window_days: None,
         scale: Scale::SignedLog { times: 1 },
-        formula: "usage days up to the as-of day",
-        sentence: "used on {value} days so far; typical is {typical}",
-        sentence_below: "used on only {value} days so far; typical is {typical}",
+        formula: "sum over usage days of exp(-known days since then / 28)",
+        sentence: "recent days of use, each counting less the longer ago, come to {value}; typical is {typical}",
+        sentence_below: "recent days of use, each counting less the longer ago, come to only {value}; typical is {typical}",
     },
+    relative(
+        "fading_use_180_relative",
+        Family::Level,
+        "ln(1 + sum over usage days of exp(-known days since then / 180)), less its mean over the living",
+        "its days of use, each counting less the longer ago, come to {value} the usual sum here; typical is {typical}",
+        "its days of use, each counting less the longer ago, come to only {value} the usual sum here; typical is {typical}",
+    ),
     Feature {
         name: "days_since_usage",
         family: Family::Recency,
@@ -197,6 +206,30 @@ pub const FEATURES: &[Feature] = &[
         sentence: "a silence this long is unusual for how often it is used (surprise {value}; typical is {typical})",
         sentence_below: "a silence this long is usual for how often it is used (surprise {value}; typical is {typical})",
     },
+    Feature {
+        name: "longer_silences",
+        family: Family::Recency,
+        unit: Unit::LogRatio,
+        window_days: None,
+        scale: Scale::Straight,
+        formula: "ln((earlier silences longer than the present one + 0.5) / (earlier silences + 1)); a silence is the known days from one usage day to the next",
+        sentence: "{value} its earlier silences were longer than the present one; typical is {typical}",
+        sentence_below: "only {value} its earlier silences were longer than the present one; typical is {typical}",
+    },
+    relative(
+        "longest_silence_relative",
+        Family::Recency,
+        "ln(1 + known days of the longest silence so far), less its mean over the living",
+        "its longest silence was {value} the usual one here; typical is {typical}",
+        "its longest silence was only {value} the usual one here; typical is {typical}",
+    ),
+    relative(
+        "long_silences_relative",
+        Family::Recency,
+        "ln(1 + silences longer than 28 days for each 365 known days since the first usage day), less its mean over the living",
+        "its long silences are {value} the usual number here; typical is {typical}",
+        "its long silences are only {value} the usual number here; typical is {typical}",
+    ),
     Feature {
         name: "volume_trend_7",
         family: Family::Trend,
@@ -268,36 +301,9 @@ pub const FEATURES: &[Feature] = &[
         sentence: "the last 7 days reach {value} of its best week in 84 days; typical is {typical}",
         sentence_below: "the last 7 days reach only {value} of its best week in 84 days; typical is {typical}",
     },
-    Feature {
-        name: "volume_slope_28",
-        family: Family::Trend,
-        unit: Unit::Number,
-        window_days: Some(28),
-        scale: Scale::Straight,
-        formula: "least-squares slope of ln(1 + volume of the day) on the day over the known days of the last 28, times 28",
-        sentence: "usage rises over the last 28 days (slope {value}; typical is {typical})",
-        sentence_below: "usage falls behind over the last 28 days (slope {value}; typical is {typical})",
-    },
-    Feature {
-        name: "volume_slope_56",
-        family: Family::Trend,
-        unit: Unit::Number,
-        window_days: Some(56),
-        scale: Scale::Straight,
-        formula: "as volume_slope_28 over the last 56 days, times 56",
-        sentence: "usage rises over the last 56 days (slope {value}; typical is {typical})",
-        sentence_below: "usage falls behind over the last 56 days (slope {value}; typical is {typical})",
-    },
-    Feature {
-        name: "volume_slope_84",
-        family: Family::Trend,
-        unit: Unit::Number,
-        window_days: Some(84),
-        scale: Scale::Straight,
-        formula: "as volume_slope_28 over the last 84 days, times 84",
-        sentence: "usage rises over the last 84 days (slope {value}; typical is {typical})",
-        sentence_below: "usage falls behind over the last 84 days (slope {value}; typical is {typical})",
-    },
+    relative_slope!(28),
+    relative_slope!(56),
+    relative_slope!(84),
     Feature {
         name: "variation_84",
         family: Family::Variability,
@@ -378,23 +384,20 @@ pub const FEATURES: &[Feature] = &[
         sentence: "usage is spread widely over categories (entropy {value}; typical is {typical})",
         sentence_below: "usage is concentrated on few categories (entropy {value}; typical is {typical})",
     },
-    Feature {
-        name: "tenure_days",
-        family: Family::Life,
-        unit: Unit::Days,
-        window_days: None,
-        scale: Scale::SignedLog { times: 1 },
-        formula: "days from creation, or the first usage day where that is earlier, to the as-of day",
-        sentence: "a customer's subscription for {value} days; typical is {typical}",
-        sentence_below: "a customer's subscription for only {value} days; typical is {typical}",
-    },
+    relative(
+        "tenure_relative",
+        Family::Life,
+        "ln(1 + days from creation, or the first usage day where that is earlier, to the as-of day), less its mean over the living",
+        "its age is {value} the usual one here; typical is {typical}",
+        "its age is only {value} the usual one here; typical is {typical}",
+    ),
     Feature {
         name: "young",
         family: Family::Life,
         unit: Unit::Flag,
         window_days: Some(84),
         scale: Scale::Straight,
-        formula: "1 where tenure_days is below 84, so that longer windows are scaled to the tenure",
+        formula: "1 where it is younger than 84 days, so that longer windows are scaled to its age",
         sentence: "younger than 84 days",
         sentence_below: "older than 84 days",
     },
@@ -424,7 +427,7 @@ pub const FEATURES: &[Feature] = &[
         unit: Unit::Days,
         window_days: None,
         scale: Scale::SignedLog { times: 1 },
-        formula: "days since the last renewal; tenure_days before the first",
+        formula: "days since the last renewal; 0 before the first",
         sentence: "{value} days since the last renewal; typical is {typical}",
         sentence_below: "only {value} days since the last renewal; typical is {typical}",
     },
@@ -437,6 +440,36 @@ pub const FEATURES: &[Feature] = &[
         formula: "times it was suspended, up to the as-of day",
         sentence: "suspended {value} times before; typical is {typical}",
         sentence_below: "suspended only {value} times before; typical is {typical}",
+    },
+    Feature {
+        name: "siblings",
+        family: Family::Customer,
+        unit: Unit::Count,
+        window_days: None,
+        scale: Scale::SignedLog { times: 1 },
+        formula: "other subscriptions of the customer that are active on the as-of day; 0 where the customer is unknown",
+        sentence: "the customer has {value} other active subscriptions; typical is {typical}",
+        sentence_below: "the customer has only {value} other active subscriptions; typical is {typical}",
+    },
+    Feature {
+        name: "siblings_trend_28",
+        family: Family::Customer,
+        unit: Unit::LogRatio,
+        window_days: Some(28),
+        scale: Scale::Straight,
+        formula: "ln((a + 1) / (b + 1)), a and b usage days of the customer's other subscriptions in the last 28 days and the 28 before",
+        sentence: "the customer's other subscriptions had {value} the days of use of the 28 days before; typical is {typical}",
+        sentence_below: "the customer's other subscriptions had only {value} the days of use of the 28 days before; typical is {typical}",
+    },
+    Feature {
+        name: "siblings_lost_90",
+        family: Family::Customer,
+        unit: Unit::Count,
+        window_days: Some(90),
+        scale: Scale::SignedLog { times: 1 },
+        formula: "other subscriptions of the customer that ended in the last 90 days and are ended on the as-of day",
+        sentence: "the customer left {value} other subscriptions in the last 90 days; typical is {typical}",
+        sentence_below: "the customer left only {value} other subscriptions in the last 90 days; typical is {typical}",
     },
 ];
 

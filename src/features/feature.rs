@@ -15,6 +15,8 @@ pub enum Family {
     Variability,
     Breadth,
     Life,
+    /// The customer's other subscriptions.
+    Customer,
 }
 
 /// In what a feature's value is counted.
@@ -135,6 +137,9 @@ mod tests {
         let trend = &FEATURES[index("volume_trend_7")];
         assert_eq!(trend.tell(0.4_f64.ln(), 0.0), "the last 7 days had only 40 % of the usage of the 7 before; typical is 100 %");
         assert_eq!(trend.tell(2.44_f64.ln(), 0.0), "the last 7 days had 2.4 times the usage of the 7 before; typical is 100 %");
+        let age = &FEATURES[index("tenure_relative")];
+        assert_eq!(age.tell(0.5_f64.ln(), 0.0), "its age is only 50 % of the usual one here; typical is 100 %");
+        assert_eq!(age.tell(3_f64.ln(), 0.0), "its age is 3.0 times the usual one here; typical is 100 %");
         assert_eq!(FEATURES[index("active_share_14")].tell(0.0, 0.79), "used on none of the last 14 days; typical is 79 %");
     }
 }

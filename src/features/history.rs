@@ -10,19 +10,25 @@ use crate::portfolio::{Portfolio, SubscriptionIx, UsageRows};
 pub struct History<'a> {
     pub(super) usage: UsageRows<'a>,
     pub(super) life: &'a Timeline,
+    /// Where the customer's other subscriptions are found; none of a history that no portfolio holds.
+    pub(super) place: Option<(&'a Portfolio, SubscriptionIx)>,
 }
 
 impl<'a> History<'a> {
     /// The history of a subscription of `portfolio`.
     #[must_use]
     pub fn of(portfolio: &'a Portfolio, subscription: SubscriptionIx) -> Self {
-        Self { usage: portfolio.usage(subscription), life: &portfolio.subscription(subscription).life }
+        Self {
+            usage: portfolio.usage(subscription),
+            life: &portfolio.subscription(subscription).life,
+            place: Some((portfolio, subscription)),
+        }
     }
 
-    /// A history that no portfolio holds.
+    /// A history that no portfolio holds: its customer's only subscription.
     #[must_use]
     pub const fn new(usage: UsageRows<'a>, life: &'a Timeline) -> Self {
-        Self { usage, life }
+        Self { usage, life, place: None }
     }
 
     /// The day of creation, where that is not after `as_of`.

@@ -1,13 +1,17 @@
 //! The kernel: one subscription's history, cut at the as-of day, to one row of numbers.
 //!
-//! Absent on purpose: labels, transforms, other subscriptions. Days on which the feed was silent
+//! Absent on purpose: labels and transforms. Of other subscriptions it reads the customer's own, and
+//! what is usual in the portfolio ([`Usual`]). Days on which the feed was silent
 //! and days before a subscription existed are unknown: they are in no denominator, and no
 //! silence grows on them. Every value is finite.
 
 use super::aggregate::{Aggregate, REACH, Volumes, ages};
 use super::catalogue::{FEATURE_COUNT, REACH_DAYS, WINDOWS, index};
 use super::history::{FeedDays, History};
+use super::lifetime::LifeReader;
 use super::scale::VolumeScale;
+use super::siblings::Families;
+use super::usual::Usual;
 use crate::domain::{Day, State};
 use crate::portfolio::{Portfolio, Series, UsageRows};
 
@@ -16,7 +20,8 @@ const ACTIVE_SHARE: [usize; 5] =
     [index("active_share_7"), index("active_share_14"), index("active_share_28"), index("active_share_56"), index("active_share_84")];
 const VOLUME_TREND: [(usize, u32); 3] = [(index("volume_trend_7"), 7), (index("volume_trend_14"), 14), (index("volume_trend_28"), 28)];
 const ACTIVITY_CHANGE: [(usize, u32); 2] = [(index("activity_change_14"), 14), (index("activity_change_28"), 28)];
-const SLOPE: [(usize, u32); 3] = [(index("volume_slope_28"), 28), (index("volume_slope_56"), 56), (index("volume_slope_84"), 84)];
+const SLOPE: [(usize, u32); 3] =
+    [(index("volume_slope_28_relative"), 28), (index("volume_slope_56_relative"), 56), (index("volume_slope_84_relative"), 84)];
 
 /// Part of its own usual volume that is added to both sides of a ratio of windows, so that a
 /// silent window gives a large number and not an infinite one: ln(1/20) is -3.
@@ -72,9 +77,9 @@ impl Kernel {
         usage.within(from, to).iter().map(|row| self.volumes.of(&row)).sum()
     }
 
-    /// The kernel at one as-of day.
+    /// The kernel at one as-of day, with what is usual on it.
     #[must_use]
-    pub fn at(&self, as_of: Day) -> AsOf<'_> {
+    pub fn at(&self, as_of: Day, usual: Usual) -> AsOf<'_> {
         let mut known = 0_u128;
         let mut weekend = 0_u128;
         for (age, bit) in (0..REACH_DAYS_SIGNED).map(|age| (age, 1_u128 << age)) {
@@ -85,7 +90,16 @@ impl Kernel {
                 weekend |= bit;
             }
         }
-        AsOf { kernel: self, day: as_of, known, weekend, aggregate: Aggregate::new(&self.volumes) }
+        AsOf {
+            kernel: self,
+            day: as_of,
+            usual,
+            known,
+            weekend,
+            aggregate: Aggregate::new(&self.volumes),
+            lives: LifeReader::new(),
+            families: Families::new(as_of),
+        }
     }
 }
 
@@ -94,16 +108,27 @@ impl Kernel {
 pub struct AsOf<'k> {
     kernel: &'k Kernel,
     day: Day,
+    usual: Usual,
     /// Bit `a` is set where the day `a` days before the as-of day is a known day.
     known: u128,
     weekend: u128,
     aggregate: Aggregate,
+    lives: LifeReader,
+    /// Of one portfolio: all histories that are read at one `AsOf` come from the same.
+    families: Families,
 }
 
 impl AsOf<'_> {
     /// The row of one subscription. Nothing dated after the as-of day is read.
     #[must_use]
     pub fn features(&mut self, history: &History<'_>) -> FeatureVector {
+        let mut row = self.own(history);
+        self.usual.take_off(&mut row);
+        FeatureVector(row)
+    }
+
+    /// The row before what is usual is taken off.
+    pub(super) fn own(&mut self, history: &History<'_>) -> [f64; FEATURE_COUNT] {
         self.aggregate.fill(history.usage, self.day, &self.kernel.volumes);
         let mut row = [0.0; FEATURE_COUNT];
         let since = history.since(self.day);
@@ -111,13 +136,13 @@ impl AsOf<'_> {
         // Days in reach that are known and not before the subscription's first.
         let known = self.known & ages(u32::try_from(tenure + 1).unwrap_or(0));
         self.level(known, &mut row);
-        self.whole_life(history, since, &mut row);
         self.recency(history, since, known, &mut row);
         self.trend(known, &mut row);
         self.variability(known, &mut row);
         self.breadth(&mut row);
         self.life(history, tenure, &mut row);
-        FeatureVector(row)
+        self.customer(history, &mut row);
+        row
     }
 
     fn level(&self, known: u128, row: &mut [f64; FEATURE_COUNT]) {
@@ -127,20 +152,30 @@ impl AsOf<'_> {
         }
     }
 
-    /// Use over the whole life: rows before the reach are counted by day, those in it are bits.
-    fn whole_life(&self, history: &History<'_>, since: Day, row: &mut [f64; FEATURE_COUNT]) {
-        let earlier = history.usage.within(since, self.day - REACH_DAYS_SIGNED);
-        let days = f64::from(usage_days(earlier) + self.aggregate.active.count_ones());
-        let known_days = f64::from(self.kernel.feed.count(since, self.day).max(1));
-        row[const { index("usage_days_life") }] = days;
-        row[const { index("activity_against_life") }] = ((row[ACTIVE_SHARE[2]] + RATE_FLOOR) / (days / known_days + RATE_FLOOR)).ln();
+    /// What the whole life comes to; `silence` is the present one, in known days.
+    fn whole_life(&self, history: &History<'_>, since: Day, silence: u32, row: &mut [f64; FEATURE_COUNT]) {
+        let life = self.lives.read(history.usage.within(since, self.day), self.day, silence, &self.kernel.feed, &self.kernel.volumes);
+        let (days, of_known) = (f64::from(life.usage_days), f64::from(self.kernel.feed.count(since, self.day).max(1)));
+        let known = f64::from(life.known_days);
+        let long_a_year = f64::from(life.long_silences) * 365.0 / known.max(1.0);
+        row[const { index("usage_days_relative") }] = days.ln_1p();
+        row[const { index("usage_share_life_relative") }] = ((days + 1.0) / (known + 7.0)).ln();
+        row[const { index("volume_life_relative") }] = life.volume.max(0.0).ln_1p();
+        row[const { index("fading_use_28") }] = life.fading[0];
+        row[const { index("fading_use_180_relative") }] = life.fading[1].ln_1p();
+        row[const { index("longer_silences") }] = ((f64::from(life.longer_silences) + 0.5) / (f64::from(life.silences) + 1.0)).ln();
+        row[const { index("longest_silence_relative") }] = f64::from(life.longest_silence).ln_1p();
+        row[const { index("long_silences_relative") }] = long_a_year.ln_1p();
+        row[const { index("activity_against_life") }] = ((row[ACTIVE_SHARE[2]] + RATE_FLOOR) / (days / of_known + RATE_FLOOR)).ln();
     }
 
     fn recency(&self, history: &History<'_>, since: Day, known: u128, row: &mut [f64; FEATURE_COUNT]) {
         let active = self.aggregate.active;
         let last_used =
             if active == 0 { history.last_used(self.day) } else { i32::try_from(active.trailing_zeros()).ok().map(|age| self.day - age) };
-        let silence = f64::from(self.kernel.feed.count(last_used.map_or(since, |day| day + 1), self.day));
+        let silent_days = self.kernel.feed.count(last_used.map_or(since, |day| day + 1), self.day);
+        self.whole_life(history, since, silent_days, row);
+        let silence = f64::from(silent_days);
         let days_of_use = f64::from(active.count_ones());
         let known_days = f64::from(known.count_ones());
         let usual_gap = if active.count_ones() >= 2 {
@@ -253,9 +288,8 @@ impl AsOf<'_> {
     }
 
     fn life(&self, history: &History<'_>, tenure: i32, row: &mut [f64; FEATURE_COUNT]) {
-        row[const { index("tenure_days") }] = f64::from(tenure);
+        row[const { index("tenure_relative") }] = f64::from(tenure).ln_1p();
         row[const { index("young") }] = f64::from(u8::from(tenure < REACH_DAYS_SIGNED));
-        row[const { index("days_since_renewal") }] = f64::from(tenure);
         let renewals = history.life.renewals();
         let renewals = &renewals[..renewals.partition_point(|day| *day <= self.day)];
         if let Some((last, earlier)) = renewals.split_last() {
@@ -269,17 +303,14 @@ impl AsOf<'_> {
         let suspensions = changes.filter(|change| change.state == State::Suspended).count();
         row[const { index("earlier_suspensions") }] = suspensions as f64;
     }
-}
 
-/// Days with a quantity above 0 among rows in day order.
-fn usage_days(rows: UsageRows<'_>) -> u32 {
-    let mut last = None;
-    let mut days = 0;
-    for row in rows.iter().filter(|row| row.quantity.0 > 0) {
-        days += u32::from(last != Some(row.on));
-        last = Some(row.on);
+    fn customer(&mut self, history: &History<'_>, row: &mut [f64; FEATURE_COUNT]) {
+        let Some((portfolio, subscription)) = history.place else { return };
+        let siblings = self.families.siblings(portfolio, subscription);
+        row[const { index("siblings") }] = f64::from(siblings.active);
+        row[const { index("siblings_trend_28") }] = (f64::from(siblings.recent + 1) / f64::from(siblings.before + 1)).ln();
+        row[const { index("siblings_lost_90") }] = f64::from(siblings.lost);
     }
-    days
 }
 
 /// A sum over the days of a mask; 0 where there are none.

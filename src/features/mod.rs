@@ -11,10 +11,14 @@ pub mod catalogue;
 mod feature;
 mod history;
 mod kernel;
+mod lifetime;
 mod scale;
+mod siblings;
+mod usual;
 
 pub use catalogue::{FEATURE_COUNT, FEATURES};
 pub use feature::{Family, Feature, Scale, Unit};
 pub use history::{FeedDays, History};
 pub use kernel::{AsOf, FeatureVector, Kernel};
 pub use scale::{ScaleError, SeriesScale, VolumeScale};
+pub use usual::Usual;

@@ -111,6 +111,14 @@ pub struct LevelCard {
     pub test_recall: f64,
 }
 
+/// A penalty, and the log loss that models under it had on training rows that they were not
+/// fitted on: later days, or other customers where there are too few days.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct TriedAlpha {
+    pub alpha: f64,
+    pub log_loss: f64,
+}
+
 /// The card of one model.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Card {
@@ -122,6 +130,8 @@ pub struct Card {
     pub population: Population,
     /// L2 penalty: `alpha/2 |w|^2` beside the sum of the loss over rows.
     pub alpha: f64,
+    /// The penalties that were tried on training rows left out; empty where it was given.
+    pub alphas_tried: Vec<TriedAlpha>,
     /// Newton steps over all training rows.
     pub newton_steps: u32,
     pub levels: LevelCard,

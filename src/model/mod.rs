@@ -12,7 +12,7 @@ mod ranking;
 mod registry;
 mod slot;
 
-pub use card::{Card, Counts, Gain, Interval, LevelCard, Measured, Method, Population, TopShare};
+pub use card::{Card, Counts, Gain, Interval, LevelCard, Measured, Method, Population, TopShare, TriedAlpha};
 pub use explain::{Explanation, Factor};
 pub use file::{FORMAT_VERSION, MODEL_MAX_BYTES, PROBES_MAX, RefusedModel, decode, encode, version_of};
 pub use judge::Case;

@@ -6,7 +6,7 @@
 use std::borrow::Cow;
 
 use crate::domain::{ChurnRisk, Day, Level, Micros, State};
-use crate::features::{AsOf, History, Kernel};
+use crate::features::{AsOf, History, Kernel, Usual};
 use crate::portfolio::{Portfolio, SubscriptionIx};
 
 use super::{Case, ChurnModel, Explanation, Factor};
@@ -62,7 +62,13 @@ impl Ranking {
     /// Ranks every subscription that is active on the portfolio's as-of day.
     #[must_use]
     pub fn compute(portfolio: &Portfolio, model: &ChurnModel) -> Self {
-        Self::of(portfolio, Some(model))
+        Self::by(&Scorer::new(portfolio, model))
+    }
+
+    /// The same by a scorer that was made before.
+    #[must_use]
+    pub fn by(scorer: &Scorer<'_>) -> Self {
+        Self::of(scorer.portfolio, Some(scorer))
     }
 
     /// The list without a model: every row unknown.
@@ -71,10 +77,9 @@ impl Ranking {
         Self::of(portfolio, None)
     }
 
-    fn of(portfolio: &Portfolio, model: Option<&ChurnModel>) -> Self {
+    fn of(portfolio: &Portfolio, scorer: Option<&Scorer<'_>>) -> Self {
         let Some(as_of) = portfolio.as_of() else { return Self { as_of: None, rows: Vec::new() } };
-        let scorer = model.map(|model| Scorer::new(portfolio, model));
-        let mut scoring = scorer.as_ref().map(|scorer| scorer.at(as_of));
+        let mut scoring = scorer.map(|scorer| scorer.at(as_of));
         let mut rows: Vec<RankedSubscription> = portfolio
             .subscription_indices()
             .filter(|subscription| portfolio.state_at(*subscription, as_of) == State::Active)
@@ -152,6 +157,8 @@ pub struct Scorer<'a> {
     portfolio: &'a Portfolio,
     model: &'a ChurnModel,
     kernel: Cow<'a, Kernel>,
+    /// What is usual on a day on which many are scored.
+    usual: Option<(Day, Usual)>,
 }
 
 impl<'a> Scorer<'a> {
@@ -162,20 +169,22 @@ impl<'a> Scorer<'a> {
 
     #[must_use]
     pub fn new(portfolio: &'a Portfolio, model: &'a ChurnModel) -> Self {
-        Self { portfolio, model, kernel: Cow::Owned(Kernel::new(portfolio, model.volume_scale())) }
+        Self { portfolio, model, kernel: Cow::Owned(Kernel::new(portfolio, model.volume_scale())), usual: None }
     }
 
-    /// The same with a kernel that was made before, of this portfolio and the model's scale of
-    /// volume: making one reads every day of the feed.
+    /// The same with a kernel, and what is usual on one day, that were made before, of this
+    /// portfolio and the model's scale of volume: making them reads much of the portfolio.
     #[must_use]
-    pub const fn over(kernel: &'a Kernel, portfolio: &'a Portfolio, model: &'a ChurnModel) -> Self {
-        Self { portfolio, model, kernel: Cow::Borrowed(kernel) }
+    pub const fn over(kernel: &'a Kernel, usual: Option<(Day, Usual)>, portfolio: &'a Portfolio, model: &'a ChurnModel) -> Self {
+        Self { portfolio, model, kernel: Cow::Borrowed(kernel), usual }
     }
 
     /// Ready to score at one as-of day, which may lie before the portfolio's own.
     #[must_use]
     pub fn at(&self, as_of: Day) -> Scoring<'_> {
-        Scoring { scorer: self, as_of, kernel: self.kernel.at(as_of) }
+        let known = self.usual.filter(|(day, _)| *day == as_of).map(|(_, usual)| usual);
+        let usual = known.unwrap_or_else(|| Usual::of(&self.kernel, self.portfolio, as_of));
+        Scoring { scorer: self, as_of, kernel: self.kernel.at(as_of, usual) }
     }
 }
 

@@ -8,7 +8,7 @@ use std::sync::{Arc, OnceLock};
 use super::cursor::{Short, short};
 use super::problem::{Fault, Problem};
 use crate::domain::{Day, Period, SubscriptionId};
-use crate::features::Kernel;
+use crate::features::{Kernel, Usual};
 use crate::lake::ImportRecord;
 use crate::metrics::{self, Anomaly, Filter};
 use crate::model::{LoadedModel, Ranking, Scorer};
@@ -37,6 +37,7 @@ pub(super) struct Version {
     tables: Arc<Tables>,
     model: Option<Arc<LoadedModel>>,
     kernel: OnceLock<Kernel>,
+    usual: OnceLock<Usual>,
     ranking: OnceLock<Ranking>,
     anomalies: OnceLock<Vec<Anomaly>>,
 }
@@ -44,7 +45,8 @@ pub(super) struct Version {
 impl Version {
     pub(super) fn new(epoch: u64, tables: Arc<Tables>, model: Option<Arc<LoadedModel>>) -> Self {
         let digest = digest(&tables.portfolio, model.as_deref());
-        Self { epoch, digest, tables, model, kernel: OnceLock::new(), ranking: OnceLock::new(), anomalies: OnceLock::new() }
+        let (kernel, usual) = (OnceLock::new(), OnceLock::new());
+        Self { epoch, digest, tables, model, kernel, usual, ranking: OnceLock::new(), anomalies: OnceLock::new() }
     }
 
     pub(super) const fn epoch(&self) -> u64 {
@@ -116,15 +118,26 @@ impl Version {
         self.kernel.get_or_init(|| Kernel::new(&self.tables.portfolio, loaded.model.volume_scale()))
     }
 
+    /// What is usual in the portfolio on a day; that of the as-of day is worked out once. Days
+    /// after it are told by it.
+    pub(super) fn usual(&self, loaded: &LoadedModel, day: Day) -> Usual {
+        let portfolio = &self.tables.portfolio;
+        let Some(as_of) = portfolio.as_of() else { return Usual::UNKNOWN };
+        let on = |day| Usual::of(self.kernel(loaded), portfolio, day);
+        if day < as_of { on(day) } else { *self.usual.get_or_init(|| on(as_of)) }
+    }
+
     /// Ready to score subscriptions of the portfolio.
     pub(super) fn scorer<'v>(&'v self, loaded: &'v LoadedModel) -> Scorer<'v> {
-        Scorer::over(self.kernel(loaded), &self.tables.portfolio, &loaded.model)
+        let portfolio = &self.tables.portfolio;
+        let usual = portfolio.as_of().map(|as_of| (as_of, self.usual(loaded, as_of)));
+        Scorer::over(self.kernel(loaded), usual, portfolio, &loaded.model)
     }
 
     /// The ranking of the portfolio under the model. It reads every active subscription, so it
     /// is computed once; whoever asks meanwhile waits for it. Blocks.
     pub(super) fn ranking(&self, loaded: &LoadedModel) -> &Ranking {
-        self.ranking.get_or_init(|| Ranking::compute(&self.tables.portfolio, &loaded.model))
+        self.ranking.get_or_init(|| Ranking::by(&self.scorer(loaded)))
     }
 
     /// What stands out up to the as-of day, of everybody. Whoever walks through the list asks for

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use churn_risk::domain::{Day, HorizonDays, hex};
-use churn_risk::features::{FEATURES, FeatureVector, History, Kernel, VolumeScale};
+use churn_risk::features::{FEATURES, FeatureVector, History, Kernel, Usual, VolumeScale};
 use churn_risk::model::{
     Card, Column, Counts, Cutoffs, Gain, Interval, Label, LevelCard, Measured, Method, ModelParts, Population, Question, Registry, encode,
 };
@@ -19,7 +19,7 @@ pub(crate) fn parts(portfolio: &Portfolio, silence: f64) -> ModelParts {
         let (coefficient, mean, deviation, high, typical) = match feature.name {
             "days_since_usage" => (silence, 3.0, 4.0, 60.0, 1.0),
             "active_share_28" => (-0.5, 0.5, 0.25, 1.0, 0.75),
-            "tenure_days" => (-0.25, 100.0, 100.0, 1_000.0, 60.0),
+            "tenure_relative" => (-0.25, 0.0, 1.0, 3.0, 0.0),
             _ => (0.0, 0.0, 1.0, 1_000.0, 0.0),
         };
         Column { scale: churn_risk::features::Scale::Straight, low: -1_000.0, high, mean, deviation, coefficient, typical }
@@ -46,7 +46,7 @@ pub(crate) fn parts(portfolio: &Portfolio, silence: f64) -> ModelParts {
 pub(crate) fn publish(folder: &Path, portfolio: &Portfolio, parts: ModelParts) -> String {
     let as_of = portfolio.as_of().expect("a used portfolio");
     let kernel = Kernel::new(portfolio, &parts.volume);
-    let mut at = kernel.at(as_of);
+    let mut at = kernel.at(as_of, Usual::of(&kernel, portfolio, as_of));
     let rows: Vec<FeatureVector> = portfolio.subscription_indices().map(|ix| at.features(&History::of(portfolio, ix))).collect();
     let (model, bytes) = encode(parts, &rows).expect("sound parts");
     let digest = hex(&Sha256::digest(&bytes));
@@ -77,6 +77,7 @@ fn card(version: &str, digest: &str, question: Question, as_of: Day) -> Card {
             test: Counts::default(),
         },
         alpha: 1.0,
+        alphas_tried: Vec::new(),
         newton_steps: 0,
         levels: LevelCard {
             medium_from: 0.2,

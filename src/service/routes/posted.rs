@@ -9,7 +9,7 @@ use utoipa::ToSchema;
 use super::super::problem::Fault;
 use super::daily::{Daily, costs, quantities};
 use crate::domain::{Day, Event, EventKind, Micros, SubscriptionId, Timeline};
-use crate::features::{FeedDays, History, Kernel, VolumeScale};
+use crate::features::{FeedDays, History, Kernel, Usual, VolumeScale};
 use crate::model::{Case, Factor, LoadedModel, Standing};
 use crate::portfolio::{LooseUsage, Series};
 
@@ -68,12 +68,14 @@ struct PostedSeries<'a> {
 pub(super) struct Bench<'m> {
     loaded: &'m LoadedModel,
     as_of: Day,
+    /// What is usual in the portfolio in service.
+    usual: Usual,
     usage: LooseUsage,
 }
 
 impl<'m> Bench<'m> {
-    pub(super) fn new(loaded: &'m LoadedModel, as_of: Day) -> Self {
-        Self { loaded, as_of, usage: LooseUsage::default() }
+    pub(super) fn new(loaded: &'m LoadedModel, as_of: Day, usual: Usual) -> Self {
+        Self { loaded, as_of, usual, usage: LooseUsage::default() }
     }
 
     /// The standing of a subscription and its strongest factors.
@@ -105,7 +107,7 @@ impl<'m> Bench<'m> {
         let kernel = Kernel::over(FeedDays::unbroken(since - REACH_DAYS, self.as_of), &series, model.volume_scale());
         // Whoever sends no cost has none; the kernel then reads quantities.
         let case = Case { history: History::new(usage, &life), as_of: self.as_of, feed: kernel.feed(), has_cost: true };
-        Ok(model.judge(&mut kernel.at(self.as_of), &case, factors))
+        Ok(model.judge(&mut kernel.at(self.as_of, self.usual), &case, factors))
     }
 
     /// Puts the rows up to the day to stand on in place, day by day; whether any has a cost.

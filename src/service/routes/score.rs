@@ -21,7 +21,6 @@ use utoipa::openapi::path::HttpMethod;
 use utoipa::openapi::{ArrayBuilder, Schema};
 
 use crate::domain::Day;
-use crate::model::LoadedModel;
 
 use super::super::body;
 use super::super::endpoint::{About, Question, parameters};
@@ -119,7 +118,7 @@ pub(super) fn route() -> Route {
             id: "score",
             tag: "risk",
             summary: "Risks for usage series in the request",
-            what: "Scores 1 to 10,000 subscriptions by the usage series that the request brings, with the kernel and the model that rank the portfolio; every day up to the day to stand on counts as one on which the feed spoke. What is wrong with one subscription stands beside the scores of the others.",
+            what: "Scores 1 to 10,000 subscriptions by the usage series that the request brings, with the kernel and the model that rank the portfolio; every day up to the day to stand on counts as one on which the feed spoke, each subscription is taken for its customer's only one, and what is usual is told by the tables in service. What is wrong with one subscription stands beside the scores of the others.",
             fails: &[503],
         },
         method: HttpMethod::Post,
@@ -149,9 +148,11 @@ fn answer(version: &Version, query: ScoreQuery, form: Form, bytes: &[u8]) -> Res
         let detail = "is needed, since there are no tables that have an as-of day";
         return Err(Problem::ImpossibleParameters(vec![Fault::parameter(AS_OF.name, detail)]));
     };
-    let mut scores = Scores::new(loaded, as_of, query.factors, form)?;
+    let usual = version.usual(loaded, as_of);
+    let scores_of = || Scores::new(Bench::new(loaded, as_of, usual), query.factors, form);
+    let mut scores = scores_of()?;
     if !nesting::is_within(bytes, DEPTH_MAX) || read(bytes, &mut scores).is_err() {
-        scores = Scores::new(loaded, as_of, query.factors, form)?;
+        scores = scores_of()?;
         read_one_by_one(bytes, &mut scores).map_err(|error| Problem::BadBody(vec![Fault::parameter("body", error.to_string())]))?;
     }
     if scores.count == 0 || scores.count > ITEMS_MAX {
@@ -269,8 +270,8 @@ struct Scores<'m> {
 }
 
 impl<'m> Scores<'m> {
-    fn new(loaded: &'m LoadedModel, as_of: Day, factors: usize, form: Form) -> Result<Self, Problem> {
-        Ok(Self { bench: Bench::new(loaded, as_of), factors, writer: RowWriter::new::<ScoreRow>(form)?, count: 0 })
+    fn new(bench: Bench<'m>, factors: usize, form: Form) -> Result<Self, Problem> {
+        Ok(Self { bench, factors, writer: RowWriter::new::<ScoreRow>(form)?, count: 0 })
     }
 
     fn posted(&mut self, posted: &Posted<'_>) -> Result<(), Problem> {

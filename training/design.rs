@@ -1,0 +1,99 @@
+//! The matrix as the fit sees it: the features, one of them as the anchor, and levels of time.
+//!
+//! **The anchor.** Recency alone is a strong rule, so its coefficient is all but free of the
+//! penalty: the column is multiplied by 10, which divides its penalty by 100. The heavier the
+//! penalty, the closer a model comes to the rule of recency, and not to knowing nothing.
+//!
+//! **Levels of time.** Each part of the training time has a level of its own (an indicator
+//! column, as light as the anchor). What rises or falls for everybody, because of a season, a
+//! holiday or because the data grow longer, is taken up by these and not by a feature that
+//! happens to move with the calendar. They are left behind after the fit; the model's level is
+//! then set so that the mean risk of the latest rows is their share of churners.
+
+use super::matrix::Matrix;
+use super::snapshots::Row;
+use crate::domain::{ChurnRisk, Day};
+use crate::features::catalogue;
+
+const RECENCY: usize = catalogue::index("days_since_usage");
+
+/// By how much the anchor and the levels are multiplied.
+const LIGHT: f64 = 10.0;
+
+/// Most levels of time. More as-of days share them, neighbours together.
+const LEVELS_MAX: usize = 24;
+
+/// The latest rows: those of as-of days so few days before the last.
+const LATEST_DAYS: i32 = 180;
+
+/// Steps in which a level is found. Each halves what is left of an interval of 80.
+const LEVEL_STEPS: u32 = 60;
+
+/// Room that a matrix needs beside its features, in columns.
+pub(super) const ROOM: usize = LEVELS_MAX;
+
+/// The coefficients of the features, and the intercept.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Weights {
+    pub coefficients: Vec<f64>,
+    pub intercept: f64,
+}
+
+/// Lays a transformed matrix out for the fit.
+pub(super) fn lay_out(matrix: &mut Matrix, rows: &[Row]) {
+    scale_anchor(matrix, LIGHT);
+    let mut days: Vec<Day> = rows.iter().map(|row| row.as_of).collect();
+    days.sort_unstable();
+    days.dedup();
+    let levels = days.len().min(LEVELS_MAX);
+    if levels < 2 {
+        return;
+    }
+    let level_of: Vec<usize> = rows.iter().map(|row| days.partition_point(|day| *day < row.as_of) * levels / days.len()).collect();
+    for level in 0..levels {
+        matrix.push_column(level_of.iter().map(|of| if *of == level { LIGHT } else { 0.0 }));
+    }
+}
+
+/// Takes the layout back: the features alone, as they were transformed.
+pub(super) fn take_back(matrix: &mut Matrix, features: usize) {
+    matrix.keep_columns(features);
+    scale_anchor(matrix, 1.0 / LIGHT);
+}
+
+fn scale_anchor(matrix: &mut Matrix, by: f64) {
+    for value in matrix.columns_mut().nth(RECENCY).into_iter().flatten() {
+        *value *= by;
+    }
+}
+
+/// What a fit on a laid-out matrix means for transformed features: `fitted` holds a coefficient
+/// for each column, of which the first `features` are kept.
+pub(super) fn weights(laid_out: &Matrix, features: usize, fitted: &[f64], rows: &[Row], churned: &[bool]) -> Weights {
+    let mut log_odds = laid_out.log_odds(&fitted[..features], 0.0);
+    let mut labels = churned.to_vec();
+    let latest = rows.iter().map(|row| row.as_of).max().map_or(Day::from_epoch_days(0), |last| last - LATEST_DAYS);
+    let is_latest = |row: usize| rows[row].as_of > latest;
+    let churners = (0..rows.len()).filter(|row| is_latest(*row) && churned[*row]).count();
+    // A level of one class alone would be infinite.
+    if churners > 0 && (0..rows.len()).any(|row| is_latest(row) && !churned[row]) {
+        log_odds = (0..rows.len()).filter(|row| is_latest(*row)).map(|row| log_odds[row]).collect();
+        labels = (0..rows.len()).filter(|row| is_latest(*row)).map(|row| churned[row]).collect();
+    }
+    let mut coefficients = fitted[..features].to_vec();
+    coefficients[RECENCY] *= LIGHT;
+    Weights { coefficients, intercept: level(&log_odds, &labels) }
+}
+
+/// The intercept under which the mean risk is the share of churners.
+fn level(log_odds: &[f64], churned: &[bool]) -> f64 {
+    let churners = churned.iter().filter(|churned| **churned).count() as f64;
+    let centre = -log_odds.iter().sum::<f64>() / log_odds.len().max(1) as f64;
+    let (mut low, mut high) = (centre - 40.0, centre + 40.0);
+    for _ in 0..LEVEL_STEPS {
+        let middle = f64::midpoint(low, high);
+        let expected: f64 = log_odds.iter().map(|each| ChurnRisk::from_log_odds(each + middle).get()).sum();
+        if expected < churners { low = middle } else { high = middle }
+    }
+    f64::midpoint(low, high)
+}

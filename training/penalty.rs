@@ -1,0 +1,142 @@
+//! The penalty, chosen by what earlier days foretell of later ones.
+//!
+//! Training days are cut into folds: each is fitted on the days whose labels were known before
+//! it, and measured on its own. Where there are too few days for that, on customers left out.
+//! The test rows are not looked at.
+
+use super::design;
+use super::fit::FitError;
+use super::matrix::Matrix;
+use super::newton;
+use super::snapshots::Row;
+use super::transform;
+use crate::domain::Day;
+
+/// Penalties that are tried, the heaviest first: each fit begins where the one before ended.
+const ALPHAS: [f64; 10] = [1e5, 1e4, 3e3, 1e3, 300.0, 100.0, 30.0, 10.0, 3.0, 1.0];
+
+/// The penalty where no fold holds both classes.
+const ALPHA_DEFAULT: f64 = 100.0;
+
+/// Folds by time, at most.
+const FOLDS_MAX: usize = 4;
+
+/// Folds by customer.
+const CUSTOMER_FOLDS: u32 = 5;
+
+/// Fewest as-of days that are cut by time.
+const DAYS_MIN: usize = 4;
+
+/// Most rows of one side of a fold; of more, evenly spaced ones are taken. The penalty is
+/// divided by as much, so that it weighs as it would on all of them.
+const ROWS_MAX: usize = 32_768;
+
+/// A penalty and the log loss that it had on rows left out.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Tried {
+    pub alpha: f64,
+    pub log_loss: f64,
+}
+
+/// The penalty of least log loss, the heaviest of equals, and all that were tried.
+///
+/// # Errors
+/// Where a fit fails.
+pub(super) fn choose(raw: &Matrix, rows: &[Row], churned: &[bool], label_days: i32) -> Result<(f64, Vec<Tried>), FitError> {
+    let mut sums = [0.0; ALPHAS.len()];
+    let mut measured = 0_usize;
+    for fold in folds(rows, label_days) {
+        let both = |side: &[usize]| side.iter().any(|row| churned[*row]) && side.iter().any(|row| !churned[*row]);
+        if !both(&fold.fitted) || fold.measured.is_empty() {
+            continue;
+        }
+        for (sum, loss) in sums.iter_mut().zip(fold.losses(raw, rows, churned)?) {
+            *sum += loss;
+        }
+        measured += fold.measured.len();
+    }
+    if measured == 0 {
+        return Ok((ALPHA_DEFAULT, Vec::new()));
+    }
+    let tried: Vec<Tried> = ALPHAS.into_iter().zip(sums).map(|(alpha, sum)| Tried { alpha, log_loss: sum / measured as f64 }).collect();
+    let best = tried.iter().min_by(|a, b| a.log_loss.total_cmp(&b.log_loss)).map_or(ALPHA_DEFAULT, |best| best.alpha);
+    Ok((best, tried))
+}
+
+/// Rows to fit on, and rows to measure on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Fold {
+    fitted: Vec<usize>,
+    measured: Vec<usize>,
+}
+
+fn folds(rows: &[Row], label_days: i32) -> Vec<Fold> {
+    let mut days: Vec<Day> = rows.iter().map(|row| row.as_of).collect();
+    days.sort_unstable();
+    days.dedup();
+    // Days before which the labels of enough earlier days were known.
+    let known_before = |day: Day| days.iter().filter(|earlier| **earlier + label_days < day).count();
+    let after = |least: usize| -> Vec<Day> { days.iter().copied().filter(|day| known_before(*day) >= least).collect() };
+    let enough = after((days.len() / 4).max(2));
+    let measured = if enough.is_empty() { after(1) } else { enough };
+    if days.len() < DAYS_MIN || measured.is_empty() {
+        return by_customer(rows);
+    }
+    let parts = measured.len().min(FOLDS_MAX);
+    let cut = |part: usize| part * measured.len() / parts;
+    (0..parts)
+        .map(|part| {
+            let (first, last) = (measured[cut(part)], measured[cut(part + 1) - 1]);
+            Fold {
+                fitted: some(rows, |row| row.as_of + label_days < first),
+                measured: some(rows, |row| (first..=last).contains(&row.as_of)),
+            }
+        })
+        .collect()
+}
+
+fn by_customer(rows: &[Row]) -> Vec<Fold> {
+    let is_in = |row: &Row, fold: u32| row.customer.0 % CUSTOMER_FOLDS == fold;
+    (0..CUSTOMER_FOLDS)
+        .map(|fold| Fold { fitted: some(rows, |row| !is_in(row, fold)), measured: some(rows, |row| is_in(row, fold)) })
+        .collect()
+}
+
+/// The places of rows, evenly spaced ones where there are too many.
+fn some(rows: &[Row], of: impl Fn(&Row) -> bool) -> Vec<usize> {
+    let all: Vec<usize> = (0..rows.len()).filter(|row| of(&rows[*row])).collect();
+    let step = all.len().div_ceil(ROWS_MAX).max(1);
+    all.into_iter().step_by(step).collect()
+}
+
+impl Fold {
+    /// The summed log loss on the rows left out under each penalty.
+    fn losses(&self, raw: &Matrix, rows: &[Row], churned: &[bool]) -> Result<[f64; ALPHAS.len()], FitError> {
+        let mut x = raw.pick(&self.fitted, design::ROOM);
+        let mut out = raw.pick(&self.measured, 0);
+        let columns = transform::fit(&x);
+        transform::apply(&columns, &mut x);
+        transform::apply(&columns, &mut out);
+        let features = x.columns();
+        let rows_in: Vec<Row> = self.fitted.iter().map(|row| rows[*row]).collect();
+        let labels: Vec<bool> = self.fitted.iter().map(|row| churned[*row]).collect();
+        design::lay_out(&mut x, &rows_in);
+        // As if every row of the training part were there.
+        let lighter = rows.len().div_ceil(ROWS_MAX).max(1) as f64;
+        let mut start = newton::start_of(x.columns(), &labels);
+        let mut losses = [0.0; ALPHAS.len()];
+        for (loss, alpha) in losses.iter_mut().zip(ALPHAS) {
+            start = newton::solve_from(&x, &labels, alpha / lighter, start)?;
+            let weights = design::weights(&x, features, &start, &rows_in, &labels);
+            let risks = out.risks(&weights.coefficients, weights.intercept);
+            *loss = self.measured.iter().zip(risks).map(|(row, risk)| log_loss(risk, churned[*row])).sum();
+        }
+        Ok(losses)
+    }
+}
+
+/// What a risk costs. A risk of 0 or 1 that is wrong costs as much as one of a billionth.
+fn log_loss(risk: f64, churned: bool) -> f64 {
+    let right = if churned { risk } else { 1.0 - risk };
+    -right.max(1e-9).ln()
+}
