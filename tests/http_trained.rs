@@ -55,7 +55,7 @@ fn a_model_trained_on_the_tables_puts_those_who_are_leaving_first() {
         active_window_days: None,
         min_age_days: 0,
     };
-    let request = TrainRequest { question, days: None, alpha: None };
+    let request = TrainRequest { question, days: None, alpha: None, without: Vec::new() };
     let trained = train(&portfolio, &request, Progress::Silent).expect("enough to train on");
     let served = Served::without_model(&world);
     let registry = Registry::open(served.models());

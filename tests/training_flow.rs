@@ -42,7 +42,7 @@ pub(crate) fn request() -> TrainRequest {
         active_window_days: None,
         min_age_days: 0,
     };
-    TrainRequest { question, days: None, alpha: None }
+    TrainRequest { question, days: None, alpha: None, without: Vec::new() }
 }
 
 #[test]

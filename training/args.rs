@@ -9,6 +9,7 @@ use thiserror::Error;
 use super::outcome::TrainRequest;
 use super::split::DayRange;
 use crate::domain::{Day, HorizonDays, RiskError};
+use crate::features::Family;
 use crate::model::{Label, Question};
 
 /// Days of the window in which a subscription must have been used to be asked about silence.
@@ -101,6 +102,9 @@ pub struct TrainArgs {
     /// L2 penalty of the coefficients [default: chosen on training rows left out]
     #[arg(long, value_name = "NUMBER")]
     pub alpha: Option<f64>,
+    /// Family of features to leave out, may be given several times: what does it add?
+    #[arg(long, value_name = "FAMILY", value_enum)]
+    pub without: Vec<FamilyArg>,
     /// Registry to write the model to
     #[arg(long, value_name = "DIR", default_value = "models")]
     pub models: PathBuf,
@@ -139,6 +143,32 @@ pub enum LabelArg {
     Silence,
 }
 
+/// A family of features.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum FamilyArg {
+    Level,
+    Recency,
+    Trend,
+    Variability,
+    Breadth,
+    Life,
+    Customer,
+}
+
+impl FamilyArg {
+    const fn family(self) -> Family {
+        match self {
+            Self::Level => Family::Level,
+            Self::Recency => Family::Recency,
+            Self::Trend => Family::Trend,
+            Self::Variability => Family::Variability,
+            Self::Breadth => Family::Breadth,
+            Self::Life => Family::Life,
+            Self::Customer => Family::Customer,
+        }
+    }
+}
+
 /// Why the arguments ask for nothing that can be trained.
 #[derive(Debug, Error)]
 pub enum ArgsError {
@@ -156,7 +186,12 @@ impl TrainArgs {
     /// # Errors
     /// As [`QuestionArgs::question`].
     pub fn request(&self) -> Result<TrainRequest, ArgsError> {
-        Ok(TrainRequest { question: self.question.question()?, days: self.train_days.zip(self.test_days), alpha: self.alpha })
+        Ok(TrainRequest {
+            question: self.question.question()?,
+            days: self.train_days.zip(self.test_days),
+            alpha: self.alpha,
+            without: self.without.iter().map(|family| family.family()).collect(),
+        })
     }
 }
 

@@ -97,3 +97,49 @@ fn level(log_odds: &[f64], churned: &[bool]) -> f64 {
     }
     f64::midpoint(low, high)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::features::FEATURE_COUNT;
+    use crate::portfolio::{CustomerIx, SubscriptionIx};
+
+    fn row(number: u32, as_of: i32) -> Row {
+        Row { subscription: SubscriptionIx(number), customer: CustomerIx(number), as_of: Day::from_epoch_days(as_of), churned: false }
+    }
+
+    #[test]
+    fn a_layout_is_taken_back_without_a_trace() {
+        let rows: Vec<Row> = (0..90).map(|number| row(number, i32::try_from(number / 3).unwrap_or(0))).collect();
+        let values: Vec<f64> = (0..90 * FEATURE_COUNT).map(|at| (at % 11) as f64 - 5.0).collect();
+        let plain = Matrix::from_columns(90, FEATURE_COUNT, values).expect("as many values");
+        let mut laid_out = plain.clone();
+        lay_out(&mut laid_out, &rows);
+        // 30 days share 24 levels, and every row is in one.
+        assert_eq!(laid_out.columns(), FEATURE_COUNT + LEVELS_MAX);
+        for at in 0..90 {
+            let levels: f64 = laid_out.row(at).skip(FEATURE_COUNT).sum();
+            assert!((levels - LIGHT).abs() < 1e-12);
+        }
+        take_back(&mut laid_out, FEATURE_COUNT);
+        assert_eq!(laid_out.columns(), FEATURE_COUNT);
+        assert!(
+            (0..FEATURE_COUNT).all(|column| laid_out.column(column).iter().zip(plain.column(column)).all(|(a, b)| (a - b).abs() < 1e-12))
+        );
+    }
+
+    #[test]
+    fn the_mean_risk_of_the_latest_rows_is_their_share_of_churners() {
+        // The first day is long before the last: its churners do not set the level.
+        let rows: Vec<Row> = (0..400).map(|number| row(number, if number < 200 { 0 } else { 300 })).collect();
+        let churned: Vec<bool> = (0..400).map(|at| if at < 200 { at % 2 == 0 } else { at % 10 == 0 }).collect();
+        let values: Vec<f64> = (0..400 * FEATURE_COUNT).map(|at| ((at * 7919) % 101) as f64 / 50.0 - 1.0).collect();
+        let x = Matrix::from_columns(400, FEATURE_COUNT, values).expect("as many values");
+        let fitted: Vec<f64> = (0..FEATURE_COUNT).map(|at| at as f64 / 40.0 - 0.5).collect();
+        let weights = weights(&x, FEATURE_COUNT, &fitted, &rows, &churned);
+        let risks = x.risks(&fitted, weights.intercept);
+        let mean = risks[200..].iter().sum::<f64>() / 200.0;
+        assert!((mean - 0.1).abs() < 1e-9, "{mean}");
+        assert!((weights.coefficients[RECENCY] - LIGHT * fitted[RECENCY]).abs() < 1e-12);
+    }
+}

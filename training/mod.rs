@@ -30,7 +30,7 @@ pub use report::summary;
 pub use snapshots::{Row, Snapshots};
 pub use split::{DayRange, Days, DaysError};
 
-use crate::features::{Kernel, VolumeScale};
+use crate::features::{FEATURES, Kernel, VolumeScale};
 use crate::model::{self, ModelParts};
 use crate::portfolio::Portfolio;
 use crate::progress::{Progress, Unit};
@@ -53,6 +53,11 @@ pub fn train<'a>(portfolio: &'a Portfolio, request: &TrainRequest, progress: Pro
     Minimum::default().check(&training.counts, &test.counts)?;
 
     let mut matrix = training.matrix(&kernel, design::ROOM);
+    for (values, feature) in matrix.columns_mut().zip(FEATURES) {
+        if request.without.contains(&feature.family) {
+            values.fill(0.0);
+        }
+    }
     let labels = training.labels();
     let (alpha, tried) = if let Some(alpha) = request.alpha {
         (alpha, Vec::new())
@@ -85,8 +90,8 @@ pub fn train<'a>(portfolio: &'a Portfolio, request: &TrainRequest, progress: Pro
         cutoffs: levels.cutoffs,
     };
     let (model, model_bin) = model::encode(parts, &test.probes(&kernel))?;
-    let scored = test.score(&kernel, &model);
-    let evaluation = evaluate::compare(&scored, training.counts.base_rate(), &test.recency_risks(&kernel, &recency));
+    let (scored, by_recency) = test.score(&kernel, &model, &recency);
+    let evaluation = evaluate::compare(&scored, training.counts.base_rate(), &by_recency);
     let facts = card::Facts {
         portfolio,
         request,

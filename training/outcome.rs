@@ -7,6 +7,7 @@ use super::fit::FitError;
 use super::matrix::Matrix;
 use super::snapshots::Snapshots;
 use super::split::{DayRange, DaysError};
+use crate::features::Family;
 use crate::model::{Card, ChurnModel, Counts, Question, RefusedModel};
 
 /// What to train.
@@ -18,6 +19,8 @@ pub struct TrainRequest {
     /// L2 penalty: `alpha/2 |w|^2` beside the sum of the loss over rows; none to have it chosen
     /// on training rows left out.
     pub alpha: Option<f64>,
+    /// Families whose features are taken for constants, to see what they add.
+    pub without: Vec<Family>,
 }
 
 /// A model with all that is known of it.

@@ -140,3 +140,66 @@ fn log_loss(risk: f64, churned: bool) -> f64 {
     let right = if churned { risk } else { 1.0 - risk };
     -right.max(1e-9).ln()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::features::FEATURE_COUNT;
+    use crate::portfolio::{CustomerIx, SubscriptionIx};
+
+    fn rows(days: i32, step: i32, each: u32) -> Vec<Row> {
+        let row = |day: i32, number: u32| Row {
+            subscription: SubscriptionIx(number),
+            customer: CustomerIx(number),
+            as_of: Day::from_epoch_days(day * step),
+            churned: false,
+        };
+        (0..days).flat_map(|day| (0..each).map(move |number| row(day, number))).collect()
+    }
+
+    #[test]
+    fn no_label_of_a_fold_reaches_into_what_it_is_measured_on() {
+        let rows = rows(20, 14, 10);
+        let folds = folds(&rows, 35);
+        assert_eq!(folds.len(), FOLDS_MAX);
+        let mut seen = Vec::new();
+        for fold in &folds {
+            let first = fold.measured.iter().map(|row| rows[*row].as_of).min().expect("some");
+            assert!(!fold.fitted.is_empty() && fold.fitted.iter().all(|row| rows[*row].as_of + 35 < first));
+            seen.extend(fold.measured.iter().copied());
+        }
+        // Each of the days with enough before it is measured on once.
+        let count = seen.len();
+        seen.dedup();
+        assert_eq!((seen.len(), count, seen[0] % 10), (count, count, 0));
+    }
+
+    #[test]
+    fn one_day_is_cut_by_customer() {
+        let rows = rows(1, 1, 50);
+        for fold in folds(&rows, 30) {
+            let of = |side: &[usize]| side.iter().map(|row| rows[*row].customer).collect::<Vec<_>>();
+            assert!(of(&fold.measured).iter().all(|customer| !of(&fold.fitted).contains(customer)));
+            assert_eq!(fold.fitted.len() + fold.measured.len(), 50);
+        }
+    }
+
+    /// Labels that a feature drives want it fitted freely; labels of chance want it held down.
+    #[test]
+    fn what_foretells_nothing_gets_the_heavier_penalty() {
+        let rows = rows(12, 14, 60);
+        let noise = |at: usize, of: usize| {
+            let mixed = ((at as u64) << 20 | of as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+            let mixed = (mixed ^ (mixed >> 31)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+            (mixed >> 40) as f64 / f64::from(1_u32 << 24) - 0.5
+        };
+        let values: Vec<f64> = (0..FEATURE_COUNT).flat_map(|column| (0..rows.len()).map(move |row| noise(row, column + 1))).collect();
+        let x = Matrix::from_columns(rows.len(), FEATURE_COUNT, values).expect("as many values");
+        let driven: Vec<bool> = (0..rows.len()).map(|row| x.column(0)[row] + 0.1 * noise(row, 999) > 0.2).collect();
+        let chance: Vec<bool> = (0..rows.len()).map(|row| noise(row, 777) > 0.2).collect();
+        let (light, tried) = choose(&x, &rows, &driven, 30).expect("both classes");
+        let (heavy, _) = choose(&x, &rows, &chance, 30).expect("both classes");
+        assert!(light <= 10.0 && heavy >= 300.0, "{light} {heavy}");
+        assert_eq!(tried.len(), ALPHAS.len());
+    }
+}

@@ -95,23 +95,17 @@ impl Snapshots<'_> {
         probes
     }
 
-    /// The risk of every row under a model, by the call that serves.
+    /// The risk of every row under a model, by the call that serves, and under the rule of recency.
     #[must_use]
-    pub fn score(&self, kernel: &Kernel, model: &ChurnModel) -> Vec<Scored> {
+    pub fn score(&self, kernel: &Kernel, model: &ChurnModel, rule: &RecencyRule) -> (Vec<Scored>, Vec<f64>) {
+        const RECENCY: usize = catalogue::index("days_since_usage");
         let mut scored = Vec::with_capacity(self.rows.len());
+        let mut by_recency = Vec::with_capacity(self.rows.len());
         self.each(kernel, |row, features| {
             scored.push(Scored { row: self.rows[row], risk: model.score(features).get() });
+            by_recency.push(ChurnRisk::from_log_odds(rule.log_odds(features.values()[RECENCY])).get());
         });
-        scored
-    }
-
-    /// The risk of every row under the rule of recency.
-    #[must_use]
-    pub fn recency_risks(&self, kernel: &Kernel, rule: &RecencyRule) -> Vec<f64> {
-        const RECENCY: usize = catalogue::index("days_since_usage");
-        let mut risks = Vec::with_capacity(self.rows.len());
-        self.each(kernel, |_, features| risks.push(ChurnRisk::from_log_odds(rule.log_odds(features.values()[RECENCY])).get()));
-        risks
+        (scored, by_recency)
     }
 
     /// Calls the kernel for every row, in order.

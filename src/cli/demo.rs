@@ -99,7 +99,7 @@ fn train(portfolio: &Portfolio, models: &Path) -> anyhow::Result<()> {
         active_window_days: None,
         min_age_days: 0,
     };
-    let trained = training::train(portfolio, &TrainRequest { question, days: None, alpha: None }, Progress::Shown)?;
+    let trained = training::train(portfolio, &TrainRequest { question, days: None, alpha: None, without: Vec::new() }, Progress::Shown)?;
     let registry = Registry::open(models);
     registry.publish(&trained.model, &trained.model_bin, &trained.card)?;
     registry.promote(trained.model.version())?;

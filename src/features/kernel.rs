@@ -306,7 +306,9 @@ impl AsOf<'_> {
 
     fn customer(&mut self, history: &History<'_>, row: &mut [f64; FEATURE_COUNT]) {
         let Some((portfolio, subscription)) = history.place else { return };
-        let siblings = self.families.siblings(portfolio, subscription);
+        let active = self.aggregate.active;
+        let used = [(active & ages(28)).count_ones(), (active & ages(56) & !ages(28)).count_ones()];
+        let siblings = self.families.siblings(portfolio, subscription, used);
         row[const { index("siblings") }] = f64::from(siblings.active);
         row[const { index("siblings_trend_28") }] = (f64::from(siblings.recent + 1) / f64::from(siblings.before + 1)).ln();
         row[const { index("siblings_lost_90") }] = f64::from(siblings.lost);

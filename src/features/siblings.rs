@@ -25,13 +25,19 @@ pub(super) struct Siblings {
 impl Siblings {
     fn of(portfolio: &Portfolio, subscription: SubscriptionIx, day: Day) -> Self {
         let usage = portfolio.usage(subscription);
+        let recent = usage_days(usage.within(day - (TREND_DAYS - 1), day));
+        let before = usage_days(usage.within(day - (2 * TREND_DAYS - 1), day - TREND_DAYS));
+        Self::with_use(portfolio, subscription, day, recent, before)
+    }
+
+    fn with_use(portfolio: &Portfolio, subscription: SubscriptionIx, day: Day, recent: u32, before: u32) -> Self {
         let life = &portfolio.subscription(subscription).life;
         let state = life.state_at(day);
         let left = life.deprovisionings().map(|left| left.on).take_while(|on| *on <= day).last();
         Self {
             active: u32::from(state == State::Active),
-            recent: usage_days(usage.within(day - (TREND_DAYS - 1), day)),
-            before: usage_days(usage.within(day - (2 * TREND_DAYS - 1), day - TREND_DAYS)),
+            recent,
+            before,
             lost: u32::from(state == State::Ended && left.is_some_and(|on| day - on < LOST_DAYS)),
         }
     }
@@ -49,8 +55,9 @@ impl Families {
         Self { day, sums: HashMap::new() }
     }
 
-    /// The others of `subscription`'s customer; none of an unknown customer.
-    pub(super) fn siblings(&mut self, portfolio: &Portfolio, subscription: SubscriptionIx) -> Siblings {
+    /// The others of `subscription`'s customer; none of an unknown customer. `used` are its own
+    /// usage days in the last 28 days, and in the 28 before.
+    pub(super) fn siblings(&mut self, portfolio: &Portfolio, subscription: SubscriptionIx, used: [u32; 2]) -> Siblings {
         let customer = portfolio.subscription(subscription).customer;
         let all = portfolio.subscriptions_of(customer);
         if all.len() < 2 || portfolio.customer(customer).id == UNKNOWN_CUSTOMER {
@@ -65,7 +72,7 @@ impl Families {
                 lost: sum.lost + each.lost,
             })
         });
-        let own = Siblings::of(portfolio, subscription, day);
+        let own = Siblings::with_use(portfolio, subscription, day, used[0], used[1]);
         Siblings {
             active: sum.active - own.active,
             recent: sum.recent - own.recent,
