@@ -326,12 +326,12 @@ mod tests {
         let at = [0.3, -0.2, 0.1, -1.5];
         let pass = pass_with(1, &x, &churned, 1.0, &at);
         let (mut gradient, mut gram) = ([0.0; 4], [[0.0; 4]; 4]);
-        for row in 0..rows {
+        for (row, churned) in churned.iter().enumerate() {
             let values = [x.column(0)[row], x.column(1)[row], x.column(2)[row], 1.0];
             let log_odds: f64 = values.iter().zip(at).map(|(value, weight)| value * weight).sum();
             let probability = 1.0 / (1.0 + (-log_odds).exp());
             for one in 0..4 {
-                gradient[one] += values[one] * (probability - f64::from(u8::from(churned[row])));
+                gradient[one] += values[one] * (probability - f64::from(u8::from(*churned)));
                 for other in 0..4 {
                     gram[one][other] += values[one] * values[other] * probability * (1.0 - probability);
                 }
