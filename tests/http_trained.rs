@@ -1,7 +1,7 @@
 //! From tables to a served list with a model that was trained on them.
 
 use churn_risk::domain::{EventKind, HorizonDays};
-use churn_risk::model::{Label, Question, Registry};
+use churn_risk::model::{Label, Promotion, Question, Registry};
 use churn_risk::progress::Progress;
 use churn_risk::training::{TrainRequest, train};
 
@@ -60,7 +60,7 @@ fn a_model_trained_on_the_tables_puts_those_who_are_leaving_first() {
     let served = Served::without_model(&world);
     let registry = Registry::open(served.models());
     registry.publish(&trained.model, &trained.model_bin, &trained.card).expect("a folder that can be written");
-    registry.promote(trained.model.version()).expect("a sound version");
+    registry.promote(trained.model.version(), &Promotion::Earned, portfolio.as_of().expect("used")).expect("a sound version");
     served.ask("POST", "/v1/model/reload", &[]).ok();
 
     // Silent, and not gone: they leave within the 15 days after the data.

@@ -2,11 +2,13 @@
 
 use std::fs;
 
-use churn_risk::model::{CURRENT, LoadError, LoadedModel, ModelSlot, PublishError, Registry};
+use churn_risk::model::{CURRENT, Grade, LoadError, LoadedModel, ModelSlot, Promotion, PublishError, Registry};
 use churn_risk::progress::Progress;
 use churn_risk::training::train;
 use tempfile::TempDir;
 
+use crate::support::models::forced;
+use crate::support::worlds::day;
 use crate::training_flow::{leavers, request};
 
 /// A registry that serves one trained model; another of the same tables is published beside it.
@@ -22,7 +24,7 @@ fn two_models() -> (TempDir, Registry, LoadedModel, String) {
         trained.model.version().to_owned()
     });
     assert!(matches!(registry.load_current(), Err(LoadError::NoCurrent(_))));
-    let served = registry.promote(&versions[0]).expect("sound");
+    let served = registry.promote(&versions[0], &forced(), day("2024-02-01")).expect("sound");
     let [_, other] = versions;
     (folder, registry, served, other)
 }
@@ -35,7 +37,7 @@ fn a_refused_model_is_not_promoted_and_the_old_one_stays_in_service() {
     let path = folder.path().join(&other).join("model.bin");
     let sound = fs::read(&path).expect("published");
     fs::write(&path, &sound[..sound.len() - 1]).expect("written");
-    assert!(matches!(registry.promote(&other), Err(PublishError::Load(LoadError::Refused { .. }))));
+    assert!(matches!(registry.promote(&other, &forced(), day("2024-02-01")), Err(PublishError::Load(LoadError::Refused { .. }))));
     assert_eq!(registry.load_current().expect("the old one"), served);
 
     // Even where somebody names it by hand.
@@ -105,7 +107,7 @@ fn trainings_of_one_model_at_once_all_succeed_and_leave_nothing_behind() {
             scope.spawn(|| {
                 let registry = Registry::open(folder.path());
                 registry.publish(&trained.model, &trained.model_bin, &trained.card).expect("written, now or before");
-                registry.promote(version).expect("sound");
+                registry.promote(version, &forced(), day("2024-02-01")).expect("sound");
             });
         }
     });
@@ -114,5 +116,49 @@ fn trainings_of_one_model_at_once_all_succeed_and_leave_nothing_behind() {
         .map(|entry| entry.expect("an entry").file_name().to_string_lossy().into_owned())
         .collect();
     names.sort();
-    assert_eq!(names, [".lock", version, CURRENT]);
+    assert_eq!(names, [".lock", version, CURRENT, "promotions.jsonl"]);
+}
+
+/// The same model with a card that says grade D: a card is bound to the model's bytes alone.
+fn downgrade(registry: &Registry, version: &str) {
+    let path = registry.folder().join(version).join("card.json");
+    let mut card: serde_json::Value = serde_json::from_slice(&fs::read(&path).expect("published")).expect("JSON");
+    card["grade"] = "D".into();
+    fs::write(path, card.to_string()).expect("written");
+}
+
+#[test]
+fn a_model_of_grade_d_comes_into_service_by_force_alone_and_the_record_says_so() {
+    let (_folder, registry, served, other) = two_models();
+    downgrade(&registry, &other);
+    let refused = registry.promote(&other, &Promotion::Earned, day("2024-02-02")).expect_err("it earned nothing");
+    assert!(matches!(&refused, PublishError::Grade { version } if *version == other));
+    assert!(refused.to_string().contains("does not beat the rule of recency"), "{refused}");
+    assert_eq!(registry.load_current().expect("the old one"), served);
+
+    registry.promote(&other, &forced(), day("2024-02-03")).expect("by force");
+    // What is in service already adds no line.
+    registry.promote(&other, &forced(), day("2024-02-04")).expect("it is there");
+    let record = registry.promotions().expect("it reads");
+    let line = record.last().expect("a line");
+    assert_eq!((record.len(), line.version.as_str(), line.previous.as_deref()), (2, other.as_str(), Some(served.model.version())));
+    assert_eq!((line.grade, line.on, line.back), (Grade::D, day("2024-02-03"), false));
+    assert_eq!((line.forced_by.as_deref(), line.why.as_deref()), (Some("a test"), Some("it was never measured")));
+}
+
+#[test]
+fn the_way_back_goes_back_once_for_each_promotion() {
+    let (folder, registry, served, other) = two_models();
+    let first = served.model.version();
+    assert!(matches!(registry.roll_back(day("2024-02-02")), Err(PublishError::NothingBefore { .. })));
+    registry.promote(&other, &forced(), day("2024-02-02")).expect("sound");
+    assert_eq!(registry.roll_back(day("2024-02-03")).expect("one before").model.version(), first);
+    assert_eq!(registry.current_version().expect("named"), first);
+    assert!(matches!(registry.roll_back(day("2024-02-04")), Err(PublishError::NothingBefore { .. })));
+    // A line that a crash tore is of a promotion that did not happen.
+    let record = folder.path().join("promotions.jsonl");
+    let whole = fs::read_to_string(&record).expect("it reads");
+    fs::write(&record, format!("{whole}{{\"version\":\"2024")).expect("written");
+    assert_eq!(registry.promotions().expect("it reads").len(), 3);
+    assert_eq!(registry.versions().expect("it reads").len(), 2);
 }

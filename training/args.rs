@@ -30,6 +30,49 @@ pub enum Command {
     Train(Box<TrainArgs>),
     /// Write the features and labels of every subscription on some days to a file for notebooks
     Features(FeaturesArgs),
+    /// All models of the registry, with their grades and figures
+    List(ModelsArgs),
+    /// One model: rows, figures, grade, and when it was in service
+    Show {
+        /// Version; the one in service if none is given
+        version: Option<String>,
+        #[command(flatten)]
+        models: ModelsArgs,
+    },
+    /// Two models side by side
+    Compare {
+        one: String,
+        other: String,
+        #[command(flatten)]
+        models: ModelsArgs,
+    },
+    /// Put a model in service; one of grade D only by force
+    Promote {
+        version: String,
+        #[command(flatten)]
+        models: ModelsArgs,
+        /// In spite of its grade; needs --by and --why, which are recorded
+        #[arg(long, requires_all = ["by", "why"])]
+        force: bool,
+        /// Who says so
+        #[arg(long, value_name = "NAME")]
+        by: Option<String>,
+        /// Why
+        #[arg(long, value_name = "TEXT")]
+        why: Option<String>,
+    },
+    /// Put the model back that was in service before
+    Rollback(ModelsArgs),
+    /// Read and check every model
+    Verify(ModelsArgs),
+}
+
+/// A registry of models.
+#[derive(Debug, Clone, clap::Args)]
+pub struct ModelsArgs {
+    /// Registry of models
+    #[arg(long, value_name = "DIR", default_value = "models")]
+    pub models: PathBuf,
 }
 
 impl Args {

@@ -7,7 +7,7 @@ use super::levels::Levels;
 use super::outcome::TrainRequest;
 use super::penalty::Tried;
 use crate::domain::hex;
-use crate::model::{Card, ChurnModel, Counts, Gain, LevelCard, Method, Population, TriedAlpha};
+use crate::model::{Card, ChurnModel, Counts, Gain, Grade, LevelCard, Method, Population, TriedAlpha};
 use crate::portfolio::Portfolio;
 
 /// What a card tells.
@@ -32,6 +32,7 @@ pub(super) struct Facts<'a> {
 pub(super) fn write(facts: &Facts<'_>) -> Card {
     let evaluation = facts.evaluation;
     let [roc_auc, pr_auc, log_loss] = evaluation.gain;
+    let gain = Gain { roc_auc, pr_auc, log_loss };
     Card {
         version: facts.model.version().to_owned(),
         method: Method::Model,
@@ -60,6 +61,7 @@ pub(super) fn write(facts: &Facts<'_>) -> Card {
         model: evaluation.model.clone(),
         base_rate_rule: evaluation.base_rate_rule.clone(),
         recency_rule: evaluation.recency_rule.clone(),
-        gain_over_recency: Gain { roc_auc, pr_auc, log_loss },
+        gain_over_recency: gain,
+        grade: Grade::of(&gain, evaluation.model.calibration_error),
     }
 }

@@ -3,19 +3,23 @@
 use std::process::ExitCode;
 
 use anyhow::Context;
+use churn_risk::domain::Day;
 use churn_risk::lake::Lake;
-use churn_risk::model::Registry;
+use churn_risk::model::{Promotion, PublishError, Registry};
 use churn_risk::portfolio::{self, Portfolio};
 use churn_risk::progress::{Progress, say, tell};
-use churn_risk::training::args::{Args, Command, FeaturesArgs, LakeArgs, TrainArgs};
-use churn_risk::training::{self, TrainError};
+use churn_risk::training::args::{Args, Command, FeaturesArgs, LakeArgs, ModelsArgs, TrainArgs};
+use churn_risk::training::{self, TrainError, commands};
 
 /// Exit code where there is too little to train on, so that a scheduler can tell it from a failure.
 const TOO_LITTLE: u8 = 3;
 
+/// Exit code of a model that is written and stays out of service, or of models that are not sound.
+const NOT_FIT: u8 = 4;
+
 fn main() -> ExitCode {
     match run(Args::read()) {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => code,
         Err(error) => {
             tell(&format!("error: {error:#}"));
             let too_little = error.downcast_ref::<TrainError>().is_some_and(TrainError::is_too_little);
@@ -24,11 +28,36 @@ fn main() -> ExitCode {
     }
 }
 
-fn run(args: Args) -> anyhow::Result<()> {
-    match args.command {
-        Command::Train(args) => train(&args),
-        Command::Features(args) => features(&args),
-    }
+fn run(args: Args) -> anyhow::Result<ExitCode> {
+    let open = |models: &ModelsArgs| Registry::open(&models.models);
+    let text = match args.command {
+        Command::Train(args) => return train(&args),
+        Command::Features(args) => return features(&args),
+        Command::List(models) => commands::list(&open(&models))?,
+        Command::Show { version, models } => commands::show(&open(&models), version.as_deref())?,
+        Command::Compare { one, other, models } => commands::compare(&open(&models), &one, &other)?,
+        Command::Promote { version, models, force, by, why } => {
+            let how = match (force, by, why) {
+                (true, Some(by), Some(why)) => Promotion::Forced { by, why },
+                _ => Promotion::Earned,
+            };
+            commands::promote(&open(&models), &version, &how, today())?
+        }
+        Command::Rollback(models) => commands::roll_back(&open(&models), today())?,
+        Command::Verify(models) => {
+            let (text, sound) = commands::verify(&open(&models))?;
+            say(&text)?;
+            return Ok(if sound { ExitCode::SUCCESS } else { ExitCode::from(NOT_FIT) });
+        }
+    };
+    say(text.trim_end())?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The day that the operator's clock shows, in UTC.
+#[expect(clippy::disallowed_methods, reason = "the record of promotions tells the day")]
+fn today() -> Day {
+    Day::from_date(chrono::Utc::now().date_naive())
 }
 
 fn load(from: &LakeArgs) -> anyhow::Result<Portfolio> {
@@ -36,17 +65,17 @@ fn load(from: &LakeArgs) -> anyhow::Result<Portfolio> {
     portfolio::load(&from.lake, from.settle_days).with_context(|| format!("the lake `{}` does not load", from.lake.display()))
 }
 
-fn features(args: &FeaturesArgs) -> anyhow::Result<()> {
+fn features(args: &FeaturesArgs) -> anyhow::Result<ExitCode> {
     let question = args.question.question()?;
     training::check_name(&args.out)?;
     let portfolio = load(&args.from)?;
     let days = args.as_of.days();
     let rows = training::write_features(&args.out, &portfolio, &question, &days, args.scale_until, Progress::Shown)?;
     say(&format!("{rows} rows of {} days are in {}", days.len(), args.out.display()))?;
-    Ok(())
+    Ok(ExitCode::SUCCESS)
 }
 
-fn train(args: &TrainArgs) -> anyhow::Result<()> {
+fn train(args: &TrainArgs) -> anyhow::Result<ExitCode> {
     let request = args.request()?;
     for path in args.predictions.iter().chain(&args.matrix) {
         training::check_name(path)?;
@@ -61,8 +90,17 @@ fn train(args: &TrainArgs) -> anyhow::Result<()> {
     }
     let registry = Registry::open(&args.models);
     let folder = registry.publish(&trained.model, &trained.model_bin, &trained.card)?;
-    registry.promote(trained.model.version())?;
     say(training::summary(&trained.card).trim_end())?;
-    say(&format!("model {} is in {} and in service", trained.model.version(), folder.display()))?;
-    Ok(())
+    let version = trained.model.version();
+    match registry.promote(version, &Promotion::Earned, today()) {
+        Ok(_) => {
+            say(&format!("model {version} is in {} and in service", folder.display()))?;
+            Ok(ExitCode::SUCCESS)
+        }
+        Err(error @ PublishError::Grade { .. }) => {
+            tell(&format!("model {version} is in {} and not in service: {error}", folder.display()));
+            Ok(ExitCode::from(NOT_FIT))
+        }
+        Err(error) => Err(error.into()),
+    }
 }

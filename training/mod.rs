@@ -6,6 +6,7 @@
 
 pub mod args;
 mod card;
+pub mod commands;
 mod design;
 mod evaluate;
 pub mod fit;

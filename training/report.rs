@@ -10,11 +10,13 @@ use crate::model::{Card, Counts, Interval};
 pub fn summary(card: &Card) -> String {
     let levels = &card.levels;
     format!(
-        "{}\n{}\n{}\nhigh: risk from {:.3}, asked for a precision of {:.2}; on test rows {:.2} of it left, and it held {:.0} % of all who left\n\
+        "{}\n{}\n{}\ngrade {}: it {}\nhigh: risk from {:.3}, asked for a precision of {:.2}; on test rows {:.2} of it left, and it held {:.0} % of all who left\n\
          medium: risk from {:.3}\n",
         rows(card),
         figures(card),
         top(card),
+        card.grade,
+        card.grade.sentence(),
         levels.high_from,
         levels.stated_precision,
         levels.test_precision,

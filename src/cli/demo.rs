@@ -10,7 +10,7 @@ use std::time::Duration;
 use anyhow::{Context, ensure};
 use churn_risk::domain::{Day, HorizonDays, Level};
 use churn_risk::lake::{ImportRequest, import};
-use churn_risk::model::{Label, Question, Registry, Scorer, Standing};
+use churn_risk::model::{Label, Promotion, Question, Registry, Scorer, Standing};
 use churn_risk::portfolio::{self, Portfolio};
 use churn_risk::progress::{Progress, Unit, say};
 use churn_risk::service::{Service, ServiceConfig};
@@ -102,7 +102,7 @@ fn train(portfolio: &Portfolio, models: &Path) -> anyhow::Result<()> {
     let trained = training::train(portfolio, &TrainRequest { question, days: None, alpha: None, without: Vec::new() }, Progress::Shown)?;
     let registry = Registry::open(models);
     registry.publish(&trained.model, &trained.model_bin, &trained.card)?;
-    registry.promote(trained.model.version())?;
+    registry.promote(trained.model.version(), &Promotion::Earned, super::today())?;
     say(&training::summary(&trained.card))?;
     Ok(())
 }

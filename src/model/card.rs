@@ -5,7 +5,7 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::Question;
+use super::{Grade, Question};
 use crate::domain::Day;
 
 /// How the risks are made.
@@ -144,4 +144,6 @@ pub struct Card {
     pub recency_rule: Measured,
     /// The model's figures less the recency rule's, on the same rows and draws.
     pub gain_over_recency: Gain,
+    /// What these figures come to: D is never put in service but by force.
+    pub grade: Grade,
 }

@@ -1,5 +1,5 @@
-//! The folder of models: `<version>/{model.bin,card.json,features.json}`, and `current`, a
-//! file that names the version in service.
+//! The folder of models: `<version>/{model.bin,card.json,features.json}`, `current`, a file that
+//! names the version in service, and the record of what came into service.
 //!
 //! Absent on purpose: deletion. A version is written once and never changed; going back is
 //! naming an older one.
@@ -12,8 +12,9 @@ use sha2::{Digest, Sha256};
 use thiserror::Error;
 
 use super::file::{self, MODEL_MAX_BYTES, RefusedModel};
-use super::{Card, ChurnModel};
-use crate::domain::hex;
+use super::promotion::{self, Promoted, Promotion};
+use super::{Card, ChurnModel, Grade};
+use crate::domain::{Day, hex};
 use crate::features::FEATURES;
 
 /// The file that names the version in service.
@@ -53,6 +54,10 @@ pub enum PublishError {
     Card(#[source] serde_json::Error),
     #[error("model {version} exists with other content")]
     Exists { version: String },
+    #[error("model {version} has grade D: it {}; put it in service by force if you must", Grade::D.sentence())]
+    Grade { version: String },
+    #[error("nothing was in service before {current}, as far as the record goes")]
+    NothingBefore { current: String },
     #[error(transparent)]
     Load(#[from] LoadError),
 }
@@ -185,20 +190,82 @@ impl Registry {
         names.into_iter().find(|path| !path.exists()).unwrap_or_default()
     }
 
-    /// Puts a version in service: it is read and checked, then `current` names it by one atomic
-    /// rename. Going back is the same with the older version.
+    /// Puts a version in service: it is read and checked, the record says so, then `current` names
+    /// it by one atomic rename. A version that is in service already stays, without a line.
     ///
     /// # Errors
-    /// Where the version is refused or the file cannot be written; `current` then stays as it is.
-    pub fn promote(&self, version: &str) -> Result<LoadedModel, PublishError> {
+    /// Where the version is refused, has grade D and is not forced, or a file cannot be written;
+    /// `current` then stays as it is.
+    pub fn promote(&self, version: &str, how: &Promotion, on: Day) -> Result<LoadedModel, PublishError> {
         let _lease = self.lease()?;
         let loaded = self.load(version)?;
+        let grade = loaded.card.grade;
+        if grade == Grade::D && *how == Promotion::Earned {
+            return Err(PublishError::Grade { version: version.to_owned() });
+        }
+        let previous = self.current_version().ok();
+        if previous.as_deref() == Some(version) {
+            return Ok(loaded);
+        }
+        let (forced_by, why) = match how {
+            Promotion::Forced { by, why } => (Some(by.clone()), Some(why.clone())),
+            Promotion::Earned | Promotion::Back => (None, None),
+        };
+        let line = Promoted { version: version.to_owned(), previous, on, grade, forced_by, why, back: *how == Promotion::Back };
+        let path = self.folder.join(promotion::RECORD);
+        promotion::record(&self.folder, &line).map_err(|source| PublishError::Write { path, source })?;
         let (path, aside) = (self.folder.join(CURRENT), self.folder.join(format!(".{CURRENT}")));
         let written = |source| PublishError::Write { path: path.clone(), source };
         write_synced(&aside, format!("{version}\n").as_bytes()).map_err(written)?;
         fs::rename(&aside, &path).map_err(written)?;
         sync_folder(&self.folder).map_err(written)?;
         Ok(loaded)
+    }
+
+    /// Puts the version back that was in service before the current one.
+    ///
+    /// # Errors
+    /// Where the record names none, and as [`Registry::promote`].
+    pub fn roll_back(&self, on: Day) -> Result<LoadedModel, PublishError> {
+        let current = self.current_version()?;
+        let before = promotion::before(&self.promotions()?, &current).ok_or(PublishError::NothingBefore { current })?;
+        self.promote(&before, &Promotion::Back, on)
+    }
+
+    /// What came into service, oldest first.
+    ///
+    /// # Errors
+    /// Where the record does not read.
+    pub fn promotions(&self) -> Result<Vec<Promoted>, LoadError> {
+        let path = self.folder.join(promotion::RECORD);
+        match fs::read_to_string(&path) {
+            Ok(text) => Ok(promotion::read(&text)),
+            Err(source) if source.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
+            Err(source) => Err(LoadError::Read { path, source }),
+        }
+    }
+
+    /// The names of all versions, oldest first by their last day of training.
+    ///
+    /// # Errors
+    /// Where the folder does not read; one that is not there holds none.
+    pub fn versions(&self) -> Result<Vec<String>, LoadError> {
+        let read = |source| LoadError::Read { path: self.folder.clone(), source };
+        let entries = match fs::read_dir(&self.folder) {
+            Ok(entries) => entries,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+            Err(error) => return Err(read(error)),
+        };
+        let mut versions = Vec::new();
+        for entry in entries {
+            let entry = entry.map_err(read)?;
+            let name = entry.file_name().to_string_lossy().into_owned();
+            if is_version_name(&name) && entry.path().is_dir() {
+                versions.push(name);
+            }
+        }
+        versions.sort_unstable();
+        Ok(versions)
     }
 }
 

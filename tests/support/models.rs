@@ -5,7 +5,8 @@ use std::path::Path;
 use churn_risk::domain::{Day, HorizonDays, hex};
 use churn_risk::features::{FEATURES, FeatureVector, History, Kernel, Usual, VolumeScale};
 use churn_risk::model::{
-    Card, Column, Counts, Cutoffs, Gain, Interval, Label, LevelCard, Measured, Method, ModelParts, Population, Question, Registry, encode,
+    Card, Column, Counts, Cutoffs, Gain, Grade, Interval, Label, LevelCard, Measured, Method, ModelParts, Population, Promotion, Question,
+    Registry, encode,
 };
 use churn_risk::portfolio::Portfolio;
 use sha2::{Digest, Sha256};
@@ -55,9 +56,13 @@ pub(crate) fn publish(folder: &Path, portfolio: &Portfolio, parts: ModelParts) -
     model.version().to_owned()
 }
 
+pub(crate) fn forced() -> Promotion {
+    Promotion::Forced { by: "a test".to_owned(), why: "it was never measured".to_owned() }
+}
+
 /// Names a version as the one in service.
 pub(crate) fn promote(folder: &Path, version: &str) {
-    Registry::open(folder).promote(version).expect("a sound version");
+    Registry::open(folder).promote(version, &forced(), day("2024-02-01")).expect("a sound version");
 }
 
 /// A card of a model that was never measured: its figures are those of nothing.
@@ -93,5 +98,6 @@ fn card(version: &str, digest: &str, question: Question, as_of: Day) -> Card {
         base_rate_rule: measured.clone(),
         recency_rule: measured,
         gain_over_recency: Gain { roc_auc: none, pr_auc: none, log_loss: none },
+        grade: Grade::D,
     }
 }

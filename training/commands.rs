@@ -1,0 +1,174 @@
+//! What `churn-train` does with models that are there: list, show, compare, promote, go back, verify.
+//!
+//! Absent on purpose: fitting. Every figure is read from a card.
+
+use comfy_table::{CellAlignment, Table, presets};
+
+use super::report;
+use crate::domain::Day;
+use crate::model::{Card, Interval, LoadError, Promoted, Promotion, PublishError, Registry};
+
+/// All versions, one a row: grade, question, and the figures on their own test rows.
+///
+/// # Errors
+/// Where the registry does not read. A version that is refused is told in its row.
+pub fn list(registry: &Registry) -> Result<String, LoadError> {
+    let versions = registry.versions()?;
+    if versions.is_empty() {
+        return Ok(format!("no models in {}", registry.folder().display()));
+    }
+    let current = registry.current_version().ok();
+    let mut table = Table::new();
+    table.load_style(presets::UTF8_FULL_CONDENSED);
+    table.set_header(["version", "", "grade", "label", "horizon", "test rows", "churn", "ROC AUC", "PR AUC", "log loss", "over recency"]);
+    for column in 5..11 {
+        if let Some(column) = table.column_mut(column) {
+            column.set_cell_alignment(CellAlignment::Right);
+        }
+    }
+    for version in &versions {
+        let mark = if current.as_ref() == Some(version) { "in service" } else { "" };
+        let mut cells = vec![version.clone(), mark.to_owned()];
+        match registry.load(version) {
+            Ok(loaded) => cells.extend(figures(&loaded.card)),
+            Err(error) => cells.push(told(&error)),
+        }
+        table.add_row(cells);
+    }
+    Ok(table.to_string())
+}
+
+fn figures(card: &Card) -> Vec<String> {
+    let question = &card.question;
+    vec![
+        card.grade.to_string(),
+        format!("{:?}", question.label).to_lowercase(),
+        format!("{} days", question.horizon_days.get()),
+        card.population.test.rows.to_string(),
+        format!("{:.3}", card.base_rate),
+        format!("{:.3}", card.model.roc_auc.value),
+        format!("{:.3}", card.model.pr_auc.value),
+        format!("{:.4}", card.model.log_loss.value),
+        format!("{:+.4}", card.gain_over_recency.log_loss.value),
+    ]
+}
+
+/// An error with its causes, in one line.
+fn told(error: &LoadError) -> String {
+    let mut text = error.to_string();
+    let mut source = std::error::Error::source(error);
+    while let Some(cause) = source {
+        text = format!("{text}: {cause}");
+        source = cause.source();
+    }
+    text
+}
+
+/// One version: its rows, its figures, its grade, and when it was in service.
+///
+/// # Errors
+/// Where the version is refused.
+pub fn show(registry: &Registry, version: Option<&str>) -> Result<String, LoadError> {
+    let current = registry.current_version();
+    let version = match version {
+        Some(version) => version.to_owned(),
+        None => current?,
+    };
+    let loaded = registry.load(&version)?;
+    let mut lines = vec![format!("model {version}"), report::summary(&loaded.card).trim_end().to_owned()];
+    lines.extend(registry.promotions()?.iter().filter(|promoted| promoted.version == version).map(sentence));
+    Ok(lines.join("\n"))
+}
+
+fn sentence(promoted: &Promoted) -> String {
+    let previous = promoted.previous.as_ref().map_or_else(String::new, |previous| format!(" in the place of {previous}"));
+    let how = match (&promoted.forced_by, &promoted.why, promoted.back) {
+        (Some(by), Some(why), _) => format!(", forced by {by}: {why}"),
+        (_, _, true) => ", as a way back".to_owned(),
+        _ => String::new(),
+    };
+    format!("in service from {}{previous}{how}", promoted.on)
+}
+
+/// Two versions side by side, each on its own test rows, and whether those are the same.
+///
+/// # Errors
+/// Where one of them is refused.
+pub fn compare(registry: &Registry, one: &str, other: &str) -> Result<String, LoadError> {
+    let cards = [registry.load(one)?.card, registry.load(other)?.card];
+    let mut table = Table::new();
+    table.load_style(presets::UTF8_FULL_CONDENSED);
+    table.set_header(["", one, other]);
+    let with_interval = |interval: Interval| format!("{:.4} ({:.4} to {:.4})", interval.value, interval.low, interval.high);
+    let mut row = |name: &str, of: &dyn Fn(&Card) -> String| {
+        table.add_row([name.to_owned(), of(&cards[0]), of(&cards[1])]);
+    };
+    row("grade", &|card| card.grade.to_string());
+    row("trained on", &|card| format!("{} rows, {} churners", card.population.train.rows, card.population.train.churners));
+    row("tested on", &|card| format!("{} rows, {} churners", card.population.test.rows, card.population.test.churners));
+    row("test days", &|card| {
+        let test = &card.population.test;
+        test.first_as_of.zip(test.last_as_of).map_or_else(String::new, |(first, last)| format!("{first} to {last}"))
+    });
+    row("penalty", &|card| card.alpha.to_string());
+    row("ROC AUC", &|card| with_interval(card.model.roc_auc));
+    row("PR AUC", &|card| with_interval(card.model.pr_auc));
+    row("Brier", &|card| with_interval(card.model.brier));
+    row("log loss", &|card| with_interval(card.model.log_loss));
+    row("calibration error", &|card| format!("{:.4}", card.model.calibration_error));
+    row("PR AUC over recency", &|card| with_interval(card.gain_over_recency.pr_auc));
+    row("log loss over recency", &|card| with_interval(card.gain_over_recency.log_loss));
+    let same_question = cards[0].question == cards[1].question;
+    let same_rows = same_question && cards[0].population.table_version == cards[1].population.table_version && {
+        cards[0].population.test == cards[1].population.test
+    };
+    let note = match (same_question, same_rows) {
+        (_, true) => "both were tested on the same rows",
+        (true, false) => "they were tested on other rows: read each against its own recency rule, not against the other",
+        (false, _) => "they answer other questions: their figures cannot be held against each other",
+    };
+    Ok(format!("{table}\n{note}"))
+}
+
+/// Puts a version in service.
+///
+/// # Errors
+/// As [`Registry::promote`].
+pub fn promote(registry: &Registry, version: &str, how: &Promotion, on: Day) -> Result<String, PublishError> {
+    let loaded = registry.promote(version, how, on)?;
+    let grade = loaded.card.grade;
+    Ok(format!("model {version} is in service; grade {grade}: it {}", grade.sentence()))
+}
+
+/// Puts the version before in service.
+///
+/// # Errors
+/// As [`Registry::roll_back`].
+pub fn roll_back(registry: &Registry, on: Day) -> Result<String, PublishError> {
+    let left = registry.current_version()?;
+    let loaded = registry.roll_back(on)?;
+    Ok(format!("model {} is in service again, in the place of {left}", loaded.model.version()))
+}
+
+/// Reads and checks every version. Returns what to tell, and whether all are sound.
+///
+/// # Errors
+/// Where the registry does not read.
+pub fn verify(registry: &Registry) -> Result<(String, bool), LoadError> {
+    let mut lines = Vec::new();
+    let mut sound = true;
+    for version in registry.versions()? {
+        match registry.load(&version) {
+            Ok(_) => lines.push(format!("{version}: sound")),
+            Err(error) => {
+                sound = false;
+                lines.push(format!("{version}: {}", told(&error)));
+            }
+        }
+    }
+    if let Err(error) = registry.load_current() {
+        sound = false;
+        lines.push(format!("in service: {}", told(&error)));
+    }
+    Ok((lines.join("\n"), sound))
+}
