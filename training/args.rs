@@ -3,6 +3,7 @@
 use std::ffi::OsString;
 use std::path::PathBuf;
 
+use clap::builder::PossibleValue;
 use clap::{Parser, Subcommand, ValueEnum};
 use thiserror::Error;
 
@@ -147,7 +148,7 @@ pub struct TrainArgs {
     pub alpha: Option<f64>,
     /// Family of features to leave out, may be given several times: what does it add?
     #[arg(long, value_name = "FAMILY", value_enum)]
-    pub without: Vec<FamilyArg>,
+    pub without: Vec<Family>,
     /// Registry to write the model to
     #[arg(long, value_name = "DIR", default_value = "models")]
     pub models: PathBuf,
@@ -186,29 +187,21 @@ pub enum LabelArg {
     Silence,
 }
 
-/// A family of features.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum FamilyArg {
-    Level,
-    Recency,
-    Trend,
-    Variability,
-    Breadth,
-    Life,
-    Customer,
-}
+impl ValueEnum for Family {
+    fn value_variants<'a>() -> &'a [Self] {
+        &[Self::Level, Self::Recency, Self::Trend, Self::Variability, Self::Breadth, Self::Life, Self::Customer]
+    }
 
-impl FamilyArg {
-    const fn family(self) -> Family {
-        match self {
-            Self::Level => Family::Level,
-            Self::Recency => Family::Recency,
-            Self::Trend => Family::Trend,
-            Self::Variability => Family::Variability,
-            Self::Breadth => Family::Breadth,
-            Self::Life => Family::Life,
-            Self::Customer => Family::Customer,
-        }
+    fn to_possible_value(&self) -> Option<PossibleValue> {
+        Some(PossibleValue::new(match self {
+            Self::Level => "level",
+            Self::Recency => "recency",
+            Self::Trend => "trend",
+            Self::Variability => "variability",
+            Self::Breadth => "breadth",
+            Self::Life => "life",
+            Self::Customer => "customer",
+        }))
     }
 }
 
@@ -233,7 +226,7 @@ impl TrainArgs {
             question: self.question.question()?,
             days: self.train_days.zip(self.test_days),
             alpha: self.alpha,
-            without: self.without.iter().map(|family| family.family()).collect(),
+            without: self.without.clone(),
         })
     }
 }

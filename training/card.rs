@@ -5,7 +5,6 @@ use sha2::{Digest, Sha256};
 use super::evaluate::Evaluation;
 use super::levels::Levels;
 use super::outcome::TrainRequest;
-use super::penalty::Tried;
 use crate::domain::hex;
 use crate::model::{Card, ChurnModel, Counts, Gain, Grade, LevelCard, Method, Population, TriedAlpha};
 use crate::portfolio::Portfolio;
@@ -24,7 +23,7 @@ pub(super) struct Facts<'a> {
     pub model_bin: &'a [u8],
     pub newton_steps: u32,
     pub alpha: f64,
-    pub tried: &'a [Tried],
+    pub tried: &'a [TriedAlpha],
 }
 
 /// Writes the card.
@@ -46,7 +45,7 @@ pub(super) fn write(facts: &Facts<'_>) -> Card {
             test: facts.test.clone(),
         },
         alpha: facts.alpha,
-        alphas_tried: facts.tried.iter().map(|tried| TriedAlpha { alpha: tried.alpha, log_loss: tried.log_loss }).collect(),
+        alphas_tried: facts.tried.to_vec(),
         newton_steps: facts.newton_steps,
         levels: LevelCard {
             medium_from: facts.levels.cutoffs.medium,

@@ -2,11 +2,9 @@
 //!
 //! Absent on purpose: fitting. Every figure is read from a card.
 
-use comfy_table::{CellAlignment, Table, presets};
-
 use super::report;
-use crate::domain::Day;
-use crate::model::{Card, Interval, LoadError, Promoted, Promotion, PublishError, Registry};
+use crate::domain::{Day, chain};
+use crate::model::{Card, LoadError, Promoted, Promotion, PublishError, Registry};
 
 /// All versions, one a row: grade, question, and the figures on their own test rows.
 ///
@@ -18,20 +16,14 @@ pub fn list(registry: &Registry) -> Result<String, LoadError> {
         return Ok(format!("no models in {}", registry.folder().display()));
     }
     let current = registry.current_version().ok();
-    let mut table = Table::new();
-    table.load_style(presets::UTF8_FULL_CONDENSED);
-    table.set_header(["version", "", "grade", "label", "horizon", "test rows", "churn", "ROC AUC", "PR AUC", "log loss", "over recency"]);
-    for column in 5..11 {
-        if let Some(column) = table.column_mut(column) {
-            column.set_cell_alignment(CellAlignment::Right);
-        }
-    }
+    let header = ["version", "", "grade", "label", "horizon", "test rows", "churn", "ROC AUC", "PR AUC", "log loss", "over recency"];
+    let mut table = report::table(header, 5);
     for version in &versions {
         let mark = if current.as_ref() == Some(version) { "in service" } else { "" };
         let mut cells = vec![version.clone(), mark.to_owned()];
         match registry.load(version) {
             Ok(loaded) => cells.extend(figures(&loaded.card)),
-            Err(error) => cells.push(told(&error)),
+            Err(error) => cells.push(chain(&error)),
         }
         table.add_row(cells);
     }
@@ -51,17 +43,6 @@ fn figures(card: &Card) -> Vec<String> {
         format!("{:.4}", card.model.log_loss.value),
         format!("{:+.4}", card.gain_over_recency.log_loss.value),
     ]
-}
-
-/// An error with its causes, in one line.
-fn told(error: &LoadError) -> String {
-    let mut text = error.to_string();
-    let mut source = std::error::Error::source(error);
-    while let Some(cause) = source {
-        text = format!("{text}: {cause}");
-        source = cause.source();
-    }
-    text
 }
 
 /// One version: its rows, its figures, its grade, and when it was in service.
@@ -96,10 +77,7 @@ fn sentence(promoted: &Promoted) -> String {
 /// Where one of them is refused.
 pub fn compare(registry: &Registry, one: &str, other: &str) -> Result<String, LoadError> {
     let cards = [registry.load(one)?.card, registry.load(other)?.card];
-    let mut table = Table::new();
-    table.load_style(presets::UTF8_FULL_CONDENSED);
-    table.set_header(["", one, other]);
-    let with_interval = |interval: Interval| format!("{:.4} ({:.4} to {:.4})", interval.value, interval.low, interval.high);
+    let mut table = report::table(["", one, other], 3);
     let mut row = |name: &str, of: &dyn Fn(&Card) -> String| {
         table.add_row([name.to_owned(), of(&cards[0]), of(&cards[1])]);
     };
@@ -111,13 +89,13 @@ pub fn compare(registry: &Registry, one: &str, other: &str) -> Result<String, Lo
         test.first_as_of.zip(test.last_as_of).map_or_else(String::new, |(first, last)| format!("{first} to {last}"))
     });
     row("penalty", &|card| card.alpha.to_string());
-    row("ROC AUC", &|card| with_interval(card.model.roc_auc));
-    row("PR AUC", &|card| with_interval(card.model.pr_auc));
-    row("Brier", &|card| with_interval(card.model.brier));
-    row("log loss", &|card| with_interval(card.model.log_loss));
+    row("ROC AUC", &|card| report::with_interval(card.model.roc_auc));
+    row("PR AUC", &|card| report::with_interval(card.model.pr_auc));
+    row("Brier", &|card| report::with_interval(card.model.brier));
+    row("log loss", &|card| report::with_interval(card.model.log_loss));
     row("calibration error", &|card| format!("{:.4}", card.model.calibration_error));
-    row("PR AUC over recency", &|card| with_interval(card.gain_over_recency.pr_auc));
-    row("log loss over recency", &|card| with_interval(card.gain_over_recency.log_loss));
+    row("PR AUC over recency", &|card| report::with_interval(card.gain_over_recency.pr_auc));
+    row("log loss over recency", &|card| report::with_interval(card.gain_over_recency.log_loss));
     let same_question = cards[0].question == cards[1].question;
     let same_rows = same_question && cards[0].population.table_version == cards[1].population.table_version && {
         cards[0].population.test == cards[1].population.test
@@ -162,13 +140,13 @@ pub fn verify(registry: &Registry) -> Result<(String, bool), LoadError> {
             Ok(_) => lines.push(format!("{version}: sound")),
             Err(error) => {
                 sound = false;
-                lines.push(format!("{version}: {}", told(&error)));
+                lines.push(format!("{version}: {}", chain(&error)));
             }
         }
     }
     if let Err(error) = registry.load_current() {
         sound = false;
-        lines.push(format!("in service: {}", told(&error)));
+        lines.push(format!("in service: {}", chain(&error)));
     }
     Ok((lines.join("\n"), sound))
 }

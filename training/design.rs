@@ -11,8 +11,8 @@
 //! then set so that the mean risk of the latest rows is their share of churners.
 
 use super::matrix::Matrix;
-use super::snapshots::Row;
-use crate::domain::{ChurnRisk, Day};
+use super::snapshots::{Row, as_of_days};
+use crate::domain::ChurnRisk;
 use crate::features::catalogue;
 
 const RECENCY: usize = catalogue::index("days_since_usage");
@@ -42,9 +42,7 @@ pub(super) struct Weights {
 /// Lays a transformed matrix out for the fit.
 pub(super) fn lay_out(matrix: &mut Matrix, rows: &[Row]) {
     scale_anchor(matrix, LIGHT);
-    let mut days: Vec<Day> = rows.iter().map(|row| row.as_of).collect();
-    days.sort_unstable();
-    days.dedup();
+    let days = as_of_days(rows);
     let levels = days.len().min(LEVELS_MAX);
     if levels < 2 {
         return;
@@ -70,29 +68,26 @@ fn scale_anchor(matrix: &mut Matrix, by: f64) {
 /// What a fit on a laid-out matrix means for transformed features: `fitted` holds a coefficient
 /// for each column, of which the first `features` are kept.
 pub(super) fn weights(laid_out: &Matrix, features: usize, fitted: &[f64], rows: &[Row], churned: &[bool]) -> Weights {
-    let mut log_odds = laid_out.log_odds(&fitted[..features], 0.0);
-    let mut labels = churned.to_vec();
-    let latest = rows.iter().map(|row| row.as_of).max().map_or(Day::from_epoch_days(0), |last| last - LATEST_DAYS);
-    let is_latest = |row: usize| rows[row].as_of > latest;
-    let churners = (0..rows.len()).filter(|row| is_latest(*row) && churned[*row]).count();
+    let known: Vec<(f64, bool)> = laid_out.log_odds(&fitted[..features], 0.0).into_iter().zip(churned.iter().copied()).collect();
+    let last = rows.iter().map(|row| row.as_of).max();
+    let is_latest = |row: &Row| last.is_some_and(|last| last - row.as_of < LATEST_DAYS);
+    let latest: Vec<(f64, bool)> = known.iter().zip(rows).filter(|(_, row)| is_latest(row)).map(|(known, _)| *known).collect();
     // A level of one class alone would be infinite.
-    if churners > 0 && (0..rows.len()).any(|row| is_latest(row) && !churned[row]) {
-        log_odds = (0..rows.len()).filter(|row| is_latest(*row)).map(|row| log_odds[row]).collect();
-        labels = (0..rows.len()).filter(|row| is_latest(*row)).map(|row| churned[row]).collect();
-    }
+    let both = latest.iter().any(|(_, churned)| *churned) && latest.iter().any(|(_, churned)| !churned);
     let mut coefficients = fitted[..features].to_vec();
     coefficients[RECENCY] *= LIGHT;
-    Weights { coefficients, intercept: level(&log_odds, &labels) }
+    Weights { coefficients, intercept: level(if both { &latest } else { &known }) }
 }
 
-/// The intercept under which the mean risk is the share of churners.
-fn level(log_odds: &[f64], churned: &[bool]) -> f64 {
-    let churners = churned.iter().filter(|churned| **churned).count() as f64;
-    let centre = -log_odds.iter().sum::<f64>() / log_odds.len().max(1) as f64;
+/// The intercept under which the mean risk is the share of churners, of rows with their log-odds
+/// and whether they left.
+fn level(rows: &[(f64, bool)]) -> f64 {
+    let churners = rows.iter().filter(|(_, churned)| *churned).count() as f64;
+    let centre = -rows.iter().map(|(log_odds, _)| log_odds).sum::<f64>() / rows.len().max(1) as f64;
     let (mut low, mut high) = (centre - 40.0, centre + 40.0);
     for _ in 0..LEVEL_STEPS {
         let middle = f64::midpoint(low, high);
-        let expected: f64 = log_odds.iter().map(|each| ChurnRisk::from_log_odds(each + middle).get()).sum();
+        let expected: f64 = rows.iter().map(|(log_odds, _)| ChurnRisk::from_log_odds(log_odds + middle).get()).sum();
         if expected < churners { low = middle } else { high = middle }
     }
     f64::midpoint(low, high)
@@ -101,6 +96,7 @@ fn level(log_odds: &[f64], churned: &[bool]) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::Day;
     use crate::features::FEATURE_COUNT;
     use crate::portfolio::{CustomerIx, SubscriptionIx};
 

@@ -123,6 +123,13 @@ fn interval(value: f64, mut draws: Vec<f64>) -> Interval {
     Interval { value, low: at(25), high: at(975) }
 }
 
+/// What a risk costs where the subscription left, or did not.
+#[must_use]
+pub(super) fn log_loss(risk: f64, churned: bool) -> f64 {
+    let risk = risk.clamp(LOG_LOSS_FLOOR, 1.0 - LOG_LOSS_FLOOR);
+    if churned { -risk.ln() } else { -(-risk).ln_1p() }
+}
+
 /// Rows by falling risk, with what each draw needs of them.
 struct Sorted {
     risk: Vec<f64>,
@@ -137,15 +144,11 @@ impl Sorted {
         // A stable sort: rows of equal risk keep their order by day and subscription.
         order.sort_by(|a, b| risks[*b as usize].total_cmp(&risks[*a as usize]));
         let pick = |at: &u32| *at as usize;
-        let log_loss = |at: &u32| {
-            let risk = risks[pick(at)].clamp(LOG_LOSS_FLOOR, 1.0 - LOG_LOSS_FLOOR);
-            if churned[pick(at)] { -risk.ln() } else { -(-risk).ln_1p() }
-        };
         Self {
             risk: order.iter().map(|at| risks[pick(at)]).collect(),
             churned: order.iter().map(|at| churned[pick(at)]).collect(),
             customer: order.iter().map(|at| customer[pick(at)]).collect(),
-            log_loss: order.iter().map(log_loss).collect(),
+            log_loss: order.iter().map(|at| log_loss(risks[pick(at)], churned[pick(at)])).collect(),
         }
     }
 

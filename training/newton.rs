@@ -8,7 +8,6 @@
 use std::num::NonZero;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use ndarray::linalg::general_mat_mul;
 use ndarray::{Array2, ArrayView1, Axis, ShapeBuilder, Slice};
 use thiserror::Error;
 
@@ -279,10 +278,6 @@ fn sum_block(x: &Matrix, churned: &[bool], at: &[f64], from: usize, room: &mut R
     room.present.push(features);
     let whole = room.weighted.slice_axis(Axis(0), Slice::from(..rows));
     let weighted = whole.slice_axis(Axis(1), Slice::from(..room.present.len()));
-    if room.present.len() == at.len() {
-        general_mat_mul(1.0, &weighted.t(), &weighted, 1.0, &mut sum.gram);
-        return;
-    }
     let part = weighted.t().dot(&weighted);
     for ((row, column), value) in part.indexed_iter() {
         sum.gram[[room.present[row], room.present[column]]] += value;

@@ -5,12 +5,14 @@
 //! The test rows are not looked at.
 
 use super::design;
+use super::evaluate::log_loss;
 use super::fit::FitError;
 use super::matrix::Matrix;
 use super::newton;
-use super::snapshots::Row;
+use super::snapshots::{Row, as_of_days};
 use super::transform;
 use crate::domain::Day;
+use crate::model::TriedAlpha;
 
 /// Penalties that are tried, the heaviest first: each fit begins where the one before ended.
 const ALPHAS: [f64; 10] = [1e5, 1e4, 3e3, 1e3, 300.0, 100.0, 30.0, 10.0, 3.0, 1.0];
@@ -31,18 +33,11 @@ const DAYS_MIN: usize = 4;
 /// divided by as much, so that it weighs as it would on all of them.
 const ROWS_MAX: usize = 32_768;
 
-/// A penalty and the log loss that it had on rows left out.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) struct Tried {
-    pub alpha: f64,
-    pub log_loss: f64,
-}
-
 /// The penalty of least log loss, the heaviest of equals, and all that were tried.
 ///
 /// # Errors
 /// Where a fit fails.
-pub(super) fn choose(raw: &Matrix, rows: &[Row], churned: &[bool], label_days: i32) -> Result<(f64, Vec<Tried>), FitError> {
+pub(super) fn choose(raw: &Matrix, rows: &[Row], churned: &[bool], label_days: i32) -> Result<(f64, Vec<TriedAlpha>), FitError> {
     let mut sums = [0.0; ALPHAS.len()];
     let mut measured = 0_usize;
     for fold in folds(rows, label_days) {
@@ -58,7 +53,8 @@ pub(super) fn choose(raw: &Matrix, rows: &[Row], churned: &[bool], label_days: i
     if measured == 0 {
         return Ok((ALPHA_DEFAULT, Vec::new()));
     }
-    let tried: Vec<Tried> = ALPHAS.into_iter().zip(sums).map(|(alpha, sum)| Tried { alpha, log_loss: sum / measured as f64 }).collect();
+    let tried: Vec<TriedAlpha> =
+        ALPHAS.into_iter().zip(sums).map(|(alpha, sum)| TriedAlpha { alpha, log_loss: sum / measured as f64 }).collect();
     let best = tried.iter().min_by(|a, b| a.log_loss.total_cmp(&b.log_loss)).map_or(ALPHA_DEFAULT, |best| best.alpha);
     Ok((best, tried))
 }
@@ -71,9 +67,7 @@ struct Fold {
 }
 
 fn folds(rows: &[Row], label_days: i32) -> Vec<Fold> {
-    let mut days: Vec<Day> = rows.iter().map(|row| row.as_of).collect();
-    days.sort_unstable();
-    days.dedup();
+    let days = as_of_days(rows);
     // Days before which the labels of enough earlier days were known.
     let known_before = |day: Day| days.iter().filter(|earlier| **earlier + label_days < day).count();
     let after = |least: usize| -> Vec<Day> { days.iter().copied().filter(|day| known_before(*day) >= least).collect() };
@@ -133,12 +127,6 @@ impl Fold {
         }
         Ok(losses)
     }
-}
-
-/// What a risk costs. A risk of 0 or 1 that is wrong costs as much as one of a billionth.
-fn log_loss(risk: f64, churned: bool) -> f64 {
-    let right = if churned { risk } else { 1.0 - risk };
-    -right.max(1e-9).ln()
 }
 
 #[cfg(test)]

@@ -7,8 +7,9 @@ use std::path::{Path, PathBuf};
 use thiserror::Error;
 
 use super::labels::Labeller;
+use super::matrix::Matrix;
 use super::outcome::Trained;
-use super::snapshots;
+use super::snapshots::{self, Snapshots};
 use crate::domain::Day;
 use crate::features::{FEATURES, Kernel, VolumeScale};
 use crate::lake::{PlainColumn, TableFileError, write_parquet};
@@ -72,14 +73,19 @@ pub fn write_predictions(path: &Path, portfolio: &Portfolio, trained: &Trained<'
 /// # Errors
 /// As [`write_predictions`].
 pub fn write_matrix(path: &Path, portfolio: &Portfolio, trained: &Trained<'_>) -> Result<(), ExportError> {
-    let rows = || trained.training.rows.iter();
+    write(path, &labelled(portfolio, &trained.training, &trained.matrix))
+}
+
+/// `subscription_id, as_of, label` and the features of every row.
+fn labelled<'a>(portfolio: &'a Portfolio, taken: &Snapshots<'_>, matrix: &'a Matrix) -> Vec<(&'static str, PlainColumn<'a>)> {
+    let rows = || taken.rows.iter();
     let mut columns = vec![
         ("subscription_id", PlainColumn::Text(rows().map(|row| portfolio.subscription(row.subscription).id.as_str()).collect())),
         ("as_of", PlainColumn::Days(rows().map(|row| row.as_of).collect())),
         ("label", PlainColumn::Flags(rows().map(|row| row.churned).collect())),
     ];
-    columns.extend(FEATURES.iter().enumerate().map(|(at, feature)| (feature.name, PlainColumn::Numbers(trained.matrix.column(at)))));
-    write(path, &columns)
+    columns.extend(FEATURES.iter().enumerate().map(|(at, feature)| (feature.name, PlainColumn::Numbers(matrix.column(at)))));
+    columns
 }
 
 /// Writes `subscription_id, customer_id, as_of, label` and the features as the kernel gives them
@@ -102,14 +108,9 @@ pub fn write_features(
     let labeller = Labeller::new(portfolio, &kernel, question);
     let taken = snapshots::take(&labeller, days, &progress.stage("rows", days.len() as u64, Unit::Items));
     let matrix = taken.matrix(&kernel, 0);
-    let rows = || taken.rows.iter();
-    let mut columns = vec![
-        ("subscription_id", PlainColumn::Text(rows().map(|row| portfolio.subscription(row.subscription).id.as_str()).collect())),
-        ("customer_id", PlainColumn::Text(rows().map(|row| portfolio.customer(row.customer).id.as_str()).collect())),
-        ("as_of", PlainColumn::Days(rows().map(|row| row.as_of).collect())),
-        ("label", PlainColumn::Flags(rows().map(|row| row.churned).collect())),
-    ];
-    columns.extend(FEATURES.iter().enumerate().map(|(at, feature)| (feature.name, PlainColumn::Numbers(matrix.column(at)))));
+    let mut columns = labelled(portfolio, &taken, &matrix);
+    let customers = taken.rows.iter().map(|row| portfolio.customer(row.customer).id.as_str());
+    columns.insert(1, ("customer_id", PlainColumn::Text(customers.collect())));
     write(path, &columns)?;
     Ok(taken.rows.len())
 }

@@ -25,7 +25,7 @@ pub fn summary(card: &Card) -> String {
     )
 }
 
-fn table<const N: usize>(header: [&str; N], numbers_from: usize) -> Table {
+pub(super) fn table<const N: usize>(header: [&str; N], numbers_from: usize) -> Table {
     let mut table = Table::new();
     table.load_style(presets::UTF8_FULL_CONDENSED);
     table.set_header(header);
@@ -74,7 +74,7 @@ fn figures(card: &Card) -> Table {
     table
 }
 
-fn with_interval(interval: Interval) -> String {
+pub(super) fn with_interval(interval: Interval) -> String {
     format!("{:.4} ({:.4} to {:.4})", interval.value, interval.low, interval.high)
 }
 

@@ -20,6 +20,15 @@ pub struct Row {
     pub churned: bool,
 }
 
+/// The as-of days of rows, ascending, each once.
+#[must_use]
+pub(super) fn as_of_days(rows: &[Row]) -> Vec<Day> {
+    let mut days: Vec<Day> = rows.iter().map(|row| row.as_of).collect();
+    days.sort_unstable();
+    days.dedup();
+    days
+}
+
 /// The rows of some as-of days, by day and then by subscription id.
 #[derive(Debug, Clone)]
 pub struct Snapshots<'a> {

@@ -4,6 +4,7 @@
 //! Absent on purpose: I/O, async, a clock, randomness. "Today" is always an argument.
 
 mod amount;
+mod chain;
 mod commitment;
 mod currency;
 mod day;
@@ -15,6 +16,7 @@ mod risk;
 mod rows;
 
 pub use amount::{AmountError, Exact, MICROS_PER_UNIT, Micros, MicrosSum};
+pub use chain::chain;
 pub use commitment::{CommitmentKind, UnknownCommitmentKind};
 pub use currency::{Currency, CurrencyError, Rate, RateError};
 pub use day::{Bucket, Day, DayError, Period, PeriodError};

@@ -8,11 +8,11 @@ use std::sync::Arc;
 
 use actix_web::http::header::{self, HeaderValue};
 use actix_web::web::Bytes;
-use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder, web};
+use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder};
 use quick_cache::{Equivalent, Weighter, sync::Cache};
 
 use super::codings::{Coded, Coding};
-use super::problem::Problem;
+use super::problem::{Problem, aside};
 
 /// Bytes of bodies that are kept. A page of 1,000 rows has about a megabyte.
 const KEPT_MAX_BYTES: u64 = 32 << 20;
@@ -109,9 +109,7 @@ impl Answered {
 
     async fn code(self: &Arc<Self>, coding: Coding) -> Result<Bytes, Problem> {
         let answer = Arc::clone(self);
-        let work =
-            async { web::block(move || coding.code(&answer.body)).await.map_err(|_| Problem::Panicked)?.map_err(Problem::Uncodable) };
-        self.coded.make(coding, work).await
+        self.coded.make(coding, aside(move || coding.code(&answer.body).map_err(Problem::Uncodable))).await
     }
 }
 

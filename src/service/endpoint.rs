@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use actix_web::http::header;
 use actix_web::web::Bytes;
-use actix_web::{HttpRequest, HttpResponse, web};
+use actix_web::{HttpRequest, HttpResponse};
 use futures::SinkExt;
 use futures::channel::mpsc;
 use futures::executor::block_on;
@@ -19,7 +19,7 @@ use super::cursor::{Cursor, Key, Short, short};
 use super::forms::{Form, JSON, RowWriter};
 use super::meta::Meta;
 use super::parameters::{LIMIT_DEFAULT, Parameters, Query};
-use super::problem::Problem;
+use super::problem::{Problem, aside};
 use super::state::{self, State};
 use super::version::Version;
 
@@ -165,7 +165,7 @@ pub(super) async fn figures<F: Figures>(request: HttpRequest) -> Result<HttpResp
         let headers = table_headers(&meta, None);
         Ok(Answered::new(F::ABOUT.path, form.content_type(), tag, headers, writer.bytes))
     };
-    let answered = state.answers().once(&request, epoch, async { web::block(work).await.map_err(|_| Problem::Panicked)? }).await?;
+    let answered = state.answers().once(&request, epoch, aside(work)).await?;
     answered.respond(&request).await
 }
 
@@ -215,7 +215,7 @@ pub(super) async fn listing<L: Listing>(request: HttpRequest) -> Result<HttpResp
     let wanted = Page { after, limit, list, target, tag };
     let over = Arc::clone(&version);
     let work = move || wanted.write::<L>(&own, &over, &query, form);
-    let answered = state.answers().once(&request, epoch, async { web::block(work).await.map_err(|_| Problem::Panicked)? }).await?;
+    let answered = state.answers().once(&request, epoch, aside(work)).await?;
     page(state, &version, &answered, &request).await
 }
 
@@ -298,13 +298,12 @@ async fn stream<L: Listing>(
     tag: &Tag,
 ) -> Result<HttpResponse, Problem> {
     let known = Arc::clone(&version);
-    let (query, entries, meta) = web::block(move || {
+    let (query, entries, meta) = aside(move || {
         let (entries, mut meta) = L::entries(&known, &query)?;
         meta.total = Some(entries.len() as u64);
-        Ok::<_, Problem>((query, entries, meta))
+        Ok((query, entries, meta))
     })
-    .await
-    .map_err(|_| Problem::Panicked)??;
+    .await?;
     let (send, receive) = mpsc::channel::<Result<Bytes, Problem>>(PIECES_WAITING);
     // It ends with its last row, or when the client goes away and takes no more.
     actix_web::rt::task::spawn_blocking(move || {

@@ -2,16 +2,13 @@
 //!
 //! Absent on purpose: logging, which the boundary does once.
 
-use std::error::Error as StdError;
-use std::fmt::Write as _;
-
 use actix_web::http::{Method, StatusCode, header};
-use actix_web::{HttpResponse, ResponseError};
+use actix_web::{HttpResponse, ResponseError, web};
 use serde::Serialize;
 use thiserror::Error;
 use utoipa::ToSchema;
 
-use crate::domain::SubscriptionId;
+use crate::domain::{SubscriptionId, chain};
 use crate::lake::FeedbackError;
 use crate::model::LoadError;
 use crate::portfolio;
@@ -250,20 +247,13 @@ fn sentences(faults: &[Fault]) -> String {
     faults.iter().map(|fault| fault.detail.as_str()).collect::<Vec<_>>().join("; ")
 }
 
-/// An error with all its sources, which do not print themselves.
-fn chain(error: &dyn StdError) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        // Writing to a String cannot fail.
-        let _ = write!(text, ": {cause}");
-        source = cause.source();
-    }
-    text
-}
-
 fn refused(error: &LoadError, in_service: Option<&str>) -> String {
     let text = chain(error);
     let stays = in_service.map_or_else(|| "no model is in service".to_owned(), |version| format!("model {version} stays in service"));
     format!("{text}; {stays}")
+}
+
+/// Work of more than some microseconds, away from the threads that answer.
+pub(super) async fn aside<T: Send + 'static>(work: impl FnOnce() -> Result<T, Problem> + Send + 'static) -> Result<T, Problem> {
+    web::block(work).await.map_err(|_| Problem::Panicked)?
 }

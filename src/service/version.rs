@@ -127,6 +127,13 @@ impl Version {
         if day < as_of { on(day) } else { *self.usual.get_or_init(|| on(as_of)) }
     }
 
+    /// Whether [`Version::usual`] of a day (the as-of day where none is asked for) is worked out
+    /// already, and does not read the portfolio.
+    pub(super) fn knows_usual(&self, day: Option<Day>) -> bool {
+        let as_of = self.tables.portfolio.as_of();
+        as_of.is_none_or(|as_of| self.usual.get().is_some() && day.is_none_or(|day| day >= as_of))
+    }
+
     /// Ready to score subscriptions of the portfolio.
     pub(super) fn scorer<'v>(&'v self, loaded: &'v LoadedModel) -> Scorer<'v> {
         let portfolio = &self.tables.portfolio;

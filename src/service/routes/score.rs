@@ -28,7 +28,7 @@ use super::super::forms::{Form, JSON, RowWriter};
 use super::super::meta::Meta;
 use super::super::openapi::{Route, Success, named};
 use super::super::parameters::{Kind, Parameters, Query, Spec};
-use super::super::problem::{Fault, Problem};
+use super::super::problem::{Fault, Problem, aside};
 use super::super::state;
 use super::super::version::Version;
 use super::nesting;
@@ -136,9 +136,9 @@ async fn score(request: HttpRequest, payload: web::Payload) -> Result<HttpRespon
     let limits = body::limits(&request);
     let bytes = body::json(&request, payload.into_inner(), limits.score_max_bytes, limits.score_deadline).await?;
     let version = state::of(&request)?.current();
-    let small = bytes.len() <= AT_ONCE_MAX_BYTES;
+    let small = bytes.len() <= AT_ONCE_MAX_BYTES && version.knows_usual(query.as_of);
     let work = move || answer(&version, query, form, &bytes);
-    let body = if small { work()? } else { web::block(work).await.map_err(|_| Problem::Panicked)?? };
+    let body = if small { work()? } else { aside(work).await? };
     Ok(HttpResponse::Ok().insert_header((header::CACHE_CONTROL, "no-store")).content_type(form.content_type()).body(body))
 }
 
