@@ -160,5 +160,9 @@ fn the_way_back_goes_back_once_for_each_promotion() {
     let whole = fs::read_to_string(&record).expect("it reads");
     fs::write(&record, format!("{whole}{{\"version\":\"2024")).expect("written");
     assert_eq!(registry.promotions().expect("it reads").len(), 3);
+    // And it takes the next one not with it.
+    registry.promote(&other, &forced(), day("2024-02-05")).expect("sound");
+    let record = registry.promotions().expect("it reads");
+    assert_eq!((record.len(), record[3].version.as_str(), record[3].previous.as_deref()), (4, other.as_str(), Some(first)));
     assert_eq!(registry.versions().expect("it reads").len(), 2);
 }

@@ -2,7 +2,7 @@
 //! beside the versions, one line each, only ever added to.
 
 use std::fs::File;
-use std::io::{self, Write};
+use std::io::{self, Read, Write};
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
@@ -39,11 +39,17 @@ pub struct Promoted {
     pub back: bool,
 }
 
-/// Adds a line and flushes it to disk.
+/// Adds a line and flushes it to disk. A line before that a crash tore is ended first, so that it
+/// takes no other with it.
 pub(super) fn record(folder: &Path, promoted: &Promoted) -> io::Result<()> {
+    let mut file = File::options().create(true).append(true).read(true).open(folder.join(RECORD))?;
+    let mut written = Vec::new();
+    file.read_to_end(&mut written)?;
     let mut line = serde_json::to_vec(promoted)?;
     line.push(b'\n');
-    let mut file = File::options().create(true).append(true).open(folder.join(RECORD))?;
+    if written.last().is_some_and(|last| *last != b'\n') {
+        line.insert(0, b'\n');
+    }
     file.write_all(&line)?;
     file.sync_all()
 }
