@@ -42,42 +42,42 @@ pub(crate) fn request() -> TrainRequest {
         active_window_days: None,
         min_age_days: 0,
     };
-    TrainRequest { question, days: None, alpha: None, without: Vec::new() }
+    TrainRequest { question, further: Vec::new(), days: None, alpha: None, without: Vec::new() }
 }
 
 #[test]
 fn the_same_data_give_the_same_bytes_and_the_same_card() {
     let portfolio = leavers().portfolio();
-    let [one, two] = [(); 2].map(|()| train(&portfolio, &request(), Progress::Silent).expect("enough rows"));
+    let [one, two] = [(); 2].map(|()| train(&portfolio, &request(), None, Progress::Silent).expect("enough rows"));
     assert_eq!(one.model_bin, two.model_bin);
     assert_eq!(serde_json::to_vec(&one.card).expect("a card"), serde_json::to_vec(&two.card).expect("a card"));
-    assert!(one.model.version().starts_with(&one.card.population.train.last_as_of.expect("days").to_string()));
+    assert!(one.model.version().starts_with(&one.card.horizons[0].train.last_as_of.expect("days").to_string()));
 }
 
 #[test]
 fn a_model_foresees_who_falls_silent_before_leaving() {
     let portfolio = leavers().portfolio();
-    let trained = train(&portfolio, &request(), Progress::Silent).expect("enough rows");
-    let card = &trained.card;
-    let auc = card.model.roc_auc;
+    let trained = train(&portfolio, &request(), None, Progress::Silent).expect("enough rows");
+    let (first, evaluation) = trained.card.main().zip(trained.card.evaluation()).expect("figures");
+    let auc = evaluation.model.roc_auc;
     assert!(auc.value > 0.8 && auc.low < auc.high, "{auc:?}");
-    assert!(card.model.log_loss.value < card.base_rate_rule.log_loss.value);
-    assert!((card.base_rate_rule.roc_auc.value - 0.5).abs() < 1e-12);
-    assert!((card.base_rate_rule.pr_auc.value - card.base_rate).abs() < 1e-12);
-    assert_eq!(card.population.test.rows, trained.scored.len() as u64);
-    assert!(card.population.train.last_as_of.expect("days") + 37 < card.population.test.first_as_of.expect("days"));
+    assert!(evaluation.model.log_loss.value < evaluation.base_rate_rule.log_loss.value);
+    assert!((evaluation.base_rate_rule.roc_auc.value - 0.5).abs() < 1e-12);
+    assert!((evaluation.base_rate_rule.pr_auc.value - first.base_rate).abs() < 1e-12);
+    assert_eq!(first.test.rows, trained.scored.len() as u64);
+    assert!(first.train.last_as_of.expect("days") + 37 < first.test.first_as_of.expect("days"));
 }
 
 #[test]
 fn too_little_to_train_on_is_told_with_the_counts_against_the_minimum() {
     let mut world = leavers();
     world.lifecycle.clear();
-    let error = train(&world.portfolio(), &request(), Progress::Silent).expect_err("nobody leaves");
+    let error = train(&world.portfolio(), &request(), None, Progress::Silent).expect_err("nobody leaves");
     assert!(error.is_too_little());
     let told = error.to_string();
     assert!(told.contains("0 churners among them (at least 30)"), "{told}");
 
-    let nothing = train(&World::default().portfolio(), &request(), Progress::Silent).expect_err("no usage at all");
+    let nothing = train(&World::default().portfolio(), &request(), None, Progress::Silent).expect_err("no usage at all");
     assert!(nothing.is_too_little());
     assert!(nothing.to_string().contains("0 days of usage (at least 163: 84 of history"), "{nothing}");
 }
@@ -88,7 +88,7 @@ fn test_days_that_a_training_label_reaches_are_refused() {
     let days = |text: &str| text.parse().expect("a range");
     let overlapping = (days("2024-04-01..2024-06-01/14"), days("2024-06-20..2024-08-20/14"));
     let asked = TrainRequest { days: Some(overlapping), ..request() };
-    let error = train(&portfolio, &asked, Progress::Silent).expect_err("labels reach into the test days");
+    let error = train(&portfolio, &asked, None, Progress::Silent).expect_err("labels reach into the test days");
     assert!(matches!(error, TrainError::Days(DaysError::Overlap { .. })), "{error}");
     assert!(!error.is_too_little());
 }

@@ -11,10 +11,13 @@ use super::outcome::TrainRequest;
 use super::split::DayRange;
 use crate::domain::{Day, HorizonDays, RiskError};
 use crate::features::Family;
-use crate::model::{Label, Question};
+use crate::model::{HEADS_MAX, Label, Question};
 
 /// Days of the window in which a subscription must have been used to be asked about silence.
 const SILENCE_WINDOW_DAYS: u32 = 28;
+
+/// Horizons that a model gets where none are asked for, in days.
+const HORIZONS: [u32; 3] = [30, 60, 90];
 
 /// Churn models of a lake. Flags without a command train one.
 #[derive(Debug, Clone, Parser)]
@@ -119,9 +122,6 @@ pub struct QuestionArgs {
     /// Only subscriptions first used at least so many days ago
     #[arg(long, value_name = "DAYS", default_value_t = 0, value_parser = clap::value_parser!(u32).range(0..=3650))]
     pub min_age: u32,
-    /// Days ahead that the risk looks, 1 to 365
-    #[arg(long, value_name = "DAYS")]
-    pub horizon: u32,
     /// Days a partner needs to react: the window begins so much later
     #[arg(long, value_name = "DAYS", default_value_t = 0, value_parser = clap::value_parser!(u32).range(0..=365))]
     pub lead: u32,
@@ -137,6 +137,9 @@ pub struct TrainArgs {
     pub from: LakeArgs,
     #[command(flatten)]
     pub question: QuestionArgs,
+    /// Days ahead that the risk looks, 1 to 365, several of them with commas between; the shortest is graded
+    #[arg(long = "horizon", value_name = "DAYS", value_delimiter = ',', default_values_t = HORIZONS)]
+    pub horizons: Vec<u32>,
     /// As-of days to train on, such as 2025-01-01..2025-06-30/14
     #[arg(long, value_name = "FROM..TO/STEP", requires = "test_days")]
     pub train_days: Option<DayRange>,
@@ -167,6 +170,9 @@ pub struct FeaturesArgs {
     pub from: LakeArgs,
     #[command(flatten)]
     pub question: QuestionArgs,
+    /// Days ahead that the label looks, 1 to 365
+    #[arg(long, value_name = "DAYS", default_value_t = HORIZONS[0])]
+    pub horizon: u32,
     /// As-of days, such as 2025-01-01..2025-06-30/14
     #[arg(long, value_name = "FROM..TO/STEP")]
     pub as_of: DayRange,
@@ -210,6 +216,8 @@ impl ValueEnum for Family {
 pub enum ArgsError {
     #[error(transparent)]
     Horizon(#[from] RiskError),
+    #[error("--horizon names {0} horizons; a model has 1 to {HEADS_MAX}")]
+    Horizons(usize),
     #[error(
         "--churn-reason {0} has no meaning with --label silence: only a recorded end has a reason; leave it out, or use --label status"
     )]
@@ -220,10 +228,17 @@ impl TrainArgs {
     /// What is asked for.
     ///
     /// # Errors
-    /// As [`QuestionArgs::question`].
+    /// Where a horizon is not 1 to 365 days, or there are too many, and as [`QuestionArgs::question`].
     pub fn request(&self) -> Result<TrainRequest, ArgsError> {
+        let mut horizons = self.horizons.iter().map(|days| HorizonDays::new(*days)).collect::<Result<Vec<_>, _>>()?;
+        horizons.sort_unstable();
+        horizons.dedup();
+        let (Some((first, further)), 1..=HEADS_MAX) = (horizons.split_first(), horizons.len()) else {
+            return Err(ArgsError::Horizons(horizons.len()));
+        };
         Ok(TrainRequest {
-            question: self.question.question()?,
+            question: self.question.question(*first)?,
+            further: further.to_vec(),
             days: self.train_days.zip(self.test_days),
             alpha: self.alpha,
             without: self.without.clone(),
@@ -232,11 +247,11 @@ impl TrainArgs {
 }
 
 impl QuestionArgs {
-    /// The question that is asked.
+    /// The question that is asked at a horizon.
     ///
     /// # Errors
-    /// Where the horizon is not 1 to 365 days, or a reason is given that silence has none of.
-    pub fn question(&self) -> Result<Question, ArgsError> {
+    /// Where a reason is given that silence has none of.
+    pub fn question(&self, horizon_days: HorizonDays) -> Result<Question, ArgsError> {
         if let (LabelArg::Silence, Some(reason)) = (self.label, self.churn_reasons.first()) {
             return Err(ArgsError::ReasonOfSilence(reason.clone()));
         }
@@ -247,7 +262,7 @@ impl QuestionArgs {
         Ok(Question {
             label,
             churn_reasons: self.churn_reasons.iter().map(|reason| reason.trim().to_owned()).collect(),
-            horizon_days: HorizonDays::new(self.horizon)?,
+            horizon_days,
             lead_days: self.lead,
             grace_days: self.grace,
             active_window_days: window,

@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use anyhow::Context;
-use churn_risk::domain::Day;
+use churn_risk::domain::{Day, HorizonDays};
 use churn_risk::lake::Lake;
 use churn_risk::model::{Promotion, PublishError, Registry};
 use churn_risk::portfolio::{self, Portfolio};
@@ -66,7 +66,7 @@ fn load(from: &LakeArgs) -> anyhow::Result<Portfolio> {
 }
 
 fn features(args: &FeaturesArgs) -> anyhow::Result<ExitCode> {
-    let question = args.question.question()?;
+    let question = args.question.question(HorizonDays::new(args.horizon)?)?;
     training::check_name(&args.out)?;
     let portfolio = load(&args.from)?;
     let days = args.as_of.days();
@@ -81,14 +81,15 @@ fn train(args: &TrainArgs) -> anyhow::Result<ExitCode> {
         training::check_name(path)?;
     }
     let portfolio = load(&args.from)?;
-    let trained = training::train(&portfolio, &request, Progress::Shown)?;
+    let registry = Registry::open(&args.models);
+    let in_service = registry.load_current().ok();
+    let trained = training::train(&portfolio, &request, in_service.as_ref(), Progress::Shown)?;
     if let Some(path) = &args.predictions {
         training::write_predictions(path, &portfolio, &trained)?;
     }
     if let Some(path) = &args.matrix {
         training::write_matrix(path, &portfolio, &trained)?;
     }
-    let registry = Registry::open(&args.models);
     let folder = registry.publish(&trained.model, &trained.model_bin, &trained.card)?;
     say(training::summary(&trained.card).trim_end())?;
     let version = trained.model.version();

@@ -2,18 +2,22 @@
 
 use thiserror::Error;
 
-use super::evaluate::Scored;
 use super::fit::FitError;
 use super::matrix::Matrix;
 use super::snapshots::Snapshots;
 use super::split::{DayRange, DaysError};
+use super::tested::Scored;
+use crate::domain::HorizonDays;
 use crate::features::Family;
 use crate::model::{Card, ChurnModel, Counts, Question, RefusedModel};
 
 /// What to train.
 #[derive(Debug, Clone, PartialEq)]
 pub struct TrainRequest {
+    /// At the shortest horizon, which is the one that is graded.
     pub question: Question,
+    /// Longer horizons, ascending, that the model speaks of too.
+    pub further: Vec<HorizonDays>,
     /// Training and test days; none to have them chosen.
     pub days: Option<(DayRange, DayRange)>,
     /// L2 penalty: `alpha/2 |w|^2` beside the sum of the loss over rows; none to have it chosen
@@ -30,7 +34,7 @@ pub struct Trained<'a> {
     /// The bytes of `model.bin`.
     pub model_bin: Vec<u8>,
     pub card: Card,
-    /// Every test row with its risk.
+    /// Every test row with its risk at the first horizon.
     pub scored: Vec<Scored>,
     pub training: Snapshots<'a>,
     /// The training rows as the fit saw them.

@@ -1,15 +1,11 @@
 //! The rows of a part: every subscription that the question is about, on every as-of day.
 
-use super::fit::RecencyRule;
-use super::labels::{Censored, Labelled, Labeller};
 use super::matrix::Matrix;
-use crate::domain::{ChurnRisk, Day};
-use crate::features::{FEATURE_COUNT, FeatureVector, History, Kernel, Usual, catalogue};
-use crate::model::{ChurnModel, Counts, PROBES_MAX};
+use crate::domain::Day;
+use crate::features::{FEATURE_COUNT, FeatureVector, History, Kernel, Usual};
+use crate::model::{Censored, Counts, Labelled, Labeller, PROBES_MAX};
 use crate::portfolio::{CustomerIx, Portfolio, SubscriptionIx};
 use crate::progress::Stage;
-
-use super::evaluate::Scored;
 
 /// One labelled row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,7 +28,7 @@ pub(super) fn as_of_days(rows: &[Row]) -> Vec<Day> {
 /// The rows of some as-of days, by day and then by subscription id.
 #[derive(Debug, Clone)]
 pub struct Snapshots<'a> {
-    portfolio: &'a Portfolio,
+    pub(super) portfolio: &'a Portfolio,
     pub rows: Vec<Row>,
     pub counts: Counts,
 }
@@ -46,24 +42,7 @@ pub(super) fn take<'p>(labeller: &Labeller<'p, '_>, days: &[Day], stage: &Stage)
     let mut seen = vec![false; labeller.portfolio.subscriptions().len()];
     for as_of in days.iter().copied() {
         for subscription in labeller.portfolio.subscription_indices().filter(|each| labeller.has_row(*each, as_of)) {
-            let churned = match labeller.label(subscription, as_of) {
-                Labelled::Stays => false,
-                Labelled::Leaves => true,
-                Labelled::Migrates => {
-                    counts.migrations += 1;
-                    false
-                }
-                Labelled::Censored(why) => {
-                    *match why {
-                        Censored::Window => &mut counts.censored_window,
-                        Censored::Reason => &mut counts.censored_reason,
-                        Censored::Gaps => &mut counts.censored_gaps,
-                        Censored::Lead => &mut counts.censored_lead,
-                    } += 1;
-                    continue;
-                }
-            };
-            counts.churners += u64::from(churned);
+            let Some(churned) = count(&mut counts, labeller.label(subscription, as_of)) else { continue };
             seen[subscription.at()] = true;
             let customer = labeller.portfolio.subscription(subscription).customer;
             rows.push(Row { subscription, customer, as_of, churned });
@@ -73,6 +52,30 @@ pub(super) fn take<'p>(labeller: &Labeller<'p, '_>, days: &[Day], stage: &Stage)
     counts.rows = rows.len() as u64;
     counts.subscriptions = seen.iter().filter(|seen| **seen).count() as u64;
     Snapshots { portfolio: labeller.portfolio, rows, counts }
+}
+
+/// Whether a row left, counted; none where it has no label.
+pub(super) fn count(counts: &mut Counts, label: Labelled) -> Option<bool> {
+    match label {
+        Labelled::Stays => Some(false),
+        Labelled::Leaves => {
+            counts.churners += 1;
+            Some(true)
+        }
+        Labelled::Migrates => {
+            counts.migrations += 1;
+            Some(false)
+        }
+        Labelled::Censored(why) => {
+            *match why {
+                Censored::Window => &mut counts.censored_window,
+                Censored::Reason => &mut counts.censored_reason,
+                Censored::Gaps => &mut counts.censored_gaps,
+                Censored::Lead => &mut counts.censored_lead,
+            } += 1;
+            None
+        }
+    }
 }
 
 impl Snapshots<'_> {
@@ -104,21 +107,8 @@ impl Snapshots<'_> {
         probes
     }
 
-    /// The risk of every row under a model, by the call that serves, and under the rule of recency.
-    #[must_use]
-    pub fn score(&self, kernel: &Kernel, model: &ChurnModel, rule: &RecencyRule) -> (Vec<Scored>, Vec<f64>) {
-        const RECENCY: usize = catalogue::index("days_since_usage");
-        let mut scored = Vec::with_capacity(self.rows.len());
-        let mut by_recency = Vec::with_capacity(self.rows.len());
-        self.each(kernel, |row, features| {
-            scored.push(Scored { row: self.rows[row], risk: model.score(features).get() });
-            by_recency.push(ChurnRisk::from_log_odds(rule.log_odds(features.values()[RECENCY])).get());
-        });
-        (scored, by_recency)
-    }
-
     /// Calls the kernel for every row, in order.
-    fn each(&self, kernel: &Kernel, mut with: impl FnMut(usize, &FeatureVector)) {
+    pub(super) fn each(&self, kernel: &Kernel, mut with: impl FnMut(usize, &FeatureVector)) {
         let mut from = 0;
         for day in self.rows.chunk_by(|a, b| a.as_of == b.as_of) {
             let as_of = day[0].as_of;

@@ -6,7 +6,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::card::Gain;
+use super::Gain;
 
 /// Largest calibration error of grade A.
 const CALIBRATION_ERROR_MAX: f64 = 0.02;

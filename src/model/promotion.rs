@@ -31,7 +31,8 @@ pub struct Promoted {
     /// The version that it took the place of.
     pub previous: Option<String>,
     pub on: Day,
-    pub grade: Grade,
+    /// None of a baseline.
+    pub grade: Option<Grade>,
     /// Where it was forced: by whom, and why.
     pub forced_by: Option<String>,
     pub why: Option<String>,

@@ -200,7 +200,7 @@ impl Registry {
         let _lease = self.lease()?;
         let loaded = self.load(version)?;
         let grade = loaded.card.grade;
-        if grade == Grade::D && *how == Promotion::Earned {
+        if grade == Some(Grade::D) && *how == Promotion::Earned {
             return Err(PublishError::Grade { version: version.to_owned() });
         }
         let previous = self.current_version().ok();
