@@ -369,8 +369,16 @@ fn a_damaged_log_entry_is_named_and_nothing_is_put_after_it() {
             assert_ne!(damaged, whole);
             fs::write(&path, &damaged).expect("an entry");
             let lake = open(&desk.lake());
+            let told = match lake.scorings() {
+                // An earlier entry may lose what it says of itself: no later one needs that.
+                Ok(told) => {
+                    assert!(number == 1 && told == heads && !damaged.contains("commitInfo"), "{damaged}");
+                    continue;
+                }
+                Err(error) => sentence(&error),
+            };
             let refused = lake.append_scores(&more, some()).expect_err("a damaged log");
-            for error in [sentence(&lake.scorings().expect_err("a damaged log")), sentence(&refused)] {
+            for error in [told, sentence(&refused)] {
                 assert!(error.contains(path.to_str().expect("UTF-8")), "{damaged}\n{error}");
             }
         }

@@ -113,7 +113,7 @@ impl Lake {
                     let horizon_days = score.horizon_days.get();
                     return Err(ScoresError::OutOfOrder { subscription_id: score.subscription_id, horizon_days });
                 }
-                // A subscription stands in one group, so the last one of it is all that is kept.
+                // It ends between two subscriptions, so that all scores of one are found in one group.
                 if group.len() >= GROUP_ROWS && order.is_lt() {
                     writer.write(&batch(&group)?)?;
                     writer.end_row_group()?;
