@@ -39,6 +39,11 @@ const REACH_DAYS_SIGNED: i32 = REACH_DAYS.cast_signed();
 pub struct FeatureVector([f64; FEATURE_COUNT]);
 
 impl FeatureVector {
+    /// The one place where a row is made.
+    const fn made(row: [f64; FEATURE_COUNT]) -> Self {
+        Self(row)
+    }
+
     /// The values, in the catalogue's order.
     #[must_use]
     pub fn values(&self) -> &[f64] {
@@ -55,7 +60,7 @@ impl FeatureVector {
                 *value = earlier;
             }
         }
-        Self(row)
+        Self::made(row)
     }
 }
 
@@ -138,7 +143,7 @@ impl AsOf<'_> {
     pub fn features(&mut self, history: &History<'_>) -> FeatureVector {
         let mut row = self.own(history);
         self.usual.take_off(&mut row);
-        FeatureVector(row)
+        FeatureVector::made(row)
     }
 
     /// The row before what is usual is taken off.

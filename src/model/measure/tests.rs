@@ -1,3 +1,5 @@
+//! Figures held against a hand, a known distortion, and the width that theory gives.
+
 use super::*;
 
 fn row(customer: u32, churned: bool) -> Outcome {
