@@ -140,8 +140,8 @@ fn what_cannot_be_kept_is_refused_and_leaves_nothing() {
     }
     assert!(matches!(refused(&scoring("2026-06-29", "", 7), some()), ScoresError::NoModelVersion));
     assert!(matches!(refused(&scoring("2026-06-29", "m", u64::MAX), some()), ScoresError::TableVersion(u64::MAX)));
-    let late = PortfolioScoring { as_of: day("2200-12-31") + 1, ..fine.clone() };
-    assert!(matches!(refused(&late, some()), ScoresError::Day(_)));
+    let past_the_last = PortfolioScoring { as_of: day("2200-12-31") + 1, ..fine.clone() };
+    assert!(matches!(refused(&past_the_last, some()), ScoresError::Day(_)));
     let early = PortfolioScoring { scored_on: day("1970-01-01") - 1, ..fine.clone() };
     assert!(matches!(refused(&early, some()), ScoresError::Day(_)));
     assert_eq!(fs::read_dir(desk.lake().join("scores")).expect("a folder").count(), 0, "a file is left");
@@ -413,6 +413,9 @@ fn new_files(before: &Path, after: &Path) -> Vec<PathBuf> {
     new
 }
 
+/// Files that are there when an append dies, and whether its commit is.
+type Step<'a> = (Vec<(&'a Path, Vec<u8>)>, bool);
+
 #[test]
 fn an_append_that_died_at_any_step_leaves_the_scorings_before_it_and_the_next_one_works() {
     let desk = Desk::new();
@@ -429,7 +432,7 @@ fn an_append_that_died_at_any_step_leaves_the_scorings_before_it_and_the_next_on
     let half = |name: &Path| bytes(name)[..bytes(name).len() / 2].to_vec();
     let (unnamed, staged) = (Path::new("scores/.new.parquet.tmp"), Path::new("scores/_delta_log/.00000000000000000009.json.tmp"));
     // In the order of the steps: what is there when it dies, and whether the commit is.
-    let steps: Vec<(Vec<(&Path, Vec<u8>)>, bool)> = vec![
+    let steps: Vec<Step<'_>> = vec![
         (vec![(unnamed, Vec::new())], false),
         (vec![(unnamed, half(file))], false),
         (vec![(unnamed, bytes(file))], false),

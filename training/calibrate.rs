@@ -23,7 +23,7 @@ pub(super) fn find(left_out: &[LeftOut]) -> Option<Calibration> {
     if !enough(&earlier) || !enough(&later) {
         return None;
     }
-    let platt = |rows: &[LeftOut]| recalibrate(rows.iter().map(|row| (row.log_odds, row.churned)));
+    let platt = |rows: &[LeftOut]| recalibrate(&rows.iter().map(|row| (row.log_odds, row.churned)));
     let (intercept, slope) = platt(&earlier)?;
     let brier_before = brier(&later, 0.0, 1.0);
     let brier_after = brier(&later, intercept, slope);

@@ -96,12 +96,11 @@ pub(super) fn days(portfolio: &Portfolio, request: &TrainRequest) -> Result<Days
     let label_days = request.question.label_days();
     let too_short = |days| DaysError::TooShort { days, minimum: least_days(label_days), label_days };
     let (Some(first), Some(last)) = (portfolio.first_day(), portfolio.as_of()) else { return Err(too_short(0)) };
-    let days = match request.days {
-        Some((train, test)) => Days { train: train.days(), test: test.days() },
-        None => {
-            let longest = request.further.last().map_or(0, |longest| longest.days() - request.question.horizon_days.days());
-            chosen(first, last, label_days, longest).ok_or_else(|| too_short(last - first + 1))?
-        }
+    let days = if let Some((train, test)) = request.days {
+        Days { train: train.days(), test: test.days() }
+    } else {
+        let longer = request.further.last().map_or(0, |longest| longest.days() - request.question.horizon_days.days());
+        chosen(first, last, label_days, longer).ok_or_else(|| too_short(last - first + 1))?
     };
     let (Some(train), Some(test)) = (days.train.last(), days.test.first()) else { return Err(DaysError::NoDays) };
     let known = *train + label_days;

@@ -39,11 +39,6 @@ const REACH_DAYS_SIGNED: i32 = REACH_DAYS.cast_signed();
 pub struct FeatureVector([f64; FEATURE_COUNT]);
 
 impl FeatureVector {
-    /// The one place where a row is made.
-    const fn made(row: [f64; FEATURE_COUNT]) -> Self {
-        Self(row)
-    }
-
     /// The values, in the catalogue's order.
     #[must_use]
     pub fn values(&self) -> &[f64] {
@@ -54,13 +49,13 @@ impl FeatureVector {
     /// customer as they are.
     #[must_use]
     pub fn with_usage_of(&self, earlier: &Self) -> Self {
-        let mut row = self.0;
-        for ((value, earlier), feature) in row.iter_mut().zip(earlier.0).zip(FEATURES) {
+        let mut mixed = self.clone();
+        for ((value, earlier), feature) in mixed.0.iter_mut().zip(earlier.0).zip(FEATURES) {
             if !matches!(feature.family, Family::Life | Family::Customer) {
                 *value = earlier;
             }
         }
-        Self::made(row)
+        mixed
     }
 }
 
@@ -143,7 +138,7 @@ impl AsOf<'_> {
     pub fn features(&mut self, history: &History<'_>) -> FeatureVector {
         let mut row = self.own(history);
         self.usual.take_off(&mut row);
-        FeatureVector::made(row)
+        FeatureVector(row)
     }
 
     /// The row before what is usual is taken off.

@@ -347,10 +347,9 @@ fn check_probes(model: &ChurnModel, probes: &[StoredProbe]) -> Result<(), Refuse
         for number in probe.values.iter().chain(&probe.risks) {
             finite(*number, || format!("a number of probe {at}"))?;
         }
-        for (scored, stored) in model.risks_of(&probe.values).into_iter().zip(&probe.risks) {
-            let (scored, stored) = (scored.get(), *stored);
-            if (scored - stored).abs() > PROBE_TOLERANCE {
-                return Err(RefusedModel::ProbeDiffers { probe: at, stored, scored });
+        for (risk, stored) in model.risks_of(&probe.values).into_iter().zip(&probe.risks) {
+            if (risk.get() - stored).abs() > PROBE_TOLERANCE {
+                return Err(RefusedModel::ProbeDiffers { probe: at, stored: *stored, scored: risk.get() });
             }
         }
     }

@@ -119,13 +119,13 @@ impl Contestant {
         let sums = Sums::of(rows, risks, customers, draws.customers());
         let bounds = sorted.bounds();
         let point = Figures::of(&sorted.pass(&Batch::ones(draws.customers()), &bounds), &sums.whole(), 0);
-        let mut drawn = Vec::with_capacity(DRAWS);
+        let mut on_draws = Vec::with_capacity(DRAWS);
         for batch in draws.batches() {
             let (pass, sums) = (sorted.pass(batch, &bounds), sums.drawn(batch));
-            drawn.extend((0..LANES).map(|lane| Figures::of(&pass, &sums, lane)));
+            on_draws.extend((0..LANES).map(|lane| Figures::of(&pass, &sums, lane)));
         }
         let expected_cost = rows.iter().zip(risks).map(|(row, risk)| row.cost_30_days.as_f64() * risk).sum();
-        Self { point, draws: drawn, expected: risks.iter().sum(), expected_cost, top_rows: bounds.top }
+        Self { point, draws: on_draws, expected: risks.iter().sum(), expected_cost, top_rows: bounds.top }
     }
 }
 

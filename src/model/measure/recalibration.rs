@@ -54,7 +54,7 @@ impl Sums {
     pub(super) fn of(rows: &[Outcome], risks: &[f64], customers: &[u32], number: usize) -> Self {
         let log_odds: Vec<f64> = risks.iter().map(|risk| logit(*risk)).collect();
         let told = log_odds.iter().copied().zip(rows.iter().map(|row| row.churned));
-        let (intercept, slope) = recalibrate(told).unwrap_or((f64::NAN, f64::NAN));
+        let (intercept, slope) = recalibrate(&told).unwrap_or((f64::NAN, f64::NAN));
         let mut sums = vec![Customer::default(); number];
         for (((row, risk), log_odds), customer) in rows.iter().zip(risks).zip(&log_odds).zip(customers) {
             let sum = &mut sums[*customer as usize];
@@ -103,7 +103,7 @@ pub(super) fn logit(risk: f64) -> f64 {
 /// Intercept and slope that would calibrate log-odds, each with whether the row left (Platt 1999, without
 /// his prior; Cox 1958); none where all log-odds are the same.
 #[must_use]
-pub fn recalibrate(rows: impl Iterator<Item = (f64, bool)> + Clone) -> Option<(f64, f64)> {
+pub fn recalibrate(rows: &(impl Iterator<Item = (f64, bool)> + Clone)) -> Option<(f64, f64)> {
     let (mut intercept, mut slope) = (0.0, 1.0);
     for _ in 0..STEPS_MAX {
         let mut normal = Normal::default();
@@ -144,12 +144,12 @@ impl Normal {
 
     /// Newton's step in intercept and slope; none where the log-odds do not differ.
     fn step(&self) -> Option<[f64; 2]> {
-        let [a, b, c] = self.curvature;
-        let determinant = a * c - b * b;
-        if determinant.is_nan() || determinant <= 1e-9 * a * c {
+        let [whole, cross, square] = self.curvature;
+        let determinant = whole * square - cross * cross;
+        if determinant.is_nan() || determinant <= 1e-9 * whole * square {
             return None;
         }
-        let [g, h] = self.gradient;
-        Some([(c * g - b * h) / determinant, (a * h - b * g) / determinant])
+        let [level, slope] = self.gradient;
+        Some([(square * level - cross * slope) / determinant, (whole * slope - cross * level) / determinant])
     }
 }

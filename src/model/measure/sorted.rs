@@ -105,16 +105,16 @@ impl Sorted {
 
 impl Pass {
     fn end_tie(&mut self, hit: &mut Lanes, miss: &mut Lanes) {
-        for lane in 0..LANES {
-            self.pairs[lane] += miss[lane] * (self.hits[lane] + hit[lane] / 2.0);
-            self.hits[lane] += hit[lane];
-            self.misses[lane] += miss[lane];
+        for (lane, (hit, miss)) in hit.iter().zip(miss.iter()).enumerate() {
+            self.pairs[lane] += miss * (self.hits[lane] + hit / 2.0);
+            self.hits[lane] += hit;
+            self.misses[lane] += miss;
         }
         if hit.iter().any(|hit| *hit > 0.0) {
-            for lane in 0..LANES {
+            for (lane, hit) in hit.iter().enumerate() {
                 let rows = self.hits[lane] + self.misses[lane];
                 if rows > 0.0 {
-                    self.precision[lane] += hit[lane] * self.hits[lane] / rows;
+                    self.precision[lane] += hit * self.hits[lane] / rows;
                 }
             }
             *hit = [0.0; LANES];
