@@ -47,3 +47,4 @@ mod training_command;
 mod training_fit;
 mod training_flow;
 mod training_labels;
+mod training_truth;

@@ -5,6 +5,7 @@ use churn_risk::model::{Label, Question};
 use churn_risk::progress::Progress;
 use churn_risk::training::{DaysError, TrainError, TrainRequest, train};
 
+use crate::support::steady::Chance;
 use crate::support::worlds::{World, day, subscription_id};
 
 const SUBSCRIPTIONS: i32 = 240;
@@ -91,4 +92,37 @@ fn test_days_that_a_training_label_reaches_are_refused() {
     let error = train(&portfolio, &asked, None, Progress::Silent).expect_err("labels reach into the test days");
     assert!(matches!(error, TrainError::Days(DaysError::Overlap { .. })), "{error}");
     assert!(!error.is_too_little());
+}
+
+/// Usage that says nothing of who leaves: the lives of one subscription with the usage of
+/// another. The figures on test rows must be those of chance.
+#[test]
+fn labels_that_have_nothing_to_do_with_the_features_give_an_auc_of_a_half() {
+    let mut world = World { version: 1, ..World::default() };
+    let mut chance = Chance::new(3);
+    let first = day("2024-01-01");
+    for at in 0..1_500_i32 {
+        let id = format!("s{at:04}");
+        world.subscription(&id, &format!("c{at:04}"), Some("2024-01-01"));
+        let (rate, fades_from) = (chance.uniform(), 80.0 + chance.uniform() * 300.0);
+        let end = (chance.uniform() * 600.0).floor();
+        for offset in 0..260_i32 {
+            let rate = if f64::from(offset) > fades_from { rate / 4.0 } else { rate };
+            if f64::from(offset) < end && chance.uniform() < rate {
+                world.used(&id, &(first + offset).to_string(), 1);
+            }
+        }
+        #[expect(clippy::cast_possible_truncation, reason = "a day below 600")]
+        let end = end as i32;
+        if (60..260).contains(&end) {
+            let event = churn_risk::domain::Event { on: first + end, kind: EventKind::Ended, reason: None };
+            world.lifecycle.push((subscription_id(&id), event));
+        }
+    }
+    let trained = train(&world.portfolio(), &request(), None, Progress::Silent).expect("enough rows");
+    let evaluation = trained.card.evaluation().expect("figures");
+    let auc = evaluation.model.roc_auc;
+    println!("{auc:?} of {} rows, {} left", evaluation.model.rows, evaluation.model.actual_churners);
+    assert!((auc.value - 0.5).abs() < 0.05 && auc.low < 0.5 && auc.high > 0.5, "{auc:?}");
+    assert!(trained.card.grade > Some(churn_risk::model::Grade::A), "{:?}", trained.card.grade);
 }

@@ -49,12 +49,18 @@ pub enum Command {
         other: String,
         #[command(flatten)]
         models: ModelsArgs,
+        /// Lake on whose rows that neither had seen they are held side by side
+        #[arg(long, value_name = "DIR")]
+        lake: Option<PathBuf>,
     },
-    /// Put a model in service; one of grade D only by force
+    /// Put a model in service; one of grade D, or worse than the one in service, only by force
     Promote {
         version: String,
         #[command(flatten)]
         models: ModelsArgs,
+        /// Lake on whose later rows it is first held beside the version in service
+        #[arg(long, value_name = "DIR", conflicts_with = "force")]
+        lake: Option<PathBuf>,
         /// In spite of its grade; needs --by and --why, which are recorded
         #[arg(long, requires_all = ["by", "why"])]
         force: bool,

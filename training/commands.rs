@@ -2,9 +2,15 @@
 //!
 //! Absent on purpose: fitting. Every figure is read from a card.
 
+use thiserror::Error;
+
+use super::beside::hold_beside;
+use super::outcome::TrainError;
 use super::report;
 use crate::domain::{Day, chain};
 use crate::model::{Card, Counts, Evaluation, Interval, LoadError, Promoted, Promotion, PublishError, Registry};
+use crate::portfolio::Portfolio;
+use crate::progress::Progress;
 
 /// All versions, one a row: grade, question, and the figures on their own test rows.
 ///
@@ -93,9 +99,12 @@ const FIGURES: [Figure; 8] = [
 /// Two versions side by side, each on its own test rows, and whether those are the same.
 ///
 /// # Errors
-/// Where one of them is refused.
-pub fn compare(registry: &Registry, one: &str, other: &str) -> Result<String, LoadError> {
-    let cards = [registry.load(one)?.card, registry.load(other)?.card];
+/// Where one of them is refused, or the lake has no rows that neither had seen.
+pub fn compare(registry: &Registry, one: &str, other: &str, lake: Option<&Portfolio>) -> Result<String, CommandError> {
+    let [first, second] = [registry.load(one)?, registry.load(other)?];
+    let anew = lake.map(|portfolio| hold_beside(portfolio, &first, &second, Progress::Shown)).transpose()?.flatten();
+    let beside = anew.or_else(|| first.card.against.clone().filter(|against| against.version == other));
+    let cards = [first.card, second.card];
     let mut table = report::table(["", one, other], 3);
     let mut row = |name: &str, of: &dyn Fn(&Card) -> String| {
         table.add_row([name.to_owned(), of(&cards[0]), of(&cards[1])]);
@@ -122,7 +131,31 @@ pub fn compare(registry: &Registry, one: &str, other: &str) -> Result<String, Lo
         (true, false) => "they were tested on other rows: read each against its own recency rule, not against the other",
         (false, _) => "they answer other questions: their figures cannot be held against each other",
     };
-    Ok(format!("{table}\n{note}"))
+    let mut text = format!("{table}\n{note}");
+    if let Some(against) = beside {
+        text.extend(["\n".to_owned(), report::beside(one, &against)]);
+    }
+    Ok(text)
+}
+
+/// How a version may come into service without force: by its card, or held beside the version in
+/// service on the rows of a lake.
+///
+/// # Errors
+/// Where a model is refused, or the lake has no rows that neither had seen.
+pub fn earned(registry: &Registry, version: &str, lake: Option<&Portfolio>) -> Result<Promotion, CommandError> {
+    let Some(portfolio) = lake else { return Ok(Promotion::Earned) };
+    let against = hold_beside(portfolio, &registry.load(version)?, &registry.load_current()?, Progress::Shown)?;
+    Ok(against.map_or(Promotion::Earned, |against| Promotion::Beside(Box::new(against))))
+}
+
+/// Why a command says nothing.
+#[derive(Debug, Error)]
+pub enum CommandError {
+    #[error(transparent)]
+    Load(#[from] LoadError),
+    #[error("the two cannot be held side by side")]
+    Beside(#[from] TrainError),
 }
 
 /// Puts a version in service.

@@ -6,6 +6,8 @@
 
 pub mod args;
 mod backtest;
+mod baseline;
+mod beside;
 mod calibrate;
 mod card;
 pub mod commands;
@@ -27,6 +29,8 @@ mod split;
 mod tested;
 mod transform;
 
+pub use baseline::baseline;
+pub use beside::hold_beside;
 pub use matrix::Matrix;
 pub use outcome::{Minimum, TooLittle, TrainError, TrainRequest, Trained};
 pub use predictions::{ExportError, check_name, write_features, write_matrix, write_predictions};
@@ -37,7 +41,7 @@ pub use tested::Scored;
 
 use crate::domain::Day;
 use crate::features::{FEATURES, Family, Kernel, VolumeScale};
-use crate::model::{self, Column, FitCard, Labeller, LoadedModel, Method, ModelParts, Question};
+use crate::model::{self, Column, FitCard, Labeller, LoadedModel, Method, ModelParts};
 use crate::portfolio::Portfolio;
 use crate::progress::{Progress, Unit};
 use horizons::{FittedHorizon, Horizon, Part};
@@ -86,7 +90,7 @@ pub fn train<'a>(
     let parts = ModelParts { question: request.question.clone(), trained_through: last_training_day, volume, columns, heads };
     let (model, model_bin) = model::encode(parts, &test.probes(&kernel))?;
     let tested = Tested::score(&test, &kernel, &model, &fitted, &mut sample);
-    let against = in_service.filter(|other| is_comparable(other, &model)).and_then(|other| tested.against(&test, other));
+    let against = in_service.and_then(|other| beside::on_rows(&test, &model, &other.model));
     progress.line("testing as of every month of the last year");
     let backtest = backtest::run(&sample, chosen.alpha, request.question.label_days())?;
     let cards = horizons.iter().zip(&levels).enumerate().map(|(at, (horizon, levels))| tested.card(at, horizon, levels)).collect();
@@ -154,10 +158,4 @@ fn leave_out(matrix: &mut Features, without: &[Family]) {
             values.fill(0.0);
         }
     }
-}
-
-/// Whether another model answers the question that this one does, and is another one.
-fn is_comparable(other: &LoadedModel, model: &model::ChurnModel) -> bool {
-    let same = |one: &Question, other: &Question| one == other;
-    other.model.version() != model.version() && same(other.model.question(), model.question())
 }

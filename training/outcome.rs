@@ -60,16 +60,21 @@ impl Default for Minimum {
 }
 
 impl Minimum {
-    /// # Errors
-    /// Where any count is below its minimum.
-    pub fn check(self, training: &Counts, test: &Counts) -> Result<(), TooLittle> {
-        let found = Self {
+    /// What there is of each.
+    pub(super) const fn found(training: &Counts, test: &Counts) -> Self {
+        Self {
             rows: training.rows,
             churners: training.churners,
             stayers: training.rows - training.churners,
             test_churners: test.churners,
             test_stayers: test.rows - test.churners,
-        };
+        }
+    }
+
+    /// # Errors
+    /// Where any count is below its minimum.
+    pub fn check(self, training: &Counts, test: &Counts) -> Result<(), TooLittle> {
+        let found = Self::found(training, test);
         let enough = found.rows >= self.rows
             && found.churners >= self.churners
             && found.stayers >= self.stayers

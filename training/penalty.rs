@@ -12,6 +12,7 @@ use super::snapshots::{Row, as_of_days};
 use super::transform;
 use crate::domain::{ChurnRisk, Day};
 use crate::model::{TriedAlpha, log_loss};
+use crate::portfolio::CustomerIx;
 
 /// Penalties that are tried, the heaviest first: each fit begins where the one before ended.
 const ALPHAS: [f64; 10] = [1e5, 1e4, 3e3, 1e3, 300.0, 100.0, 30.0, 10.0, 3.0, 1.0];
@@ -36,6 +37,7 @@ const ROWS_MAX: usize = 32_768;
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct LeftOut {
     pub fold: usize,
+    pub customer: CustomerIx,
     pub log_odds: f64,
     pub churned: bool,
 }
@@ -64,7 +66,12 @@ pub(super) fn choose(raw: &Matrix, rows: &[Row], churned: &[bool], label_days: i
         }
         for (left_out, log_odds) in left_out.iter_mut().zip(fold.log_odds(raw, rows, churned, &alphas)?) {
             let foretold = fold.measured.iter().zip(log_odds);
-            left_out.extend(foretold.map(|(row, log_odds)| LeftOut { fold: number, log_odds, churned: churned[*row] }));
+            left_out.extend(foretold.map(|(row, log_odds)| LeftOut {
+                fold: number,
+                customer: rows[*row].customer,
+                log_odds,
+                churned: churned[*row],
+            }));
         }
     }
     let loss = |row: &LeftOut| log_loss(ChurnRisk::from_log_odds(row.log_odds).get(), row.churned);
@@ -151,7 +158,7 @@ impl Fold {
 mod tests {
     use super::*;
     use crate::features::FEATURE_COUNT;
-    use crate::portfolio::{CustomerIx, SubscriptionIx};
+    use crate::portfolio::SubscriptionIx;
 
     fn rows(days: i32, step: i32, each: u32) -> Vec<Row> {
         let row = |day: i32, number: u32| Row {

@@ -3,7 +3,7 @@
 
 use comfy_table::{CellAlignment, Table, presets};
 
-use crate::model::{Card, Counts, Evaluation, Interval};
+use crate::model::{Against, Card, Counts, Evaluation, Interval};
 
 /// The summary of a card, as text.
 #[must_use]
@@ -47,10 +47,19 @@ pub(super) fn verdict(card: &Card) -> String {
 }
 
 fn against(card: &Card) -> String {
-    let Some(against) = &card.against else { return String::new() };
-    let verdict = if against.is_worse() { "worse, beyond chance" } else { "not worse, beyond chance" };
+    card.against.as_ref().map_or_else(String::new, |against| beside(&card.version, against) + "\n")
+}
+
+/// One version beside another, in a sentence.
+pub(super) fn beside(version: &str, against: &Against) -> String {
+    let clear = |gain: Interval| gain.low > 0.0 || gain.high < 0.0;
+    let verdict = match (against.is_worse(), clear(against.gain.pr_auc) || clear(against.gain.log_loss)) {
+        (true, _) => "it is worse, beyond chance",
+        (false, true) => "it is better, beyond chance",
+        (false, false) => "the difference is within chance",
+    };
     format!(
-        "beside {}, in service, on the {} test rows that neither had seen: PR AUC {}, log loss {}: {verdict}\n",
+        "{version} less {} on {} rows that neither had seen: PR AUC {}, log loss {}: {verdict}",
         against.version,
         against.rows,
         with_interval(against.gain.pr_auc),

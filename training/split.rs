@@ -10,6 +10,7 @@ use thiserror::Error;
 
 use super::outcome::TrainRequest;
 use crate::domain::{Day, DayError};
+use crate::model::Question;
 use crate::portfolio::Portfolio;
 
 /// Days between snapshots where the days are chosen here (MODEL.md, Rows).
@@ -32,6 +33,10 @@ pub enum DaysError {
     Length(String),
     #[error("the label of the training day {train} is known on {known}, and the first test day {test} must come after that")]
     Overlap { train: Day, known: Day, test: Day },
+    #[error(
+        "the models learnt from what happened up to {learnt}, and the last day whose label is known is {last}: import later usage first"
+    )]
+    NoneUnseen { learnt: Day, last: Day },
     #[error(
         "too little to train on: {days} days of usage (at least {minimum}: {HISTORY_DAYS} of history, \
          and a training and a test label of {label_days} days that do not overlap)"
@@ -107,6 +112,32 @@ pub(super) fn days(portfolio: &Portfolio, request: &TrainRequest) -> Result<Days
     if known >= *test { Err(DaysError::Overlap { train: *train, known, test: *test }) } else { Ok(days) }
 }
 
+/// Every 14th day, back from the last whose label is known, that is later than `learnt`.
+///
+/// # Errors
+/// Where there is none.
+pub(super) fn unseen_days(portfolio: &Portfolio, question: &Question, learnt: Day) -> Result<Vec<Day>, DaysError> {
+    let last = portfolio.as_of().ok_or(DaysError::NoDays)? - question.label_days();
+    let days = back_from(last, learnt + 1);
+    if days.is_empty() { Err(DaysError::NoneUnseen { learnt, last }) } else { Ok(days) }
+}
+
+/// As-of days of whatever rows have a label, for the rule of recency: every 14th day, back from
+/// the last whose label is known, to the first with `history` days before it.
+pub(super) fn all_days(portfolio: &Portfolio, question: &Question, history: i32) -> Vec<Day> {
+    let (Some(first), Some(last)) = (portfolio.first_day(), portfolio.as_of()) else { return Vec::new() };
+    let (from, to) = (first + history, last - question.label_days());
+    back_from(to, from)
+}
+
+/// Every 14th day back from `to`, not before `from`; ascending.
+fn back_from(to: Day, from: Day) -> Vec<Day> {
+    if to < from {
+        return Vec::new();
+    }
+    (0..=(to - from) / STEP_DAYS).rev().map(|number| to - number * STEP_DAYS).collect()
+}
+
 /// Days of data from which on [`chosen`] finds a training and a test day.
 fn least_days(label_days: i32) -> i32 {
     HISTORY_DAYS + (label_days / STEP_DAYS + 1) * STEP_DAYS + label_days
@@ -118,8 +149,7 @@ fn chosen(first: Day, last: Day, label_days: i32, longer: i32) -> Option<Days> {
     if to < from {
         return None;
     }
-    let mut all: Vec<Day> = (0..=(to - from) / STEP_DAYS).map(|number| to - number * STEP_DAYS).collect();
-    all.reverse();
+    let all = back_from(to, from);
     let for_longest = usize::try_from((longer + STEP_DAYS - 1) / STEP_DAYS).unwrap_or(0) + 2;
     let tested = all.len().div_ceil(4).max(for_longest.min(all.len() / 2));
     (1..=tested).rev().find_map(|tested| {

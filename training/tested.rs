@@ -1,11 +1,12 @@
 //! The test rows under a model and what it has to beat, and what that comes to.
 
+use super::beside;
 use super::horizons::{FittedHorizon, Horizon};
 use super::levels::Levels;
 use super::sample::Sample;
 use super::snapshots::{Row, Snapshots};
 use crate::features::{FeatureVector, Kernel, catalogue};
-use crate::model::{Against, ChurnModel, Curves, Evaluation, HorizonCard, LevelCard, LoadedModel, Outcome, Segment, cost_30_days, measure};
+use crate::model::{ChurnModel, Curves, Evaluation, HorizonCard, LevelCard, Outcome, Segment, measure};
 use crate::portfolio::Portfolio;
 
 /// A test row and the risk it got at the first horizon.
@@ -57,12 +58,7 @@ impl<'a> Tested<'a> {
             size.push(values[SIZE]);
             sample.offer(place, test.rows[place], values);
         });
-        let outcome = |row: &Row| Outcome {
-            customer: row.customer,
-            churned: row.churned,
-            cost_30_days: cost_30_days(portfolio, row.subscription, row.as_of),
-        };
-        Self { portfolio, rows: &test.rows, outcomes: test.rows.iter().map(outcome).collect(), size, by_horizon }
+        Self { portfolio, rows: &test.rows, outcomes: beside::outcomes(portfolio, &test.rows), size, by_horizon }
     }
 
     /// Every row with its risk at the first horizon.
@@ -102,30 +98,6 @@ impl<'a> Tested<'a> {
     /// Rows by tenure, size and country, at the first horizon.
     pub(super) fn segments(&self) -> Vec<Segment> {
         super::segments::of(self.portfolio, self.rows, &self.size, &self.outcomes, &self.by_horizon[0].model)
-    }
-
-    /// The model beside another that answers the same question, on the rows that the other
-    /// had not learnt from either; none where there are none, or all are of one class.
-    pub(super) fn against(&self, test: &Snapshots<'_>, other: &LoadedModel) -> Option<Against> {
-        let learnt = other.model.trained_through() + other.model.question().label_days();
-        let first = self.rows.partition_point(|row| row.as_of <= learnt);
-        let unseen = Snapshots { portfolio: self.portfolio, rows: self.rows[first..].to_vec(), counts: test.counts.clone() };
-        let churners = unseen.rows.iter().filter(|row| row.churned).count();
-        if churners == 0 || churners == unseen.rows.len() {
-            return None;
-        }
-        let mut others = Vec::with_capacity(unseen.rows.len());
-        let kernel = Kernel::new(self.portfolio, other.model.volume_scale());
-        unseen.each(&kernel, |_, features| others.push(other.model.score(features).get()));
-        let measured = measure(&self.outcomes[first..], &[&self.by_horizon[0].model[first..], &others]);
-        Some(Against {
-            version: other.model.version().to_owned(),
-            rows: unseen.rows.len() as u64,
-            churners: churners as u64,
-            model: measured.of(0),
-            other: measured.of(1),
-            gain: measured.gain(0, 1),
-        })
     }
 }
 

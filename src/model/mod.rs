@@ -4,6 +4,7 @@
 //! numbers; it is made by training or read from a file that passed every check.
 
 mod card;
+mod drift;
 mod explain;
 mod file;
 mod grade;
@@ -22,6 +23,7 @@ pub use card::{
     Against, BacktestMonth, Calibration, Card, Counts, Evaluation, FeatureCard, FitCard, Gain, HorizonCard, Interval, LevelCard, Measured,
     Method, Population, Segment, TopShare, TriedAlpha, ValueGroup,
 };
+pub use drift::{Alarm, Drift, Moved, alarms};
 pub use explain::{Explanation, Factor};
 pub use file::{FORMAT_VERSION, MODEL_MAX_BYTES, PROBES_MAX, RefusedModel, decode, encode, version_of};
 pub use grade::Grade;

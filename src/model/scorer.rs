@@ -103,6 +103,12 @@ impl Scoring<'_> {
         self.kernel.features(&history)
     }
 
+    /// The features of a subscription whose risk is no guess.
+    pub fn known_features(&mut self, subscription: SubscriptionIx) -> Option<FeatureVector> {
+        let case = self.scorer.case(subscription, self.as_of);
+        self.scorer.model.unknown(&case).is_none().then(|| self.kernel.features(&case.history))
+    }
+
     /// What the usage of four weeks ago would make of the risk at a horizon; none where the risk
     /// of now, or one on that day, would be a guess.
     pub fn counterfactual(&mut self, subscription: SubscriptionIx, head: usize) -> Option<Counterfactual> {

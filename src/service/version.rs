@@ -11,7 +11,7 @@ use crate::domain::{Day, Period, SubscriptionId};
 use crate::features::{Kernel, Usual};
 use crate::lake::ImportRecord;
 use crate::metrics::{self, Anomaly, Filter};
-use crate::model::{BEFORE_DAYS, LoadedModel, Ranking, Scorer};
+use crate::model::{self, Alarm, BEFORE_DAYS, Drift, LoadedModel, Ranking, Scorer};
 use crate::portfolio::{Portfolio, SubscriptionIx};
 
 /// The tables that a service answers from.
@@ -42,10 +42,13 @@ pub(super) struct Version {
     /// One for each horizon of the model.
     rankings: OnceLock<Vec<Ranking>>,
     anomalies: OnceLock<Vec<Anomaly>>,
+    drift: OnceLock<Option<Drift>>,
+    /// The clock's day when it came into service.
+    seen_on: Option<Day>,
 }
 
 impl Version {
-    pub(super) fn new(epoch: u64, tables: Arc<Tables>, model: Option<Arc<LoadedModel>>) -> Self {
+    pub(super) fn new(epoch: u64, tables: Arc<Tables>, model: Option<Arc<LoadedModel>>, seen_on: Option<Day>) -> Self {
         let digest = digest(&tables.portfolio, model.as_deref());
         Self {
             epoch,
@@ -57,7 +60,13 @@ impl Version {
             usual_before: OnceLock::new(),
             rankings: OnceLock::new(),
             anomalies: OnceLock::new(),
+            drift: OnceLock::new(),
+            seen_on,
         }
+    }
+
+    pub(super) const fn seen_on(&self) -> Option<Day> {
+        self.seen_on
     }
 
     pub(super) const fn epoch(&self) -> u64 {
@@ -168,6 +177,21 @@ impl Version {
     pub(super) fn ranking(&self, loaded: &LoadedModel, head: usize) -> &Ranking {
         let rankings = self.rankings.get_or_init(|| Ranking::ahead(&self.scorer(loaded)));
         &rankings[head.min(rankings.len() - 1)]
+    }
+
+    /// How far the portfolio has moved from the training rows. Worked out once. Blocks.
+    pub(super) fn drift(&self, loaded: &LoadedModel) -> Option<&Drift> {
+        self.drift.get_or_init(|| Drift::of(&self.scorer(loaded), &loaded.card)).as_ref()
+    }
+
+    /// The same where it is worked out already.
+    pub(super) fn known_drift(&self) -> Option<&Drift> {
+        self.drift.get()?.as_ref()
+    }
+
+    /// What somebody should look at, with the drift as far as it is known.
+    pub(super) fn alarms(&self, loaded: &LoadedModel) -> Vec<Alarm> {
+        model::alarms(&loaded.model, &self.tables.portfolio, self.known_drift(), self.seen_on)
     }
 
     /// What stands out up to the as-of day, of everybody. Whoever walks through the list asks for

@@ -56,11 +56,12 @@ pub struct Measured {
     pub top: Vec<TopShare>,
 }
 
-/// A difference of figures. Log loss is better below 0, the others above.
+/// A difference of figures. Brier score and log loss are better below 0, the others above.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Gain {
     pub roc_auc: Interval,
     pub pr_auc: Interval,
+    pub brier: Interval,
     pub log_loss: Interval,
 }
 

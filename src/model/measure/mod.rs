@@ -203,6 +203,7 @@ impl Measurement {
         Gain {
             roc_auc: figure(&|figures| figures.roc_auc),
             pr_auc: figure(&|figures| figures.pr_auc),
+            brier: figure(&|figures| figures.brier),
             log_loss: figure(&|figures| figures.log_loss),
         }
     }
