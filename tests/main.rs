@@ -48,3 +48,4 @@ mod training_fit;
 mod training_flow;
 mod training_labels;
 mod training_truth;
+mod worked_example;

@@ -119,7 +119,8 @@ fn labels_that_have_nothing_to_do_with_the_features_give_an_auc_of_a_half() {
             world.lifecycle.push((subscription_id(&id), event));
         }
     }
-    let trained = train(&world.portfolio(), &request(), None, Progress::Silent).expect("enough rows");
+    let portfolio = world.portfolio();
+    let trained = train(&portfolio, &request(), None, Progress::Silent).expect("enough rows");
     let evaluation = trained.card.evaluation().expect("figures");
     let auc = evaluation.model.roc_auc;
     println!("{auc:?} of {} rows, {} left", evaluation.model.rows, evaluation.model.actual_churners);

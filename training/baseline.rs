@@ -52,6 +52,7 @@ pub fn baseline<'a>(portfolio: &'a Portfolio, request: &TrainRequest, progress: 
 
     let parts = parts(&kernel, request, &rows);
     let (heads, cards): (Vec<Head>, Vec<HorizonCard>) = parts.iter().map(|(part, horizon)| head(&matrix, &columns, part, *horizon)).unzip();
+    let intercepts = heads.iter().map(|head| head.intercept).collect();
     let risks = matrix.risks(&heads[0].coefficients, heads[0].intercept);
     let parts = ModelParts { question: request.question.clone(), trained_through: last, volume, columns, heads };
     let (model, model_bin) = model::encode(parts, &rows.probes(&kernel))?;
@@ -62,7 +63,7 @@ pub fn baseline<'a>(portfolio: &'a Portfolio, request: &TrainRequest, progress: 
         risk_deciles: sample.by(&risks),
         model: &model,
         model_bin: &model_bin,
-        fit: FitCard { alpha: PULL, alphas_tried: Vec::new(), newton_steps: Vec::new(), calibration: None },
+        fit: FitCard { alpha: PULL, alphas_tried: Vec::new(), intercepts, newton_steps: Vec::new(), calibration: None },
         horizons: cards,
         segments: Vec::new(),
         backtest: Vec::new(),

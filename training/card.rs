@@ -61,6 +61,10 @@ pub(super) fn features(model: &ChurnModel, sample: &Sample) -> Vec<FeatureCard> 
         name: FEATURES[at].name.to_owned(),
         family: FEATURES[at].family,
         coefficients: model.heads().iter().map(|head| head.coefficients[at]).collect(),
+        low: column.low,
+        high: column.high,
+        mean: column.mean,
+        deviation: column.deviation,
         typical: column.typical,
         deciles: sample.by_feature(at),
     };

@@ -94,6 +94,7 @@ pub fn train<'a>(
     progress.line("testing as of every month of the last year");
     let backtest = backtest::run(&sample, chosen.alpha, request.question.label_days())?;
     let cards = horizons.iter().zip(&levels).enumerate().map(|(at, (horizon, levels))| tested.card(at, horizon, levels)).collect();
+    let intercepts = fitted.iter().map(|fitted| fitted.intercept).collect();
     let newton_steps = fitted.iter().map(|fitted| fitted.newton_steps).collect();
     let card = card::write(card::Facts {
         portfolio,
@@ -102,7 +103,7 @@ pub fn train<'a>(
         risk_deciles: sample.by(&training_risks),
         model: &model,
         model_bin: &model_bin,
-        fit: FitCard { alpha: chosen.alpha, alphas_tried: chosen.tried, newton_steps, calibration },
+        fit: FitCard { alpha: chosen.alpha, alphas_tried: chosen.tried, intercepts, newton_steps, calibration },
         horizons: cards,
         segments: tested.segments(),
         backtest,

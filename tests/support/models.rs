@@ -79,7 +79,7 @@ fn card(version: &str, digest: &str, question: Question, as_of: Day) -> Card {
         model_sha256: digest.to_owned(),
         question,
         population: Population { table_version: 3, data_first_day: Some(day("2024-01-15")), data_as_of: Some(as_of) },
-        fit: FitCard { alpha: 1.0, alphas_tried: Vec::new(), newton_steps: Vec::new(), calibration: None },
+        fit: FitCard { alpha: 1.0, alphas_tried: Vec::new(), intercepts: Vec::new(), newton_steps: Vec::new(), calibration: None },
         grade: Some(Grade::D),
         horizons: Vec::new(),
         segments: Vec::new(),

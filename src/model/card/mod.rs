@@ -102,6 +102,8 @@ pub struct FitCard {
     pub alpha: f64,
     /// The penalties that were tried on training rows left out; empty where it was given.
     pub alphas_tried: Vec<TriedAlpha>,
+    /// Log-odds where every standardised value is 0, each horizon's.
+    pub intercepts: Vec<f64>,
     /// Newton steps over all training rows, each horizon's.
     pub newton_steps: Vec<u32>,
     /// None where there were too few rows left out to find one.
@@ -124,6 +126,12 @@ pub struct FeatureCard {
     pub family: Family,
     /// Log-odds for each deviation, each horizon's.
     pub coefficients: Vec<f64>,
+    /// Clip bounds of the scaled value, and mean and deviation of what is clipped.
+    pub low: f64,
+    pub high: f64,
+    pub mean: f64,
+    pub deviation: f64,
+    /// Median of the training rows, before scaling.
     pub typical: f64,
     /// Tenths of the training rows by value; equal values share a group, so there may be fewer.
     pub deciles: Vec<ValueGroup>,
