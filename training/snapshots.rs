@@ -100,33 +100,36 @@ impl Snapshots<'_> {
             counts: Counts::default(),
         };
         let mut probes = Vec::with_capacity(PROBES_MAX);
-        some.each(kernel, |_, features| probes.push(features.clone()));
-        probes
+        some.each(kernel, |row, features| probes.push((row, features.clone())));
+        probes.sort_unstable_by_key(|(row, _)| *row);
+        probes.into_iter().map(|(_, features)| features).collect()
     }
 
     /// The risk of every row under a model, by the call that serves, and under the rule of recency.
     #[must_use]
     pub fn score(&self, kernel: &Kernel, model: &ChurnModel, rule: &RecencyRule) -> (Vec<Scored>, Vec<f64>) {
         const RECENCY: usize = catalogue::index("days_since_usage");
-        let mut scored = Vec::with_capacity(self.rows.len());
-        let mut by_recency = Vec::with_capacity(self.rows.len());
+        let mut scored: Vec<Scored> = self.rows.iter().map(|row| Scored { row: *row, risk: 0.0 }).collect();
+        let mut by_recency = vec![0.0; self.rows.len()];
         self.each(kernel, |row, features| {
-            scored.push(Scored { row: self.rows[row], risk: model.score(features).get() });
-            by_recency.push(ChurnRisk::from_log_odds(rule.log_odds(features.values()[RECENCY])).get());
+            scored[row].risk = model.score(features).get();
+            by_recency[row] = ChurnRisk::from_log_odds(rule.log_odds(features.values()[RECENCY])).get();
         });
         (scored, by_recency)
     }
 
-    /// Calls the kernel for every row, in order.
+    /// Calls the kernel for every row, by subscription and then by day: each history is read once.
     fn each(&self, kernel: &Kernel, mut with: impl FnMut(usize, &FeatureVector)) {
-        let mut from = 0;
-        for day in self.rows.chunk_by(|a, b| a.as_of == b.as_of) {
-            let as_of = day[0].as_of;
-            let mut at = kernel.at(as_of, Usual::of(kernel, self.portfolio, as_of));
-            for (row, of) in (from..).zip(day) {
-                with(row, &at.features(&History::of(self.portfolio, of.subscription)));
-            }
-            from += day.len();
+        let days = as_of_days(&self.rows);
+        let usual = Usual::of_days(kernel, self.portfolio, &days);
+        let mut roll = kernel.roll(days.into_iter().zip(usual));
+        let mut order: Vec<usize> = (0..self.rows.len()).collect();
+        // A stable sort of runs that ascend already merges them.
+        order.sort_by_key(|row| (self.rows[*row].subscription, self.rows[*row].as_of));
+        for of_one in order.chunk_by(|a, b| self.rows[*a].subscription == self.rows[*b].subscription) {
+            let mut left = of_one.iter().copied().peekable();
+            let history = History::of(self.portfolio, self.rows[of_one[0]].subscription);
+            roll.features(&history, |day| left.next_if(|row| self.rows[*row].as_of == day), &mut with);
         }
     }
 }
