@@ -347,7 +347,7 @@ impl Look<'_> {
     /// Least-squares slopes of the log volume of the day on the day, over known days.
     fn slopes(&mut self, row: &mut [f64; FEATURE_COUNT]) {
         // The sums over a window are those over the shorter one, with which it begins, and more.
-        let (mut sum_y, mut sum_xy) = (0.0, 0.0);
+        let (mut sum_y, mut products) = (0.0, 0.0);
         let mut rest = self.aggregate.touched;
         for (at, days) in SLOPE {
             while rest & ages(days) != 0 {
@@ -355,12 +355,12 @@ impl Look<'_> {
                 rest &= rest - 1;
                 let y = self.logs.of(self.cut.day - age.cast_signed(), self.aggregate.volume[age as usize]);
                 sum_y += y;
-                sum_xy -= y * f64::from(age);
+                products -= y * f64::from(age);
             }
             let (n, sum_x, sum_xx) = moments(self.known & ages(days));
             let spread = n * sum_xx - sum_x * sum_x;
             if spread > 0.0 {
-                row[at] = f64::from(days) * (n * sum_xy - sum_x * sum_y) / spread;
+                row[at] = f64::from(days) * (n * products - sum_x * sum_y) / spread;
             }
         }
     }
