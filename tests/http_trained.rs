@@ -55,8 +55,8 @@ fn a_model_trained_on_the_tables_puts_those_who_are_leaving_first() {
         active_window_days: None,
         min_age_days: 0,
     };
-    let request = TrainRequest { question, days: None, alpha: None, without: Vec::new() };
-    let trained = train(&portfolio, &request, Progress::Silent).expect("enough to train on");
+    let request = TrainRequest { question, further: Vec::new(), days: None, alpha: None, without: Vec::new() };
+    let trained = train(&portfolio, &request, None, Progress::Silent).expect("enough to train on");
     let served = Served::without_model(&world);
     let registry = Registry::open(served.models());
     registry.publish(&trained.model, &trained.model_bin, &trained.card).expect("a folder that can be written");

@@ -2,7 +2,7 @@
 
 use churn_risk::domain::HorizonDays;
 use churn_risk::features::{FEATURE_COUNT, FEATURES, FeatureVector, History, Kernel, Scale, Usual, VolumeScale, catalogue};
-use churn_risk::model::{Column, Cutoffs, Label, ModelParts, PROBES_MAX, Question, RefusedModel, decode, encode};
+use churn_risk::model::{Column, Cutoffs, Head, Label, ModelParts, PROBES_MAX, Question, RefusedModel, decode, encode};
 use churn_risk::portfolio::Portfolio;
 use sha2::{Digest, Sha256};
 
@@ -22,17 +22,23 @@ fn world() -> World {
 /// A model that finds silence alarming and use reassuring. Its numbers stand once each.
 fn parts(portfolio: &Portfolio, silence: f64) -> ModelParts {
     let columns = FEATURES.iter().map(|feature| {
-        let (coefficient, mean, deviation, typical) = match feature.name {
-            "days_since_usage" => (silence, 3.0, 4.0, 1.0),
-            "active_share_28" => (-0.5, 0.125, 0.25, 0.75),
-            _ => (0.0, 0.0, 1.0, 0.0),
+        let (mean, deviation, typical) = match feature.name {
+            "days_since_usage" => (3.0, 4.0, 1.0),
+            "active_share_28" => (0.125, 0.25, 0.75),
+            _ => (0.0, 1.0, 0.0),
         };
-        Column { scale: Scale::Straight, low: -1_000.0, high: 1_000.0, mean, deviation, coefficient, typical }
+        Column { scale: Scale::Straight, low: -1_000.0, high: 1_000.0, mean, deviation, typical }
     });
+    let coefficients = FEATURES.iter().map(|feature| match feature.name {
+        "days_since_usage" => silence,
+        "active_share_28" => -0.5,
+        _ => 0.0,
+    });
+    let horizon_days = HorizonDays::new(30).expect("a month");
     let question = Question {
         label: Label::Status,
         churn_reasons: vec!["cancelled".to_owned()],
-        horizon_days: HorizonDays::new(30).expect("a month"),
+        horizon_days,
         lead_days: 0,
         grace_days: 7,
         active_window_days: Some(28),
@@ -44,8 +50,12 @@ fn parts(portfolio: &Portfolio, silence: f64) -> ModelParts {
         trained_through: last,
         volume: VolumeScale::Quantity(quantities(portfolio)),
         columns: columns.collect(),
-        intercept: -2.0,
-        cutoffs: Cutoffs { medium: 0.2, high: 0.6 },
+        heads: vec![Head {
+            horizon_days,
+            intercept: -2.0,
+            coefficients: coefficients.collect(),
+            cutoffs: Cutoffs { medium: 0.2, high: 0.6 },
+        }],
     }
 }
 
@@ -114,7 +124,7 @@ fn check(told: &str, alter: impl Fn(&mut Vec<u8>)) {
 #[test]
 fn each_refusal_says_what_is_wrong() {
     check("does not begin like a model file", |bytes| bytes[0] = b'X');
-    check("format 2, and this program reads format 1", |bytes| bytes[8] = 2);
+    check("format 3, and this program reads format 2", |bytes| bytes[8] = 3);
     check("the file is torn", |bytes| bytes.truncate(HEAD + 9));
     check("more than 16777216", |bytes| bytes.resize((16 << 20) + 1, 0));
     check("the file is damaged", |bytes| bytes[HEAD + 40] ^= 1);
@@ -155,7 +165,7 @@ fn a_file_holds_at_most_32_probes_and_the_same_model_gives_the_same_bytes() {
     let rows = some_rows(&portfolio);
     let many: Vec<_> = rows.iter().cycle().take(100).cloned().collect();
     let (model, bytes) = encode(parts(&portfolio, 1.5), &many).expect("sound parts");
-    let probe_bytes = 8 + 8 * FEATURE_COUNT + 8;
+    let probe_bytes = 8 + 8 * FEATURE_COUNT + 8 + 8;
     assert_eq!(bytes.len() - small_file().len(), (PROBES_MAX - 1) * probe_bytes);
     assert_eq!(encode(parts(&portfolio, 1.5), &many).expect("sound parts").1, bytes);
     assert_eq!(decode(&bytes).expect("sound"), model);
@@ -169,7 +179,7 @@ fn a_reason_adds_up_to_the_risk_to_the_last_bit() {
     let rows = some_rows(&portfolio);
     let (model, _) = encode(parts(&portfolio, 1.5), &rows).expect("sound parts");
     for row in &rows {
-        let told = model.explain(row);
+        let told = model.explain(row, 0);
         assert_eq!(told.risk, model.score(row));
         let mut factors = told.factors.clone();
         assert!(factors.is_sorted_by(|a, b| a.contribution.abs() >= b.contribution.abs()));

@@ -17,7 +17,8 @@ fn two_models() -> (TempDir, Registry, LoadedModel, String) {
     let registry = Registry::open(folder.path());
     let portfolio = leavers().portfolio();
     let versions = [Some(1.0), Some(2.0)].map(|alpha| {
-        let trained = train(&portfolio, &churn_risk::training::TrainRequest { alpha, ..request() }, Progress::Silent).expect("enough rows");
+        let trained =
+            train(&portfolio, &churn_risk::training::TrainRequest { alpha, ..request() }, None, Progress::Silent).expect("enough rows");
         registry.publish(&trained.model, &trained.model_bin, &trained.card).expect("written");
         // The same again changes nothing.
         registry.publish(&trained.model, &trained.model_bin, &trained.card).expect("written before");
@@ -75,7 +76,7 @@ fn a_damaged_version_is_set_aside_and_written_anew() {
     let folder = tempfile::tempdir().expect("a folder");
     let registry = Registry::open(folder.path());
     let portfolio = leavers().portfolio();
-    let trained = train(&portfolio, &request(), Progress::Silent).expect("enough rows");
+    let trained = train(&portfolio, &request(), None, Progress::Silent).expect("enough rows");
     let version = trained.model.version();
     let publish = || registry.publish(&trained.model, &trained.model_bin, &trained.card);
     let published = publish().expect("written");
@@ -97,7 +98,7 @@ fn a_damaged_version_is_set_aside_and_written_anew() {
 fn trainings_of_one_model_at_once_all_succeed_and_leave_nothing_behind() {
     let folder = tempfile::tempdir().expect("a folder");
     let portfolio = leavers().portfolio();
-    let trained = train(&portfolio, &request(), Progress::Silent).expect("enough rows");
+    let trained = train(&portfolio, &request(), None, Progress::Silent).expect("enough rows");
     let version = trained.model.version();
     // What a training that was killed has left.
     fs::create_dir_all(folder.path().join(format!(".{version}"))).expect("a folder");
@@ -142,7 +143,7 @@ fn a_model_of_grade_d_comes_into_service_by_force_alone_and_the_record_says_so()
     let record = registry.promotions().expect("it reads");
     let line = record.last().expect("a line");
     assert_eq!((record.len(), line.version.as_str(), line.previous.as_deref()), (2, other.as_str(), Some(served.model.version())));
-    assert_eq!((line.grade, line.on, line.back), (Grade::D, day("2024-02-03"), false));
+    assert_eq!((line.grade, line.on, line.back), (Some(Grade::D), day("2024-02-03"), false));
     assert_eq!((line.forced_by.as_deref(), line.why.as_deref()), (Some("a test"), Some("it was never measured")));
 }
 

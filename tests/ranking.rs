@@ -10,7 +10,7 @@ use crate::support::worlds::World;
 use crate::training_flow::{leavers, request};
 
 fn model(world: &World, question: Question) -> ChurnModel {
-    train(&world.portfolio(), &TrainRequest { question, ..request() }, Progress::Silent).expect("enough rows").model
+    train(&world.portfolio(), &TrainRequest { question, ..request() }, None, Progress::Silent).expect("enough rows").model
 }
 
 fn find(portfolio: &Portfolio, ranking: &Ranking, id: &str) -> Option<RankedSubscription> {

@@ -54,7 +54,7 @@ fn models_are_listed_shown_compared_promoted_taken_back_and_verified() {
     let portfolio = leavers().portfolio();
     let versions = [Some(1.0), Some(50.0)].map(|alpha| {
         let asked = churn_risk::training::TrainRequest { alpha, ..request() };
-        let trained = train(&portfolio, &asked, Progress::Silent).expect("enough rows");
+        let trained = train(&portfolio, &asked, None, Progress::Silent).expect("enough rows");
         registry.publish(&trained.model, &trained.model_bin, &trained.card).expect("written");
         trained.model.version().to_owned()
     });

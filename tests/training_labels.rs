@@ -2,8 +2,7 @@
 
 use churn_risk::domain::{Day, Event, EventKind, HorizonDays};
 use churn_risk::features::{Kernel, VolumeScale};
-use churn_risk::model::{Label, Question};
-use churn_risk::training::{Censored, Labelled, Labeller};
+use churn_risk::model::{Censored, Label, Labelled, Labeller, Question};
 
 use crate::support::worlds::{World, day, subscription_id};
 

@@ -11,10 +11,13 @@ use super::outcome::TrainRequest;
 use super::split::DayRange;
 use crate::domain::{Day, HorizonDays, RiskError};
 use crate::features::Family;
-use crate::model::{Label, Question};
+use crate::model::{HEADS_MAX, Label, Question};
 
 /// Days of the window in which a subscription must have been used to be asked about silence.
 const SILENCE_WINDOW_DAYS: u32 = 28;
+
+/// Horizons that a model gets where none are asked for, in days.
+const HORIZONS: [u32; 3] = [30, 60, 90];
 
 /// Churn models of a lake. Flags without a command train one.
 #[derive(Debug, Clone, Parser)]
@@ -46,12 +49,18 @@ pub enum Command {
         other: String,
         #[command(flatten)]
         models: ModelsArgs,
+        /// Lake on whose rows that neither had seen they are held side by side
+        #[arg(long, value_name = "DIR")]
+        lake: Option<PathBuf>,
     },
-    /// Put a model in service; one of grade D only by force
+    /// Put a model in service; one of grade D, or worse than the one in service, only by force
     Promote {
         version: String,
         #[command(flatten)]
         models: ModelsArgs,
+        /// Lake on whose later rows it is first held beside the version in service
+        #[arg(long, value_name = "DIR", conflicts_with = "force")]
+        lake: Option<PathBuf>,
         /// In spite of its grade; needs --by and --why, which are recorded
         #[arg(long, requires_all = ["by", "why"])]
         force: bool,
@@ -119,9 +128,6 @@ pub struct QuestionArgs {
     /// Only subscriptions first used at least so many days ago
     #[arg(long, value_name = "DAYS", default_value_t = 0, value_parser = clap::value_parser!(u32).range(0..=3650))]
     pub min_age: u32,
-    /// Days ahead that the risk looks, 1 to 365
-    #[arg(long, value_name = "DAYS")]
-    pub horizon: u32,
     /// Days a partner needs to react: the window begins so much later
     #[arg(long, value_name = "DAYS", default_value_t = 0, value_parser = clap::value_parser!(u32).range(0..=365))]
     pub lead: u32,
@@ -137,6 +143,9 @@ pub struct TrainArgs {
     pub from: LakeArgs,
     #[command(flatten)]
     pub question: QuestionArgs,
+    /// Days ahead that the risk looks, 1 to 365, several of them with commas between; the shortest is graded
+    #[arg(long = "horizon", value_name = "DAYS", value_delimiter = ',', default_values_t = HORIZONS)]
+    pub horizons: Vec<u32>,
     /// As-of days to train on, such as 2025-01-01..2025-06-30/14
     #[arg(long, value_name = "FROM..TO/STEP", requires = "test_days")]
     pub train_days: Option<DayRange>,
@@ -167,6 +176,9 @@ pub struct FeaturesArgs {
     pub from: LakeArgs,
     #[command(flatten)]
     pub question: QuestionArgs,
+    /// Days ahead that the label looks, 1 to 365
+    #[arg(long, value_name = "DAYS", default_value_t = HORIZONS[0])]
+    pub horizon: u32,
     /// As-of days, such as 2025-01-01..2025-06-30/14
     #[arg(long, value_name = "FROM..TO/STEP")]
     pub as_of: DayRange,
@@ -210,6 +222,8 @@ impl ValueEnum for Family {
 pub enum ArgsError {
     #[error(transparent)]
     Horizon(#[from] RiskError),
+    #[error("--horizon names {0} horizons; a model has 1 to {HEADS_MAX}")]
+    Horizons(usize),
     #[error(
         "--churn-reason {0} has no meaning with --label silence: only a recorded end has a reason; leave it out, or use --label status"
     )]
@@ -220,10 +234,17 @@ impl TrainArgs {
     /// What is asked for.
     ///
     /// # Errors
-    /// As [`QuestionArgs::question`].
+    /// Where a horizon is not 1 to 365 days, or there are too many, and as [`QuestionArgs::question`].
     pub fn request(&self) -> Result<TrainRequest, ArgsError> {
+        let mut horizons = self.horizons.iter().map(|days| HorizonDays::new(*days)).collect::<Result<Vec<_>, _>>()?;
+        horizons.sort_unstable();
+        horizons.dedup();
+        let (Some((first, further)), 1..=HEADS_MAX) = (horizons.split_first(), horizons.len()) else {
+            return Err(ArgsError::Horizons(horizons.len()));
+        };
         Ok(TrainRequest {
-            question: self.question.question()?,
+            question: self.question.question(*first)?,
+            further: further.to_vec(),
             days: self.train_days.zip(self.test_days),
             alpha: self.alpha,
             without: self.without.clone(),
@@ -232,11 +253,11 @@ impl TrainArgs {
 }
 
 impl QuestionArgs {
-    /// The question that is asked.
+    /// The question that is asked at a horizon.
     ///
     /// # Errors
-    /// Where the horizon is not 1 to 365 days, or a reason is given that silence has none of.
-    pub fn question(&self) -> Result<Question, ArgsError> {
+    /// Where a reason is given that silence has none of.
+    pub fn question(&self, horizon_days: HorizonDays) -> Result<Question, ArgsError> {
         if let (LabelArg::Silence, Some(reason)) = (self.label, self.churn_reasons.first()) {
             return Err(ArgsError::ReasonOfSilence(reason.clone()));
         }
@@ -247,7 +268,7 @@ impl QuestionArgs {
         Ok(Question {
             label,
             churn_reasons: self.churn_reasons.iter().map(|reason| reason.trim().to_owned()).collect(),
-            horizon_days: HorizonDays::new(self.horizon)?,
+            horizon_days,
             lead_days: self.lead,
             grace_days: self.grace,
             active_window_days: window,

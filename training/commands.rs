@@ -2,9 +2,15 @@
 //!
 //! Absent on purpose: fitting. Every figure is read from a card.
 
+use thiserror::Error;
+
+use super::beside::hold_beside;
+use super::outcome::TrainError;
 use super::report;
 use crate::domain::{Day, chain};
-use crate::model::{Card, LoadError, Promoted, Promotion, PublishError, Registry};
+use crate::model::{Card, Counts, Evaluation, Interval, LoadError, Promoted, Promotion, PublishError, Registry};
+use crate::portfolio::Portfolio;
+use crate::progress::Progress;
 
 /// All versions, one a row: grade, question, and the figures on their own test rows.
 ///
@@ -31,18 +37,23 @@ pub fn list(registry: &Registry) -> Result<String, LoadError> {
 }
 
 fn figures(card: &Card) -> Vec<String> {
-    let question = &card.question;
-    vec![
-        card.grade.to_string(),
-        format!("{:?}", question.label).to_lowercase(),
-        format!("{} days", question.horizon_days.get()),
-        card.population.test.rows.to_string(),
-        format!("{:.3}", card.base_rate),
-        format!("{:.3}", card.model.roc_auc.value),
-        format!("{:.3}", card.model.pr_auc.value),
-        format!("{:.4}", card.model.log_loss.value),
-        format!("{:+.4}", card.gain_over_recency.log_loss.value),
-    ]
+    let horizons: Vec<String> = card.horizons.iter().map(|horizon| horizon.horizon_days.get().to_string()).collect();
+    let mut cells = vec![grade(card), format!("{:?}", card.question.label).to_lowercase(), format!("{} days", horizons.join(", "))];
+    if let Some((first, evaluation)) = card.main().zip(card.evaluation()) {
+        cells.extend([
+            first.test.rows.to_string(),
+            format!("{:.3}", first.base_rate),
+            format!("{:.3}", evaluation.model.roc_auc.value),
+            format!("{:.3}", evaluation.model.pr_auc.value),
+            format!("{:.4}", evaluation.model.log_loss.value),
+            format!("{:+.4}", evaluation.gain_over_recency.log_loss.value),
+        ]);
+    }
+    cells
+}
+
+fn grade(card: &Card) -> String {
+    card.grade.map_or_else(|| "baseline".to_owned(), |grade| grade.to_string())
 }
 
 /// One version: its rows, its figures, its grade, and when it was in service.
@@ -71,41 +82,80 @@ fn sentence(promoted: &Promoted) -> String {
     format!("in service from {}{previous}{how}", promoted.on)
 }
 
+/// A figure of a comparison.
+type Figure = (&'static str, fn(&Evaluation) -> Interval);
+
+const FIGURES: [Figure; 8] = [
+    ("ROC AUC", |evaluation| evaluation.model.roc_auc),
+    ("PR AUC", |evaluation| evaluation.model.pr_auc),
+    ("Brier", |evaluation| evaluation.model.brier),
+    ("log loss", |evaluation| evaluation.model.log_loss),
+    ("calibration error", |evaluation| evaluation.model.calibration_error),
+    ("expected to actual", |evaluation| evaluation.model.expected_to_actual),
+    ("PR AUC over recency", |evaluation| evaluation.gain_over_recency.pr_auc),
+    ("log loss over recency", |evaluation| evaluation.gain_over_recency.log_loss),
+];
+
 /// Two versions side by side, each on its own test rows, and whether those are the same.
 ///
 /// # Errors
-/// Where one of them is refused.
-pub fn compare(registry: &Registry, one: &str, other: &str) -> Result<String, LoadError> {
-    let cards = [registry.load(one)?.card, registry.load(other)?.card];
+/// Where one of them is refused, or the lake has no rows that neither had seen.
+pub fn compare(registry: &Registry, one: &str, other: &str, lake: Option<&Portfolio>) -> Result<String, CommandError> {
+    let [first, second] = [registry.load(one)?, registry.load(other)?];
+    let anew = lake.map(|portfolio| hold_beside(portfolio, &first, &second, Progress::Shown)).transpose()?.flatten();
+    let beside = anew.or_else(|| first.card.against.clone().filter(|against| against.version == other));
+    let cards = [first.card, second.card];
     let mut table = report::table(["", one, other], 3);
     let mut row = |name: &str, of: &dyn Fn(&Card) -> String| {
         table.add_row([name.to_owned(), of(&cards[0]), of(&cards[1])]);
     };
-    row("grade", &|card| card.grade.to_string());
-    row("trained on", &|card| format!("{} rows, {} churners", card.population.train.rows, card.population.train.churners));
-    row("tested on", &|card| format!("{} rows, {} churners", card.population.test.rows, card.population.test.churners));
+    let counts =
+        |counts: Option<&Counts>| counts.map_or_else(String::new, |counts| format!("{} rows, {} churners", counts.rows, counts.churners));
+    row("grade", &grade);
+    row("trained on", &|card| counts(card.main().map(|first| &first.train)));
+    row("tested on", &|card| counts(card.main().map(|first| &first.test)));
     row("test days", &|card| {
-        let test = &card.population.test;
-        test.first_as_of.zip(test.last_as_of).map_or_else(String::new, |(first, last)| format!("{first} to {last}"))
+        let days = card.main().and_then(|first| first.test.first_as_of.zip(first.test.last_as_of));
+        days.map_or_else(String::new, |(first, last)| format!("{first} to {last}"))
     });
-    row("penalty", &|card| card.alpha.to_string());
-    row("ROC AUC", &|card| report::with_interval(card.model.roc_auc));
-    row("PR AUC", &|card| report::with_interval(card.model.pr_auc));
-    row("Brier", &|card| report::with_interval(card.model.brier));
-    row("log loss", &|card| report::with_interval(card.model.log_loss));
-    row("calibration error", &|card| format!("{:.4}", card.model.calibration_error));
-    row("PR AUC over recency", &|card| report::with_interval(card.gain_over_recency.pr_auc));
-    row("log loss over recency", &|card| report::with_interval(card.gain_over_recency.log_loss));
+    row("penalty", &|card| card.fit.alpha.to_string());
+    for (name, of) in FIGURES {
+        row(name, &|card| card.evaluation().map_or_else(String::new, |evaluation| report::with_interval(of(evaluation))));
+    }
     let same_question = cards[0].question == cards[1].question;
     let same_rows = same_question && cards[0].population.table_version == cards[1].population.table_version && {
-        cards[0].population.test == cards[1].population.test
+        cards[0].main().map(|first| &first.test) == cards[1].main().map(|first| &first.test)
     };
     let note = match (same_question, same_rows) {
         (_, true) => "both were tested on the same rows",
         (true, false) => "they were tested on other rows: read each against its own recency rule, not against the other",
         (false, _) => "they answer other questions: their figures cannot be held against each other",
     };
-    Ok(format!("{table}\n{note}"))
+    let mut text = format!("{table}\n{note}");
+    if let Some(against) = beside {
+        text.extend(["\n".to_owned(), report::beside(one, &against)]);
+    }
+    Ok(text)
+}
+
+/// How a version may come into service without force: by its card, or held beside the version in
+/// service on the rows of a lake.
+///
+/// # Errors
+/// Where a model is refused, or the lake has no rows that neither had seen.
+pub fn earned(registry: &Registry, version: &str, lake: Option<&Portfolio>) -> Result<Promotion, CommandError> {
+    let Some(portfolio) = lake else { return Ok(Promotion::Earned) };
+    let against = hold_beside(portfolio, &registry.load(version)?, &registry.load_current()?, Progress::Shown)?;
+    Ok(against.map_or(Promotion::Earned, |against| Promotion::Beside(Box::new(against))))
+}
+
+/// Why a command says nothing.
+#[derive(Debug, Error)]
+pub enum CommandError {
+    #[error(transparent)]
+    Load(#[from] LoadError),
+    #[error("the two cannot be held side by side")]
+    Beside(#[from] TrainError),
 }
 
 /// Puts a version in service.
@@ -114,8 +164,7 @@ pub fn compare(registry: &Registry, one: &str, other: &str) -> Result<String, Lo
 /// As [`Registry::promote`].
 pub fn promote(registry: &Registry, version: &str, how: &Promotion, on: Day) -> Result<String, PublishError> {
     let loaded = registry.promote(version, how, on)?;
-    let grade = loaded.card.grade;
-    Ok(format!("model {version} is in service; grade {grade}: it {}", grade.sentence()))
+    Ok(format!("model {version} is in service; {}", report::verdict(&loaded.card)))
 }
 
 /// Puts the version before in service.

@@ -14,8 +14,6 @@ use thiserror::Error;
 
 use super::matrix::Matrix;
 use super::newton::{self, NewtonError};
-use crate::features::catalogue;
-use crate::model::Column;
 
 /// Largest difference between the two solvers' coefficients. Beyond it one of them has not
 /// converged, and the model would be neither's.
@@ -104,31 +102,4 @@ pub(super) fn solve_positive_definite(mut matrix: Array2<f64>, right: Vec<f64>) 
     matrix.solvec_inplace(&mut solution).ok()?;
     let solution = solution.remove_axis(Axis(1)).to_vec();
     solution.iter().all(|each| each.is_finite()).then_some(solution)
-}
-
-/// The rule of recency: a logistic curve over the days since the last usage, and nothing else.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct RecencyRule {
-    column: Column,
-    intercept: f64,
-}
-
-impl RecencyRule {
-    /// Log-odds of leaving after so many days without usage.
-    #[must_use]
-    pub fn log_odds(&self, days_since_usage: f64) -> f64 {
-        self.intercept + self.column.coefficient * self.column.transform(days_since_usage)
-    }
-}
-
-/// Fits the rule on the training rows (transformed, as the model's fit saw them).
-///
-/// # Errors
-/// As [`logistic`].
-pub fn recency_rule(x: &Matrix, churned: &[bool], columns: &[Column]) -> Result<RecencyRule, FitError> {
-    const RECENCY: usize = catalogue::index("days_since_usage");
-    let shapes = FitError::Shapes { rows: x.rows(), labels: churned.len() };
-    let alone = Matrix::from_columns(x.rows(), 1, x.column(RECENCY).to_vec()).ok_or(shapes)?;
-    let fitted = logistic(&alone, churned, 1.0)?;
-    Ok(RecencyRule { column: Column { coefficient: fitted.coefficients[0], ..columns[RECENCY] }, intercept: fitted.intercept })
 }

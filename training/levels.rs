@@ -1,6 +1,6 @@
 //! Cut-offs of the levels: from which risk on a subscription is `high` or `medium`.
 
-use crate::model::Cutoffs;
+use crate::model::{Cutoffs, LevelCard};
 
 /// The precision that `high` is asked to have: every second one leaves.
 const PRECISION: f64 = 0.5;
@@ -21,6 +21,21 @@ pub(super) struct Levels {
     pub precision: f64,
     /// Part of all churners that `high` holds.
     pub recall: f64,
+}
+
+impl Levels {
+    /// What a card tells of them before test rows were looked at.
+    pub(super) fn card(&self) -> LevelCard {
+        LevelCard {
+            medium_from: self.cutoffs.medium,
+            high_from: self.cutoffs.high,
+            stated_precision: self.stated_precision,
+            train_precision: self.precision,
+            train_recall: self.recall,
+            test_precision: 0.0,
+            test_recall: 0.0,
+        }
+    }
 }
 
 /// Chooses on the training rows: `high` is the largest group of the riskiest rows whose share of

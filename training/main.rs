@@ -3,15 +3,16 @@
 use std::process::ExitCode;
 
 use anyhow::Context;
-use churn_risk::domain::Day;
+use churn_risk::domain::{Day, HorizonDays};
 use churn_risk::lake::Lake;
-use churn_risk::model::{Promotion, PublishError, Registry};
+use churn_risk::model::{Method, Promotion, Registry};
 use churn_risk::portfolio::{self, Portfolio};
 use churn_risk::progress::{Progress, say, tell};
 use churn_risk::training::args::{Args, Command, FeaturesArgs, LakeArgs, ModelsArgs, TrainArgs};
 use churn_risk::training::{self, TrainError, commands};
 
-/// Exit code where there is too little to train on, so that a scheduler can tell it from a failure.
+/// Exit code where there is too little to train on, so that a scheduler can tell it from a failure: the
+/// rule of recency is then in service, where there is enough for that.
 const TOO_LITTLE: u8 = 3;
 
 /// Exit code of a model that is written and stays out of service, or of models that are not sound.
@@ -35,11 +36,15 @@ fn run(args: Args) -> anyhow::Result<ExitCode> {
         Command::Features(args) => return features(&args),
         Command::List(models) => commands::list(&open(&models))?,
         Command::Show { version, models } => commands::show(&open(&models), version.as_deref())?,
-        Command::Compare { one, other, models } => commands::compare(&open(&models), &one, &other)?,
-        Command::Promote { version, models, force, by, why } => {
+        Command::Compare { one, other, models, lake } => {
+            let portfolio = lake.map(|lake| load(&LakeArgs { lake, settle_days: 0 })).transpose()?;
+            commands::compare(&open(&models), &one, &other, portfolio.as_ref())?
+        }
+        Command::Promote { version, models, lake, force, by, why } => {
+            let portfolio = lake.map(|lake| load(&LakeArgs { lake, settle_days: 0 })).transpose()?;
             let how = match (force, by, why) {
                 (true, Some(by), Some(why)) => Promotion::Forced { by, why },
-                _ => Promotion::Earned,
+                _ => commands::earned(&open(&models), &version, portfolio.as_ref())?,
             };
             commands::promote(&open(&models), &version, &how, today())?
         }
@@ -66,7 +71,7 @@ fn load(from: &LakeArgs) -> anyhow::Result<Portfolio> {
 }
 
 fn features(args: &FeaturesArgs) -> anyhow::Result<ExitCode> {
-    let question = args.question.question()?;
+    let question = args.question.question(HorizonDays::new(args.horizon)?)?;
     training::check_name(&args.out)?;
     let portfolio = load(&args.from)?;
     let days = args.as_of.days();
@@ -81,23 +86,32 @@ fn train(args: &TrainArgs) -> anyhow::Result<ExitCode> {
         training::check_name(path)?;
     }
     let portfolio = load(&args.from)?;
-    let trained = training::train(&portfolio, &request, Progress::Shown)?;
+    let registry = Registry::open(&args.models);
+    let in_service = registry.load_current().ok();
+    let trained = match training::train(&portfolio, &request, in_service.as_ref(), Progress::Shown) {
+        Err(error) if error.is_too_little() => {
+            tell(&error.to_string());
+            // Where not even the rule can be made, what there is too little of for a model is told.
+            training::baseline(&portfolio, &request, Progress::Shown).map_err(|_| error)?
+        }
+        trained => trained?,
+    };
     if let Some(path) = &args.predictions {
         training::write_predictions(path, &portfolio, &trained)?;
     }
     if let Some(path) = &args.matrix {
         training::write_matrix(path, &portfolio, &trained)?;
     }
-    let registry = Registry::open(&args.models);
     let folder = registry.publish(&trained.model, &trained.model_bin, &trained.card)?;
     say(training::summary(&trained.card).trim_end())?;
     let version = trained.model.version();
     match registry.promote(version, &Promotion::Earned, today()) {
         Ok(_) => {
             say(&format!("model {version} is in {} and in service", folder.display()))?;
-            Ok(ExitCode::SUCCESS)
+            let too_little = trained.card.method == Method::Baseline;
+            Ok(if too_little { ExitCode::from(TOO_LITTLE) } else { ExitCode::SUCCESS })
         }
-        Err(error @ PublishError::Grade { .. }) => {
+        Err(error) if error.is_of_standing() => {
             tell(&format!("model {version} is in {} and not in service: {error}", folder.display()));
             Ok(ExitCode::from(NOT_FIT))
         }

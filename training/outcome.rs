@@ -2,18 +2,22 @@
 
 use thiserror::Error;
 
-use super::evaluate::Scored;
 use super::fit::FitError;
 use super::matrix::Matrix;
 use super::snapshots::Snapshots;
 use super::split::{DayRange, DaysError};
+use super::tested::Scored;
+use crate::domain::HorizonDays;
 use crate::features::Family;
 use crate::model::{Card, ChurnModel, Counts, Question, RefusedModel};
 
 /// What to train.
 #[derive(Debug, Clone, PartialEq)]
 pub struct TrainRequest {
+    /// At the shortest horizon, which is the one that is graded.
     pub question: Question,
+    /// Longer horizons, ascending, that the model speaks of too.
+    pub further: Vec<HorizonDays>,
     /// Training and test days; none to have them chosen.
     pub days: Option<(DayRange, DayRange)>,
     /// L2 penalty: `alpha/2 |w|^2` beside the sum of the loss over rows; none to have it chosen
@@ -30,7 +34,7 @@ pub struct Trained<'a> {
     /// The bytes of `model.bin`.
     pub model_bin: Vec<u8>,
     pub card: Card,
-    /// Every test row with its risk.
+    /// Every test row with its risk at the first horizon.
     pub scored: Vec<Scored>,
     pub training: Snapshots<'a>,
     /// The training rows as the fit saw them.
@@ -56,16 +60,21 @@ impl Default for Minimum {
 }
 
 impl Minimum {
-    /// # Errors
-    /// Where any count is below its minimum.
-    pub fn check(self, training: &Counts, test: &Counts) -> Result<(), TooLittle> {
-        let found = Self {
+    /// What there is of each.
+    pub(super) const fn found(training: &Counts, test: &Counts) -> Self {
+        Self {
             rows: training.rows,
             churners: training.churners,
             stayers: training.rows - training.churners,
             test_churners: test.churners,
             test_stayers: test.rows - test.churners,
-        };
+        }
+    }
+
+    /// # Errors
+    /// Where any count is below its minimum.
+    pub fn check(self, training: &Counts, test: &Counts) -> Result<(), TooLittle> {
+        let found = Self::found(training, test);
         let enough = found.rows >= self.rows
             && found.churners >= self.churners
             && found.stayers >= self.stayers

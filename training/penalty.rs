@@ -5,14 +5,14 @@
 //! The test rows are not looked at.
 
 use super::design;
-use super::evaluate::log_loss;
 use super::fit::FitError;
 use super::matrix::Matrix;
 use super::newton;
 use super::snapshots::{Row, as_of_days};
 use super::transform;
-use crate::domain::Day;
-use crate::model::TriedAlpha;
+use crate::domain::{ChurnRisk, Day};
+use crate::model::{TriedAlpha, log_loss};
+use crate::portfolio::CustomerIx;
 
 /// Penalties that are tried, the heaviest first: each fit begins where the one before ended.
 const ALPHAS: [f64; 10] = [1e5, 1e4, 3e3, 1e3, 300.0, 100.0, 30.0, 10.0, 3.0, 1.0];
@@ -33,30 +33,56 @@ const DAYS_MIN: usize = 4;
 /// divided by as much, so that it weighs as it would on all of them.
 const ROWS_MAX: usize = 32_768;
 
-/// The penalty of least log loss, the heaviest of equals, and all that were tried.
+/// A training row as it was foretold by a fit that it was left out of.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct LeftOut {
+    pub fold: usize,
+    pub customer: CustomerIx,
+    pub log_odds: f64,
+    pub churned: bool,
+}
+
+/// The penalty, and what stands behind it.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Chosen {
+    pub alpha: f64,
+    /// Empty where the penalty was given.
+    pub tried: Vec<TriedAlpha>,
+    /// Rows left out, under that penalty.
+    pub left_out: Vec<LeftOut>,
+}
+
+/// The penalty of least log loss, the heaviest of equals; or the one that is given.
 ///
 /// # Errors
 /// Where a fit fails.
-pub(super) fn choose(raw: &Matrix, rows: &[Row], churned: &[bool], label_days: i32) -> Result<(f64, Vec<TriedAlpha>), FitError> {
-    let mut sums = [0.0; ALPHAS.len()];
-    let mut measured = 0_usize;
-    for fold in folds(rows, label_days) {
+pub(super) fn choose(raw: &Matrix, rows: &[Row], churned: &[bool], label_days: i32, given: Option<f64>) -> Result<Chosen, FitError> {
+    let alphas: Vec<f64> = given.map_or_else(|| ALPHAS.to_vec(), |given| vec![given]);
+    let mut left_out = vec![Vec::new(); alphas.len()];
+    for (number, fold) in folds(rows, label_days).into_iter().enumerate() {
         let both = |side: &[usize]| side.iter().any(|row| churned[*row]) && side.iter().any(|row| !churned[*row]);
         if !both(&fold.fitted) || fold.measured.is_empty() {
             continue;
         }
-        for (sum, loss) in sums.iter_mut().zip(fold.losses(raw, rows, churned)?) {
-            *sum += loss;
+        for (left_out, log_odds) in left_out.iter_mut().zip(fold.log_odds(raw, rows, churned, &alphas)?) {
+            let foretold = fold.measured.iter().zip(log_odds);
+            left_out.extend(foretold.map(|(row, log_odds)| LeftOut {
+                fold: number,
+                customer: rows[*row].customer,
+                log_odds,
+                churned: churned[*row],
+            }));
         }
-        measured += fold.measured.len();
     }
-    if measured == 0 {
-        return Ok((ALPHA_DEFAULT, Vec::new()));
-    }
-    let tried: Vec<TriedAlpha> =
-        ALPHAS.into_iter().zip(sums).map(|(alpha, sum)| TriedAlpha { alpha, log_loss: sum / measured as f64 }).collect();
-    let best = tried.iter().min_by(|a, b| a.log_loss.total_cmp(&b.log_loss)).map_or(ALPHA_DEFAULT, |best| best.alpha);
-    Ok((best, tried))
+    let loss = |row: &LeftOut| log_loss(ChurnRisk::from_log_odds(row.log_odds).get(), row.churned);
+    let mean = |rows: &[LeftOut]| rows.iter().map(loss).sum::<f64>() / rows.len() as f64;
+    let losses = alphas.iter().zip(&left_out).filter(|(_, rows)| !rows.is_empty());
+    let tried: Vec<TriedAlpha> = losses.map(|(alpha, rows)| TriedAlpha { alpha: *alpha, log_loss: mean(rows) }).collect();
+    let best = tried.iter().min_by(|a, b| a.log_loss.total_cmp(&b.log_loss)).map(|best| best.alpha);
+    let alpha = given.or(best).unwrap_or(ALPHA_DEFAULT);
+    let place = alphas.iter().position(|tried| tried.total_cmp(&alpha).is_eq());
+    let left_out = place.map(|place| left_out.swap_remove(place)).unwrap_or_default();
+    Ok(Chosen { alpha, tried: if given.is_some() { Vec::new() } else { tried }, left_out })
 }
 
 /// Rows to fit on, and rows to measure on.
@@ -104,8 +130,8 @@ fn some(rows: &[Row], of: impl Fn(&Row) -> bool) -> Vec<usize> {
 }
 
 impl Fold {
-    /// The summed log loss on the rows left out under each penalty.
-    fn losses(&self, raw: &Matrix, rows: &[Row], churned: &[bool]) -> Result<[f64; ALPHAS.len()], FitError> {
+    /// The log-odds of the rows left out under each penalty.
+    fn log_odds(&self, raw: &Matrix, rows: &[Row], churned: &[bool], alphas: &[f64]) -> Result<Vec<Vec<f64>>, FitError> {
         let mut x = raw.pick(&self.fitted, design::ROOM);
         let mut out = raw.pick(&self.measured, 0);
         let columns = transform::fit(&x);
@@ -118,14 +144,13 @@ impl Fold {
         // As if every row of the training part were there.
         let lighter = rows.len().div_ceil(ROWS_MAX).max(1) as f64;
         let mut start = newton::start_of(x.columns(), &labels);
-        let mut losses = [0.0; ALPHAS.len()];
-        for (loss, alpha) in losses.iter_mut().zip(ALPHAS) {
+        let mut found = Vec::with_capacity(alphas.len());
+        for alpha in alphas {
             start = newton::solve_from(&x, &labels, alpha / lighter, start)?;
             let weights = design::weights(&x, features, &start, &rows_in, &labels);
-            let risks = out.risks(&weights.coefficients, weights.intercept);
-            *loss = self.measured.iter().zip(risks).map(|(row, risk)| log_loss(risk, churned[*row])).sum();
+            found.push(out.log_odds(&weights.coefficients, weights.intercept));
         }
-        Ok(losses)
+        Ok(found)
     }
 }
 
@@ -133,7 +158,7 @@ impl Fold {
 mod tests {
     use super::*;
     use crate::features::FEATURE_COUNT;
-    use crate::portfolio::{CustomerIx, SubscriptionIx};
+    use crate::portfolio::SubscriptionIx;
 
     fn rows(days: i32, step: i32, each: u32) -> Vec<Row> {
         let row = |day: i32, number: u32| Row {
@@ -185,9 +210,11 @@ mod tests {
         let x = Matrix::from_columns(rows.len(), FEATURE_COUNT, values).expect("as many values");
         let driven: Vec<bool> = (0..rows.len()).map(|row| x.column(0)[row] + 0.1 * noise(row, 999) > 0.2).collect();
         let chance: Vec<bool> = (0..rows.len()).map(|row| noise(row, 777) > 0.2).collect();
-        let (light, tried) = choose(&x, &rows, &driven, 30).expect("both classes");
-        let (heavy, _) = choose(&x, &rows, &chance, 30).expect("both classes");
-        assert!(light <= 10.0 && heavy >= 300.0, "{light} {heavy}");
-        assert_eq!(tried.len(), ALPHAS.len());
+        let light = choose(&x, &rows, &driven, 30, None).expect("both classes");
+        let heavy = choose(&x, &rows, &chance, 30, None).expect("both classes");
+        assert!(light.alpha <= 10.0 && heavy.alpha >= 300.0, "{} {}", light.alpha, heavy.alpha);
+        assert_eq!(light.tried.len(), ALPHAS.len());
+        let given = choose(&x, &rows, &driven, 30, Some(light.alpha)).expect("both classes");
+        assert_eq!((given.alpha, given.tried.len(), given.left_out.len()), (light.alpha, 0, light.left_out.len()));
     }
 }

@@ -6,14 +6,13 @@ use std::path::{Path, PathBuf};
 
 use thiserror::Error;
 
-use super::labels::Labeller;
 use super::matrix::Matrix;
 use super::outcome::Trained;
 use super::snapshots::{self, Snapshots};
 use crate::domain::Day;
 use crate::features::{FEATURES, Kernel, VolumeScale};
 use crate::lake::{PlainColumn, TableFileError, write_parquet};
-use crate::model::Question;
+use crate::model::{Labeller, Question};
 use crate::portfolio::Portfolio;
 use crate::progress::{Progress, Unit};
 

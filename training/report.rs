@@ -3,20 +3,21 @@
 
 use comfy_table::{CellAlignment, Table, presets};
 
-use crate::model::{Card, Counts, Interval};
+use crate::model::{Against, Card, Counts, Evaluation, Interval};
 
 /// The summary of a card, as text.
 #[must_use]
 pub fn summary(card: &Card) -> String {
-    let levels = &card.levels;
+    let Some((first, evaluation)) = card.main().zip(card.evaluation()) else { return baseline(card) };
+    let levels = &first.levels;
     format!(
-        "{}\n{}\n{}\ngrade {}: it {}\nhigh: risk from {:.3}, asked for a precision of {:.2}; on test rows {:.2} of it left, and it held {:.0} % of all who left\n\
+        "{}\n{}\n{}\n{}\n{}high: risk from {:.3}, asked for a precision of {:.2}; on test rows {:.2} of it left, and it held {:.0} % of all who left\n\
          medium: risk from {:.3}\n",
         rows(card),
-        figures(card),
-        top(card),
-        card.grade,
-        card.grade.sentence(),
+        figures(evaluation),
+        top(evaluation),
+        verdict(card),
+        against(card),
         levels.high_from,
         levels.stated_precision,
         levels.test_precision,
@@ -37,12 +38,52 @@ pub(super) fn table<const N: usize>(header: [&str; N], numbers_from: usize) -> T
     table
 }
 
+/// Grade or method, in a sentence.
+pub(super) fn verdict(card: &Card) -> String {
+    card.grade.map_or_else(
+        || "the rule of recency: there was too little to train a model on".to_owned(),
+        |grade| format!("grade {grade}: it {}", grade.sentence()),
+    )
+}
+
+fn against(card: &Card) -> String {
+    card.against.as_ref().map_or_else(String::new, |against| beside(&card.version, against) + "\n")
+}
+
+/// One version beside another, in a sentence.
+pub(super) fn beside(version: &str, against: &Against) -> String {
+    let clear = |gain: Interval| gain.low > 0.0 || gain.high < 0.0;
+    let verdict = match (against.is_worse(), clear(against.gain.pr_auc) || clear(against.gain.log_loss)) {
+        (true, _) => "it is worse, beyond chance",
+        (false, true) => "it is better, beyond chance",
+        (false, false) => "the difference is within chance",
+    };
+    format!(
+        "{version} less {} on {} rows that neither had seen: PR AUC {}, log loss {}: {verdict}",
+        against.version,
+        against.rows,
+        with_interval(against.gain.pr_auc),
+        with_interval(against.gain.log_loss),
+    )
+}
+
+fn baseline(card: &Card) -> String {
+    format!("{}\n{}\n", rows(card), verdict(card))
+}
+
 fn rows(card: &Card) -> Table {
-    let header = ["part", "as-of days", "rows", "churners", "subscriptions", "window", "reason", "gaps", "lead", "migrated"];
-    let mut table = table(header, 2);
-    for (part, counts) in [("training", &card.population.train), ("test", &card.population.test)] {
+    let header = ["horizon", "part", "as-of days", "rows", "churners", "subscriptions", "window", "reason", "gaps", "lead", "migrated"];
+    let mut table = table(header, 3);
+    let parts = card.horizons.iter().flat_map(|horizon| [(horizon, "training", &horizon.train), (horizon, "test", &horizon.test)]);
+    for (horizon, part, counts) in parts {
         let censored = [counts.censored_window, counts.censored_reason, counts.censored_gaps, counts.censored_lead];
-        let mut cells = vec![part.to_owned(), days(counts), counts.rows.to_string(), counts.churners.to_string()];
+        let mut cells = vec![
+            format!("{} days", horizon.horizon_days.get()),
+            part.to_owned(),
+            days(counts),
+            counts.rows.to_string(),
+            counts.churners.to_string(),
+        ];
         cells.push(counts.subscriptions.to_string());
         cells.extend(censored.map(|rows| if rows == 0 { "-".to_owned() } else { format!("{rows} censored") }));
         cells.push(counts.migrations.to_string());
@@ -58,16 +99,22 @@ fn days(counts: &Counts) -> String {
     }
 }
 
-fn figures(card: &Card) -> Table {
+fn figures(evaluation: &Evaluation) -> Table {
     let mut table = table(["on test rows", "ROC AUC", "PR AUC", "Brier", "log loss", "calibration error"], 1);
-    for (who, measured) in [("model", &card.model), ("recency rule", &card.recency_rule), ("base rate", &card.base_rate_rule)] {
+    let contestants = [
+        ("model", &evaluation.model),
+        ("three features", &evaluation.three_features),
+        ("recency rule", &evaluation.recency_rule),
+        ("base rate", &evaluation.base_rate_rule),
+    ];
+    for (who, measured) in contestants {
         let cells = [measured.roc_auc, measured.pr_auc, measured.brier, measured.log_loss].map(with_interval);
         let mut row = vec![who.to_owned()];
         row.extend(cells);
-        row.push(format!("{:.4}", measured.calibration_error));
+        row.push(format!("{:.4}", measured.calibration_error.value));
         table.add_row(row);
     }
-    let gain = &card.gain_over_recency;
+    let gain = &evaluation.gain_over_recency;
     let mut row = vec!["gain over recency".to_owned()];
     row.extend([with_interval(gain.roc_auc), with_interval(gain.pr_auc), String::new(), with_interval(gain.log_loss), String::new()]);
     table.add_row(row);
@@ -78,17 +125,17 @@ pub(super) fn with_interval(interval: Interval) -> String {
     format!("{:.4} ({:.4} to {:.4})", interval.value, interval.low, interval.high)
 }
 
-fn top(card: &Card) -> Table {
+fn top(evaluation: &Evaluation) -> Table {
     let mut table = table(["riskiest rows", "rows", "precision", "recall", "lift", "lift by recency"], 1);
-    let recency = &card.recency_rule.top;
-    for (top, recency) in card.model.top.iter().zip(recency) {
+    let recency = &evaluation.recency_rule.top;
+    for (top, recency) in evaluation.model.top.iter().zip(recency) {
         table.add_row([
             format!("{:.0} %", top.share * 100.0),
             top.rows.to_string(),
-            format!("{:.3}", top.precision),
-            format!("{:.3}", top.recall),
-            format!("{:.2}", top.lift),
-            format!("{:.2}", recency.lift),
+            format!("{:.3}", top.precision.value),
+            format!("{:.3}", top.recall.value),
+            format!("{:.2}", top.lift.value),
+            format!("{:.2}", recency.lift.value),
         ]);
     }
     table

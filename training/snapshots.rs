@@ -1,15 +1,11 @@
 //! The rows of a part: every subscription that the question is about, on every as-of day.
 
-use super::fit::RecencyRule;
-use super::labels::{Censored, Labelled, Labeller};
 use super::matrix::Matrix;
-use crate::domain::{ChurnRisk, Day};
-use crate::features::{FEATURE_COUNT, FeatureVector, History, Kernel, Usual, catalogue};
-use crate::model::{ChurnModel, Counts, PROBES_MAX};
+use crate::domain::Day;
+use crate::features::{FEATURE_COUNT, FeatureVector, History, Kernel, Usual};
+use crate::model::{Censored, Counts, Labelled, Labeller, PROBES_MAX};
 use crate::portfolio::{CustomerIx, Portfolio, SubscriptionIx};
 use crate::progress::Stage;
-
-use super::evaluate::Scored;
 
 /// One labelled row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,7 +28,7 @@ pub(super) fn as_of_days(rows: &[Row]) -> Vec<Day> {
 /// The rows of some as-of days, by day and then by subscription id.
 #[derive(Debug, Clone)]
 pub struct Snapshots<'a> {
-    portfolio: &'a Portfolio,
+    pub(super) portfolio: &'a Portfolio,
     pub rows: Vec<Row>,
     pub counts: Counts,
 }
@@ -46,24 +42,7 @@ pub(super) fn take<'p>(labeller: &Labeller<'p, '_>, days: &[Day], stage: &Stage)
     let mut seen = vec![false; labeller.portfolio.subscriptions().len()];
     for as_of in days.iter().copied() {
         for subscription in labeller.portfolio.subscription_indices().filter(|each| labeller.has_row(*each, as_of)) {
-            let churned = match labeller.label(subscription, as_of) {
-                Labelled::Stays => false,
-                Labelled::Leaves => true,
-                Labelled::Migrates => {
-                    counts.migrations += 1;
-                    false
-                }
-                Labelled::Censored(why) => {
-                    *match why {
-                        Censored::Window => &mut counts.censored_window,
-                        Censored::Reason => &mut counts.censored_reason,
-                        Censored::Gaps => &mut counts.censored_gaps,
-                        Censored::Lead => &mut counts.censored_lead,
-                    } += 1;
-                    continue;
-                }
-            };
-            counts.churners += u64::from(churned);
+            let Some(churned) = count(&mut counts, labeller.label(subscription, as_of)) else { continue };
             seen[subscription.at()] = true;
             let customer = labeller.portfolio.subscription(subscription).customer;
             rows.push(Row { subscription, customer, as_of, churned });
@@ -75,12 +54,36 @@ pub(super) fn take<'p>(labeller: &Labeller<'p, '_>, days: &[Day], stage: &Stage)
     Snapshots { portfolio: labeller.portfolio, rows, counts }
 }
 
+/// Whether a row left, counted; none where it has no label.
+pub(super) fn count(counts: &mut Counts, label: Labelled) -> Option<bool> {
+    match label {
+        Labelled::Stays => Some(false),
+        Labelled::Leaves => {
+            counts.churners += 1;
+            Some(true)
+        }
+        Labelled::Migrates => {
+            counts.migrations += 1;
+            Some(false)
+        }
+        Labelled::Censored(why) => {
+            *match why {
+                Censored::Window => &mut counts.censored_window,
+                Censored::Reason => &mut counts.censored_reason,
+                Censored::Gaps => &mut counts.censored_gaps,
+                Censored::Lead => &mut counts.censored_lead,
+            } += 1;
+            None
+        }
+    }
+}
+
 impl Snapshots<'_> {
     /// The features of every row, as the kernel gives them, with the memory for `room` more columns.
     #[must_use]
     pub fn matrix(&self, kernel: &Kernel, room: usize) -> Matrix {
         let mut matrix = Matrix::with_room(self.rows.len(), FEATURE_COUNT, room);
-        self.each(kernel, |row, features| matrix.set_row(row, features.values()));
+        self.each_by_history(kernel, |row, features| matrix.set_row(row, features.values()));
         matrix
     }
 
@@ -100,26 +103,25 @@ impl Snapshots<'_> {
             counts: Counts::default(),
         };
         let mut probes = Vec::with_capacity(PROBES_MAX);
-        some.each(kernel, |row, features| probes.push((row, features.clone())));
-        probes.sort_unstable_by_key(|(row, _)| *row);
-        probes.into_iter().map(|(_, features)| features).collect()
+        some.each(kernel, |_, features| probes.push(features.clone()));
+        probes
     }
 
-    /// The risk of every row under a model, by the call that serves, and under the rule of recency.
-    #[must_use]
-    pub fn score(&self, kernel: &Kernel, model: &ChurnModel, rule: &RecencyRule) -> (Vec<Scored>, Vec<f64>) {
-        const RECENCY: usize = catalogue::index("days_since_usage");
-        let mut scored: Vec<Scored> = self.rows.iter().map(|row| Scored { row: *row, risk: 0.0 }).collect();
-        let mut by_recency = vec![0.0; self.rows.len()];
-        self.each(kernel, |row, features| {
-            scored[row].risk = model.score(features).get();
-            by_recency[row] = ChurnRisk::from_log_odds(rule.log_odds(features.values()[RECENCY])).get();
-        });
-        (scored, by_recency)
+    /// Calls the kernel for every row, in order: day after day.
+    pub(super) fn each(&self, kernel: &Kernel, mut with: impl FnMut(usize, &FeatureVector)) {
+        let mut from = 0;
+        for day in self.rows.chunk_by(|a, b| a.as_of == b.as_of) {
+            let as_of = day[0].as_of;
+            let mut at = kernel.at(as_of, Usual::of(kernel, self.portfolio, as_of));
+            for (row, of) in (from..).zip(day) {
+                with(row, &at.features(&History::of(self.portfolio, of.subscription)));
+            }
+            from += day.len();
+        }
     }
 
-    /// Calls the kernel for every row, by subscription and then by day: each history is read once.
-    fn each(&self, kernel: &Kernel, mut with: impl FnMut(usize, &FeatureVector)) {
+    /// The same rows history after history, each of which is read once for all of its days.
+    pub(super) fn each_by_history(&self, kernel: &Kernel, mut with: impl FnMut(usize, &FeatureVector)) {
         let days = as_of_days(&self.rows);
         let usual = Usual::of_days(kernel, self.portfolio, &days);
         let mut roll = kernel.roll(days.into_iter().zip(usual));

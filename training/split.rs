@@ -10,7 +10,7 @@ use thiserror::Error;
 
 use super::outcome::TrainRequest;
 use crate::domain::{Day, DayError};
-use crate::model::{Label, Question};
+use crate::model::Question;
 use crate::portfolio::Portfolio;
 
 /// Days between snapshots where the days are chosen here (MODEL.md, Rows).
@@ -33,6 +33,10 @@ pub enum DaysError {
     Length(String),
     #[error("the label of the training day {train} is known on {known}, and the first test day {test} must come after that")]
     Overlap { train: Day, known: Day, test: Day },
+    #[error(
+        "the models learnt from what happened up to {learnt}, and the last day whose label is known is {last}: import later usage first"
+    )]
+    NoneUnseen { learnt: Day, last: Day },
     #[error(
         "too little to train on: {days} days of usage (at least {minimum}: {HISTORY_DAYS} of history, \
          and a training and a test label of {label_days} days that do not overlap)"
@@ -84,32 +88,54 @@ pub struct Days {
     pub test: Vec<Day>,
 }
 
-/// Days from an as-of day until its label is known.
-#[must_use]
-pub(super) fn label_days(question: &Question) -> i32 {
-    let grace = if question.label == Label::Status { question.grace_days } else { 0 };
-    i32::try_from(question.lead_days + question.horizon_days.get() + grace).unwrap_or(i32::MAX)
-}
-
 /// The days asked for, or chosen: snapshots every 14 days back from the last whose label is
-/// known to the first with 84 days of history; the last quarter of them is tested on (fewer, but
-/// one at least, where no training day would be left), and those are trained on whose label is
-/// known before the first test day.
+/// known to the first with 84 days of history; the last quarter of them is tested on (more, at
+/// most half, so that labels of the longest horizon are known for two of them; fewer, but one at
+/// least, where no training day would be left), and those are trained on whose label is known
+/// before the first test day.
 ///
 /// # Errors
 /// Where the data are too short, or days that were asked for overlap: a label of the training
 /// part would be read from days that the test part's features read.
 pub(super) fn days(portfolio: &Portfolio, request: &TrainRequest) -> Result<Days, DaysError> {
-    let label_days = label_days(&request.question);
+    let label_days = request.question.label_days();
     let too_short = |days| DaysError::TooShort { days, minimum: least_days(label_days), label_days };
     let (Some(first), Some(last)) = (portfolio.first_day(), portfolio.as_of()) else { return Err(too_short(0)) };
-    let days = match request.days {
-        Some((train, test)) => Days { train: train.days(), test: test.days() },
-        None => chosen(first, last, label_days).ok_or_else(|| too_short(last - first + 1))?,
+    let days = if let Some((train, test)) = request.days {
+        Days { train: train.days(), test: test.days() }
+    } else {
+        let longer = request.further.last().map_or(0, |longest| longest.days() - request.question.horizon_days.days());
+        chosen(first, last, label_days, longer).ok_or_else(|| too_short(last - first + 1))?
     };
     let (Some(train), Some(test)) = (days.train.last(), days.test.first()) else { return Err(DaysError::NoDays) };
     let known = *train + label_days;
     if known >= *test { Err(DaysError::Overlap { train: *train, known, test: *test }) } else { Ok(days) }
+}
+
+/// Every 14th day, back from the last whose label is known, that is later than `learnt`.
+///
+/// # Errors
+/// Where there is none.
+pub(super) fn unseen_days(portfolio: &Portfolio, question: &Question, learnt: Day) -> Result<Vec<Day>, DaysError> {
+    let last = portfolio.as_of().ok_or(DaysError::NoDays)? - question.label_days();
+    let days = back_from(last, learnt + 1);
+    if days.is_empty() { Err(DaysError::NoneUnseen { learnt, last }) } else { Ok(days) }
+}
+
+/// As-of days of whatever rows have a label, for the rule of recency: every 14th day, back from
+/// the last whose label is known, to the first with `history` days before it.
+pub(super) fn all_days(portfolio: &Portfolio, question: &Question, history: i32) -> Vec<Day> {
+    let (Some(first), Some(last)) = (portfolio.first_day(), portfolio.as_of()) else { return Vec::new() };
+    let (from, to) = (first + history, last - question.label_days());
+    back_from(to, from)
+}
+
+/// Every 14th day back from `to`, not before `from`; ascending.
+fn back_from(to: Day, from: Day) -> Vec<Day> {
+    if to < from {
+        return Vec::new();
+    }
+    (0..=(to - from) / STEP_DAYS).rev().map(|number| to - number * STEP_DAYS).collect()
 }
 
 /// Days of data from which on [`chosen`] finds a training and a test day.
@@ -117,14 +143,16 @@ fn least_days(label_days: i32) -> i32 {
     HISTORY_DAYS + (label_days / STEP_DAYS + 1) * STEP_DAYS + label_days
 }
 
-fn chosen(first: Day, last: Day, label_days: i32) -> Option<Days> {
+/// `longer`: by how many days the longest horizon is longer than the first.
+fn chosen(first: Day, last: Day, label_days: i32, longer: i32) -> Option<Days> {
     let (from, to) = (first + (HISTORY_DAYS - 1), last - label_days);
     if to < from {
         return None;
     }
-    let mut all: Vec<Day> = (0..=(to - from) / STEP_DAYS).map(|number| to - number * STEP_DAYS).collect();
-    all.reverse();
-    (1..=all.len().div_ceil(4)).rev().find_map(|tested| {
+    let all = back_from(to, from);
+    let for_longest = usize::try_from((longer + STEP_DAYS - 1) / STEP_DAYS).unwrap_or(0) + 2;
+    let tested = all.len().div_ceil(4).max(for_longest.min(all.len() / 2));
+    (1..=tested).rev().find_map(|tested| {
         let (earlier, test) = all.split_at(all.len() - tested);
         let first_test = *test.first()?;
         let train: Vec<Day> = earlier.iter().copied().filter(|day| *day + label_days < first_test).collect();
@@ -151,13 +179,16 @@ mod tests {
 
     #[test]
     fn chosen_days_never_let_a_label_reach_into_the_test_days() {
-        let days = chosen(day("2024-01-01"), day("2025-01-31"), 37).expect("long enough");
+        let days = chosen(day("2024-01-01"), day("2025-01-31"), 37, 0).expect("long enough");
         assert_eq!(days.test.last(), Some(&(day("2025-01-31") - 37)));
         assert!(days.train.iter().all(|train| *train + 37 < days.test[0]) && days.train[0] >= day("2024-03-24"));
         for label_days in [7, 37, 97] {
             let last = day("2024-01-01") + (least_days(label_days) - 1);
-            assert!(chosen(day("2024-01-01"), last, label_days).is_some());
-            assert_eq!(chosen(day("2024-01-01"), last - 1, label_days), None);
+            assert!(chosen(day("2024-01-01"), last, label_days, 60).is_some());
+            assert_eq!(chosen(day("2024-01-01"), last - 1, label_days, 60), None);
         }
+        // Labels of 60 days more are known on the first two of the test days.
+        let further = chosen(day("2024-01-01"), day("2025-01-31"), 37, 60).expect("long enough");
+        assert!(further.test.len() > days.test.len() && further.test[1] + 97 <= day("2025-01-31"));
     }
 }

@@ -16,7 +16,7 @@ const HIGH: f64 = 0.99;
 /// A deviation below this part of the column's size is rounding, and the column a constant.
 const CONSTANT_BELOW: f64 = 1e-9;
 
-/// Each column's transform; coefficients are 0 until the fit gives them.
+/// Each column's transform.
 ///
 /// Quantiles are nearest ranks, so they commute with the scale. A column whose clip quantiles
 /// coincide (a rare event) is clipped to its least and largest value instead, or the event would
@@ -54,7 +54,7 @@ fn fit_column(values: &[f64], scale: Scale) -> Column {
     let mean = clipped().sum::<f64>() / n;
     let deviation = (clipped().map(|value| (value - mean) * (value - mean)).sum::<f64>() / n).sqrt();
     let deviation = if deviation > CONSTANT_BELOW * mean.abs().max(1.0) { deviation } else { 1.0 };
-    Column { scale, low, high, mean, deviation, coefficient: 0.0, typical }
+    Column { scale, low, high, mean, deviation, typical }
 }
 
 /// The value of rank `q (n - 1)`, rounded; reorders the values. 0 of none.

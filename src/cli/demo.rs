@@ -39,6 +39,7 @@ const SUBSCRIPTIONS: u32 = 2_000;
 const DAYS: u32 = 400;
 const SEED: u64 = 1;
 const HORIZON_DAYS: u32 = 30;
+const FURTHER_DAYS: [u32; 2] = [60, 90];
 const GRACE_DAYS: u32 = 7;
 
 /// Rows of the list on the terminal; the service has them all.
@@ -99,8 +100,10 @@ fn train(portfolio: &Portfolio, models: &Path) -> anyhow::Result<()> {
         active_window_days: None,
         min_age_days: 0,
     };
-    let trained = training::train(portfolio, &TrainRequest { question, days: None, alpha: None, without: Vec::new() }, Progress::Shown)?;
+    let further = FURTHER_DAYS.into_iter().map(HorizonDays::new).collect::<Result<Vec<_>, _>>()?;
+    let request = TrainRequest { question, further, days: None, alpha: None, without: Vec::new() };
     let registry = Registry::open(models);
+    let trained = training::train(portfolio, &request, registry.load_current().ok().as_ref(), Progress::Shown)?;
     registry.publish(&trained.model, &trained.model_bin, &trained.card)?;
     registry.promote(trained.model.version(), &Promotion::Earned, super::today())?;
     say(&training::summary(&trained.card))?;

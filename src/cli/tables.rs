@@ -31,7 +31,8 @@ pub(crate) fn run(arguments: &TablesArguments) -> anyhow::Result<ExitCode> {
     tables.load_style(presets::UTF8_FULL_CONDENSED);
     tables.set_header(["table", "delta version", "files", "rows", "KiB"]);
     let mut without_checksum = if arguments.read { lake.read_records()? } else { 0 };
-    for census in snapshot.census(arguments.read)? {
+    let of_version = snapshot.census(arguments.read)?;
+    for census in of_version.into_iter().chain([lake.scores_census(arguments.read)?]) {
         without_checksum += census.files_without_checksum;
         let delta_version = census.delta_version.map_or_else(|| "-".to_owned(), |version| version.to_string());
         let kibibytes = census.bytes.div_ceil(1024).to_string();

@@ -14,6 +14,7 @@ mod id;
 mod lifecycle;
 mod risk;
 mod rows;
+mod score;
 
 pub use amount::{AmountError, Exact, MICROS_PER_UNIT, Micros, MicrosSum};
 pub use chain::chain;
@@ -26,3 +27,4 @@ pub use id::{CommitmentId, CustomerId, FeedbackId, IdError, SubscriptionId, UNKN
 pub use lifecycle::{Change, DataError, DataErrorKind, Deprovisioning, Event, EventKind, State, Timeline, UnknownEvent};
 pub use risk::{ChurnRisk, HorizonDays, Level, RiskError};
 pub use rows::{CommitmentRow, CustomerRow, SubscriptionRow, UsageRow};
+pub use score::{IssuedScore, PortfolioScoring, Score, ScoreStanding, ScoringHead};

@@ -1,8 +1,12 @@
 //! Risk of churn, as a type that cannot hold anything else.
 
+use std::str::FromStr;
+
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 use utoipa::ToSchema;
+
+use super::UnknownWord;
 
 /// Why a number is no risk, or a number of days no horizon.
 #[derive(Debug, Clone, PartialEq, Error)]
@@ -76,4 +80,23 @@ pub enum Level {
     Low,
     Medium,
     High,
+}
+
+impl Level {
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Low => "low",
+            Self::Medium => "medium",
+            Self::High => "high",
+        }
+    }
+}
+
+impl FromStr for Level {
+    type Err = UnknownWord;
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let unknown = || UnknownWord { word: text.to_owned(), words: "low, medium, high" };
+        [Self::Low, Self::Medium, Self::High].into_iter().find(|one| one.as_str() == text).ok_or_else(unknown)
+    }
 }

@@ -9,7 +9,8 @@
 //! silence grows on them. Every value is finite.
 
 use super::aggregate::{Aggregate, LogMemo, REACH, Volumes, ages};
-use super::catalogue::{FEATURE_COUNT, REACH_DAYS, WINDOWS, index};
+use super::catalogue::{FEATURE_COUNT, FEATURES, REACH_DAYS, WINDOWS, index};
+use super::feature::Family;
 use super::history::{FeedDays, History};
 use super::lifetime::LifeReader;
 use super::scale::VolumeScale;
@@ -45,6 +46,19 @@ impl FeatureVector {
     #[must_use]
     pub fn values(&self) -> &[f64] {
         &self.0
+    }
+
+    /// The row that the same subscription would have with the usage of an earlier day, its life and its
+    /// customer as they are.
+    #[must_use]
+    pub fn with_usage_of(&self, earlier: &Self) -> Self {
+        let mut mixed = self.clone();
+        for ((value, earlier), feature) in mixed.0.iter_mut().zip(earlier.0).zip(FEATURES) {
+            if !matches!(feature.family, Family::Life | Family::Customer) {
+                *value = earlier;
+            }
+        }
+        mixed
     }
 }
 

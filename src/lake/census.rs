@@ -1,5 +1,6 @@
 //! What a version of the tables holds, counted from the files themselves.
 
+use super::data_file::DataFile;
 use super::parquet::file_rows;
 use super::schema::Table;
 use super::tables::{Lake, LakeError, Snapshot};
@@ -26,38 +27,54 @@ impl Snapshot {
     /// Where a file that the version names is missing or damaged.
     pub fn census(&self, decode: bool) -> Result<Vec<TableCensus>, LakeError> {
         let tables = Table::ALL.into_iter().filter(|table| *table != Table::Imports);
-        tables.map(|table| self.table_census(table, decode)).collect()
+        let versions = &self.record.table_versions;
+        tables.map(|table| table_census(table, versions.get(table.name()).copied(), self.files(table), decode)).collect()
     }
+}
 
-    fn table_census(&self, table: Table, decode: bool) -> Result<TableCensus, LakeError> {
-        let delta_version = self.record.table_versions.get(table.name()).copied();
-        let mut census = TableCensus { table: table.name(), delta_version, files: 0, rows: 0, bytes: 0, files_without_checksum: 0 };
-        for file in self.files(table) {
-            census.files += 1;
-            census.files_without_checksum += u64::from(!file.has_checksum());
+fn table_census(table: Table, delta_version: Option<u64>, files: &[DataFile], decode: bool) -> Result<TableCensus, LakeError> {
+    let mut census = TableCensus { table: table.name(), delta_version, files: 0, rows: 0, bytes: 0, files_without_checksum: 0 };
+    for file in files {
+        census.files += 1;
+        census.files_without_checksum += u64::from(!file.has_checksum());
+        if decode {
+            file.check()?;
+        }
+        census.bytes += std::fs::metadata(&file.path).map_err(|source| LakeError::io(&file.path, source))?.len();
+        let rows = file_rows(&file.path)?;
+        census.rows += rows;
+        if !decode {
+            continue;
+        }
+        let mut decoded = 0;
+        for batch in file.read(None)? {
+            decoded += batch?.num_rows() as u64;
+        }
+        if decoded != rows {
+            let reason = format!("its footer says {rows} rows and its pages hold {decoded}");
+            return Err(LakeError::File { path: file.path.clone(), reason });
+        }
+    }
+    Ok(census)
+}
+
+impl Lake {
+    /// Counts what was scored, which belongs to no version, as [`Snapshot::census`] does; with
+    /// `decode`, every row is also read as the score that it should be.
+    ///
+    /// # Errors
+    /// Where a file of the table is missing or damaged.
+    pub fn scores_census(&self, decode: bool) -> Result<TableCensus, LakeError> {
+        let (version, files) = self.newest_listed(Table::Scores)?;
+        let census = table_census(Table::Scores, version, &files, decode)?;
+        for head in self.scorings()? {
             if decode {
-                file.check()?;
-            }
-            census.bytes += std::fs::metadata(&file.path).map_err(|source| LakeError::io(&file.path, source))?.len();
-            let rows = file_rows(&file.path)?;
-            census.rows += rows;
-            if !decode {
-                continue;
-            }
-            let mut decoded = 0;
-            for batch in file.read(None)? {
-                decoded += batch?.num_rows() as u64;
-            }
-            if decoded != rows {
-                let reason = format!("its footer says {rows} rows and its pages hold {decoded}");
-                return Err(LakeError::File { path: file.path.clone(), reason });
+                self.scores_of(&head)?.try_for_each(|score| score.map(drop))?;
             }
         }
         Ok(census)
     }
-}
 
-impl Lake {
     /// Reads what belongs to no version: the rows of imports and the feedback. Returns how many of
     /// their files carry no checksum.
     ///

@@ -11,9 +11,10 @@ use bytes::Bytes;
 use datafusion::arrow::array::RecordBatch;
 use datafusion::parquet::arrow::arrow_reader::ParquetRecordBatchReader;
 use deltalake::kernel::Add;
+use serde_json::Value;
 
 use super::checksum;
-use super::parquet::read_from;
+use super::parquet::{Wanted, read_from};
 use super::schema::{MONTH, Table};
 use super::tables::LakeError;
 
@@ -44,6 +45,22 @@ impl DataFile {
         Self { table, relative: add.path.clone(), path: table_dir.join(&add.path), month, add, is_checked }
     }
 
+    /// What the digest of a table's files takes of it.
+    pub(super) fn in_digest(&self) -> (&str, String, i64) {
+        let partition = self.table.partition_text(|name| self.partition(name));
+        (&self.relative, partition, self.add.size)
+    }
+
+    /// The value of a partition column, as the log writes it.
+    pub(super) fn partition(&self, name: &str) -> Option<&str> {
+        self.add.partition_values.get(name)?.as_deref()
+    }
+
+    /// The rows that the log says it has; none where it says nothing of that.
+    pub(super) fn rows_told(&self) -> Option<u64> {
+        serde_json::from_str::<Value>(self.add.stats.as_deref()?).ok()?.get("numRecords")?.as_u64()
+    }
+
     /// Whether its name tells the SHA-256 of its bytes; not so for files of earlier releases.
     pub(crate) fn has_checksum(&self) -> bool {
         checksum::told_by(&self.relative).is_some()
@@ -52,19 +69,29 @@ impl DataFile {
     /// The batches of the file; of `columns` alone where given. Where it has a checksum, all of its
     /// bytes are compared with that first, once for each opening of the tables.
     pub(crate) fn read(&self, columns: Option<&[&str]>) -> Result<FileBatches, LakeError> {
+        self.read_wanted(columns.map_or(Wanted::All, Wanted::Columns))
+    }
+
+    /// The batches of the row groups that may hold a text in a column. All of the file is compared
+    /// with its checksum first, as in [`DataFile::read`].
+    pub(super) fn read_groups_with(&self, column: &str, text: &str) -> Result<FileBatches, LakeError> {
+        self.read_wanted(Wanted::GroupsWith { column, text })
+    }
+
+    fn read_wanted(&self, wanted: Wanted<'_>) -> Result<FileBatches, LakeError> {
         let mut file = File::open(&self.path).map_err(|source| LakeError::io(&self.path, source))?;
         let reader = if !self.has_checksum() || self.is_checked.load(Ordering::Relaxed) {
-            read_from(file, &self.path, columns)?
+            read_from(file, &self.path, wanted)?
         } else if let Some(length) = self.length(&file)?.filter(|length| *length <= WHOLE_MAX_BYTES) {
             let mut bytes = Vec::with_capacity(length);
             file.read_to_end(&mut bytes).map_err(|source| LakeError::io(&self.path, source))?;
             self.compare(&checksum::of_bytes(&bytes))?;
-            read_from(Bytes::from(bytes), &self.path, columns)?
+            read_from(Bytes::from(bytes), &self.path, wanted)?
         } else {
             // The same open file is read again: another that takes its name meanwhile is not it.
             self.compare_file(&file)?;
             file.rewind().map_err(|source| LakeError::io(&self.path, source))?;
-            read_from(file, &self.path, columns)?
+            read_from(file, &self.path, wanted)?
         };
         Ok(FileBatches { path: self.path.clone(), reader })
     }

@@ -13,7 +13,7 @@ use thiserror::Error;
 
 use super::data_file::DataFile;
 use super::parquet::{Columns, days, numbers, texts, write_file};
-use super::schema::Table;
+use super::schema::{Partition, Table};
 use super::tables::{Lake, LakeError};
 use crate::domain::{ChurnRisk, Feedback, FeedbackId, Note, SeenOutcome, SubscriptionId, UnknownWord, Verdict};
 
@@ -67,7 +67,7 @@ impl Lake {
         };
         rows.push((number, given.clone()));
         let file = write_file(&self.table_dir(Table::Feedback), &format!("feedback-{number:08}"), &batch(&rows)?)?;
-        self.commit(Table::Feedback, kept, &[(None, file)])?;
+        self.commit(Table::Feedback, kept, &[(Partition::new(), file)])?;
         Ok(FeedbackReceipt::Recorded)
     }
 

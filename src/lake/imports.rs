@@ -9,7 +9,6 @@ use std::fs;
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::SystemTime;
 
 use datafusion::arrow::array::{ArrayRef, Int64Array, RecordBatch};
 use datafusion::arrow::error::ArrowError;
@@ -18,9 +17,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::data_file::DataFile;
-use super::log::{entries, entry_path, is_absent};
+use super::log::{Mark, entries, entry_path};
 use super::parquet::{Columns, days, texts, write_file};
-use super::schema::Table;
+use super::schema::{Partition, Table};
 use super::tables::{Lake, LakeError};
 use crate::domain::{Currency, Day};
 
@@ -100,8 +99,7 @@ impl Lake {
         let log = self.table_dir(Table::Imports).join("_delta_log");
         let seen = *self.newest_seen.lock();
         if let Some(seen) = seen
-            && Mark::of(&log, seen.mark.entry)? == Some(seen.mark)
-            && Mark::of(&log, seen.mark.entry + 1)?.is_none()
+            && seen.mark.is_newest(&log)?
         {
             return Ok(Some(seen.version));
         }
@@ -148,7 +146,7 @@ impl Lake {
         records.push(record.clone());
         let batch = imports_batch(&records)?;
         let file = write_file(&self.table_dir(Table::Imports), &format!("imports-{:08}", record.import_id), &batch)?;
-        self.commit(Table::Imports, &[], &[(None, file)])?;
+        self.commit(Table::Imports, &[], &[(Partition::new(), file)])?;
         Ok(())
     }
 
@@ -206,31 +204,11 @@ fn imports_batch(records: &[ImportRecord]) -> Result<RecordBatch, LakeError> {
     Ok(RecordBatch::try_new(Table::Imports.arrow_schema(), columns)?)
 }
 
-/// An entry of the log as it lay there: another under the same number is another.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Mark {
-    entry: u64,
-    bytes: u64,
-    modified: Option<SystemTime>,
-}
-
 /// The newest entry of the log, and the version that it names.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct SeenEntry {
     mark: Mark,
     version: u64,
-}
-
-impl Mark {
-    /// None where there is no such entry.
-    fn of(log: &Path, entry: u64) -> Result<Option<Self>, LakeError> {
-        let path = entry_path(log, entry);
-        match fs::metadata(&path) {
-            Ok(metadata) => Ok(Some(Self { entry, bytes: metadata.len(), modified: metadata.modified().ok() })),
-            Err(error) if is_absent(&error) => Ok(None),
-            Err(source) => Err(LakeError::io(&path, source)),
-        }
-    }
 }
 
 /// The newest import that a file of the table has a row of.

@@ -11,6 +11,7 @@
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
 use deltalake::DeltaTableError;
 use serde_json::Value;
@@ -57,15 +58,40 @@ pub(super) fn is_absent(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
 }
 
-/// SHA-256, in hexadecimal, of the files that a table holds: path, month and bytes of each.
-pub(super) fn files_digest<'a>(files: impl Iterator<Item = (&'a str, Option<&'a str>, i64)>) -> String {
+/// An entry of the log as it lay there: another under the same number is another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Mark {
+    pub(super) entry: u64,
+    bytes: u64,
+    modified: Option<SystemTime>,
+}
+
+impl Mark {
+    /// None where there is no such entry.
+    pub(super) fn of(log: &Path, entry: u64) -> Result<Option<Self>, LakeError> {
+        let path = entry_path(log, entry);
+        match fs::metadata(&path) {
+            Ok(metadata) => Ok(Some(Self { entry, bytes: metadata.len(), modified: metadata.modified().ok() })),
+            Err(error) if is_absent(&error) => Ok(None),
+            Err(source) => Err(LakeError::io(&path, source)),
+        }
+    }
+
+    /// Whether the entry is still what it was, and none has come after it: two looks at the file
+    /// system.
+    pub(super) fn is_newest(self, log: &Path) -> Result<bool, LakeError> {
+        Ok(Self::of(log, self.entry)? == Some(self) && Self::of(log, self.entry + 1)?.is_none())
+    }
+}
+
+/// SHA-256, in hexadecimal, of the files that a table holds: path, partition and bytes of each.
+pub(super) fn files_digest<'a>(files: impl Iterator<Item = (&'a str, String, i64)>) -> String {
     let mut files: Vec<_> = files.collect();
     files.sort_unstable();
     let mut hasher = Sha256::new();
-    for (path, month, bytes) in files {
+    for (path, partition, bytes) in files {
         // Lengths first, so that no two lists of files make the same text.
-        let month = month.unwrap_or_default();
-        hasher.update(format!("{} {} {bytes}\n{path}{month}\n", path.len(), month.len()));
+        hasher.update(format!("{} {} {bytes}\n{path}{partition}\n", path.len(), partition.len()));
     }
     hex(&hasher.finalize())
 }
@@ -123,7 +149,7 @@ impl Log {
     /// Compares the files that the log was read to hold at `entry` with what that entry says.
     pub(super) fn check(&self, entry: u64, files: &[DataFile]) -> Result<(), LakeError> {
         let Some(told) = self.told(entry)? else { return Ok(()) };
-        if told == files_digest(files.iter().map(|file| (file.relative.as_str(), file.month.as_deref(), file.add.size))) {
+        if told == files_digest(files.iter().map(DataFile::in_digest)) {
             return Ok(());
         }
         let (_, checkpoint) = entries(&self.dir)?;

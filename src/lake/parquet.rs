@@ -12,10 +12,12 @@ use datafusion::arrow::datatypes::{Date32Type, Float64Type, Int64Type, SchemaRef
 use datafusion::arrow::error::ArrowError;
 use datafusion::parquet::arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder};
 use datafusion::parquet::arrow::{ArrowWriter, ProjectionMask};
-use datafusion::parquet::basic::{Compression, ZstdLevel};
+use datafusion::parquet::basic::{Compression, Encoding, ZstdLevel};
 use datafusion::parquet::errors::ParquetError;
+use datafusion::parquet::file::metadata::{ColumnChunkMetaData, RowGroupMetaData};
 use datafusion::parquet::file::properties::{WriterProperties, WriterVersion};
 use datafusion::parquet::file::reader::ChunkReader;
+use datafusion::parquet::file::statistics::Statistics;
 use datafusion::parquet::schema::types::ColumnPath;
 
 use super::checksum::{self, Hashing};
@@ -41,6 +43,10 @@ fn properties() -> WriterProperties {
         .set_compression(Compression::ZSTD(ZstdLevel::default()))
         .set_dictionary_page_size_limit(DICTIONARY_PAGE_MAX_BYTES)
         .set_max_row_group_row_count(Some(ROW_GROUP_MAX_ROWS));
+    // The bytes of a risk that stand for its size repeat, those of its fraction do not: apart from
+    // each other, the former compress.
+    let risk = ColumnPath::from("risk");
+    let builder = builder.set_column_dictionary_enabled(risk.clone(), false).set_column_encoding(risk, Encoding::BYTE_STREAM_SPLIT);
     // Amounts hardly repeat: a dictionary of them would be built, overflow and be thrown away.
     amounts.iter().fold(builder, |builder, name| builder.set_column_dictionary_enabled(ColumnPath::from(*name), false)).build()
 }
@@ -107,6 +113,11 @@ impl FileWriter {
         Ok(self.writer.write(batch)?)
     }
 
+    /// Ends the row group, so that the rows to come can be read without those before.
+    pub(crate) fn end_row_group(&mut self) -> Result<(), LakeError> {
+        Ok(self.writer.flush()?)
+    }
+
     /// Closes and syncs the file, gives it its name, and syncs its folder.
     pub(crate) fn finish(self) -> Result<WrittenFile, LakeError> {
         let Self { unnamed, folder, stem, writer, rows } = self;
@@ -147,22 +158,46 @@ pub(crate) fn write_file(table_dir: &Path, stem: &str, batch: &RecordBatch) -> R
 /// The batches of a file of any make. Those of the tables are read as a `DataFile`, which looks
 /// at their checksums.
 pub(crate) fn read_file(path: &Path) -> Result<ParquetRecordBatchReader, LakeError> {
-    read_from(File::open(path).map_err(|source| LakeError::io(path, source))?, path, None)
+    read_from(File::open(path).map_err(|source| LakeError::io(path, source))?, path, Wanted::All)
 }
 
-/// The batches in the bytes of the file at `path`; of `columns` alone where given.
-pub(super) fn read_from(
-    bytes: impl ChunkReader + 'static,
-    path: &Path,
-    columns: Option<&[&str]>,
-) -> Result<ParquetRecordBatchReader, LakeError> {
+/// What is decoded of a file.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Wanted<'a> {
+    All,
+    Columns(&'a [&'a str]),
+    /// The row groups that may hold a text in a column, by the bounds that the footer tells.
+    GroupsWith {
+        column: &'a str,
+        text: &'a str,
+    },
+}
+
+/// The batches in the bytes of the file at `path`.
+pub(super) fn read_from(bytes: impl ChunkReader + 'static, path: &Path, wanted: Wanted<'_>) -> Result<ParquetRecordBatchReader, LakeError> {
     let named = |source: ParquetError| LakeError::File { path: path.to_path_buf(), reason: source.to_string() };
     let mut builder = ParquetRecordBatchReaderBuilder::try_new(bytes).map_err(named)?.with_batch_size(BATCH_ROWS);
-    if let Some(columns) = columns {
-        let mask = ProjectionMask::columns(builder.parquet_schema(), columns.iter().copied());
-        builder = builder.with_projection(mask);
-    }
+    builder = match wanted {
+        Wanted::All => builder,
+        Wanted::Columns(columns) => {
+            let mask = ProjectionMask::columns(builder.parquet_schema(), columns.iter().copied());
+            builder.with_projection(mask)
+        }
+        Wanted::GroupsWith { column, text } => {
+            let groups = builder.metadata().row_groups().iter().enumerate();
+            let groups = groups.filter(|(_, group)| may_hold(group, column, text)).map(|(number, _)| number).collect();
+            builder.with_row_groups(groups)
+        }
+    };
     builder.build().map_err(named)
+}
+
+/// Whether a text lies between the bounds of a column. Those of long texts are cut, but outwards.
+fn may_hold(group: &RowGroupMetaData, column: &str, text: &str) -> bool {
+    let chunk = group.columns().iter().find(|chunk| chunk.column_path().string() == column);
+    let Some(Statistics::ByteArray(bounds)) = chunk.and_then(ColumnChunkMetaData::statistics) else { return true };
+    let (least, greatest) = (bounds.min_bytes_opt(), bounds.max_bytes_opt());
+    least.is_none_or(|least| least <= text.as_bytes()) && greatest.is_none_or(|greatest| text.as_bytes() <= greatest)
 }
 
 /// The batches of a file of any make; of the columns at `places` of its schema alone.
@@ -245,8 +280,12 @@ impl Columns {
     }
 
     pub(crate) fn text(&self, name: &str, row: usize) -> Result<Option<String>, LakeError> {
+        Ok(self.text_at(name, row)?.map(str::to_owned))
+    }
+
+    pub(crate) fn text_at(&self, name: &str, row: usize) -> Result<Option<&str>, LakeError> {
         let column = self.column(name)?.as_string_opt::<i32>().ok_or_else(|| Self::wrong_type(name))?;
-        Ok(column.is_valid(row).then(|| column.value(row).to_owned()))
+        Ok(column.is_valid(row).then(|| column.value(row)))
     }
 
     pub(crate) fn day(&self, name: &str, row: usize) -> Result<Option<Day>, LakeError> {

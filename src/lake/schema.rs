@@ -1,5 +1,6 @@
 //! The canonical tables (FORMATS.md): their names and columns, once, for Parquet and for Delta.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use datafusion::arrow::datatypes::{DataType, Field, Schema, SchemaRef};
@@ -18,6 +19,8 @@ pub(crate) enum Table {
     Imports,
     /// Not of any version: it only grows, beside the imports.
     Feedback,
+    /// Not of any version either.
+    Scores,
 }
 
 /// What a column holds, as far as Parquet and Delta are concerned.
@@ -111,8 +114,33 @@ const FEEDBACK: &[Column] = &[
     ("given_by", Kind::Text, true),
 ];
 
+/// One file is the rows of one subscription after the other; what all of them share are the
+/// partition columns, [`SCORING`].
+const SCORES: &[Column] = &[
+    ("subscription_id", Kind::Text, false),
+    ("horizon_days", Kind::Long, false),
+    ("risk", Kind::Real, true),
+    ("level", Kind::Text, true),
+    ("reason", Kind::Text, true),
+];
+
+/// The partition columns of `scores`. A partition value is in the log, so what scorings there are
+/// is told without opening a file. `horizons` are the values of `horizon_days`, ascending, with
+/// commas between them; null where there is no row.
+const SCORING: &[Column] = &[
+    ("as_of", Kind::Day, false),
+    ("model_version", Kind::Text, false),
+    ("table_version", Kind::Long, false),
+    ("scored_on", Kind::Day, false),
+    ("horizons", Kind::Text, true),
+];
+
 /// The partition column of `usage_daily`: the month as `2026-01`.
 pub(crate) const MONTH: &str = "month";
+
+/// What the rows of a file share, by partition column, as the log writes it. A column that is not
+/// here is null.
+pub(crate) type Partition = BTreeMap<&'static str, String>;
 
 /// The value of [`MONTH`] for the rows of a day.
 pub(crate) fn month_of(day: Day) -> String {
@@ -134,6 +162,7 @@ impl Table {
             Self::Commitments => "commitments",
             Self::Imports => "imports",
             Self::Feedback => "feedback",
+            Self::Scores => "scores",
         }
     }
 
@@ -146,6 +175,7 @@ impl Table {
             Self::Commitments => COMMITMENTS,
             Self::Imports => IMPORTS,
             Self::Feedback => FEEDBACK,
+            Self::Scores => SCORES,
         }
     }
 
@@ -177,15 +207,25 @@ impl Table {
             };
             StructField::new(*name, data_type, *nullable)
         };
-        let partition = self.partitions().iter().map(|name| StructField::new(*name, DeltaType::STRING, true));
-        self.columns().iter().map(field).chain(partition).collect()
+        self.columns().iter().chain(self.partition_columns()).map(field).collect()
     }
 
-    /// The partition columns.
-    pub(crate) const fn partitions(self) -> &'static [&'static str] {
+    const fn partition_columns(self) -> &'static [Column] {
         match self {
-            Self::UsageDaily => &[MONTH],
+            Self::UsageDaily => &[(MONTH, Kind::Text, true)],
+            Self::Scores => SCORING,
             _ => &[],
         }
+    }
+
+    /// The names of the partition columns.
+    pub(crate) fn partitions(self) -> impl Iterator<Item = &'static str> {
+        self.partition_columns().iter().map(|(name, ..)| *name)
+    }
+
+    /// The partition values of a file as one text: the value itself where there is one column,
+    /// empty where there is none.
+    pub(crate) fn partition_text<'a>(self, value: impl Fn(&str) -> Option<&'a str>) -> String {
+        self.partitions().map(|name| value(name).unwrap_or_default()).collect::<Vec<_>>().join("/")
     }
 }

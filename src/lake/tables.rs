@@ -32,7 +32,8 @@ use super::durable::{DurableLocal, create_dirs};
 use super::imports::{ImportRecord, SeenEntry};
 use super::log::{FILES_KEY, Log, files_digest};
 use super::parquet::WrittenFile;
-use super::schema::Table;
+use super::schema::{Partition, Table};
+use super::scores::SeenScores;
 use crate::domain::Currency;
 
 /// Commits of a table between two checkpoints of its log. Measured on an import of one row: at
@@ -103,6 +104,9 @@ pub struct Lake {
     store: Arc<DurableLocal>,
     /// What [`Lake::newest_version`] saw last, so that it need not read the same entry again.
     pub(super) newest_seen: Mutex<Option<SeenEntry>>,
+    /// The files of `scores` as they were listed last, so that none is compared with its checksum
+    /// twice.
+    pub(super) scores_seen: Mutex<Option<SeenScores>>,
 }
 
 /// Exactly one version of every table.
@@ -169,7 +173,7 @@ impl Lake {
         let io_error = |source| LakeError::io(dir, source);
         let dir = std::path::absolute(dir).map_err(io_error)?;
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().map_err(io_error)?;
-        Ok(Self { dir, runtime, store: Arc::new(DurableLocal::new()), newest_seen: Mutex::new(None) })
+        Ok(Self { dir, runtime, store: Arc::new(DurableLocal::new()), newest_seen: Mutex::new(None), scores_seen: Mutex::new(None) })
     }
 
     /// Opens the folder `dir` for whoever only reads, to whom a folder that is not there is
@@ -203,6 +207,11 @@ impl Lake {
     /// Takes the right to append feedback, which no import ever holds.
     pub(crate) fn feedback_lease(&self) -> Result<WriterLease, LakeError> {
         self.lock("_feedback.lock", || ())
+    }
+
+    /// Takes the right to append scores, which neither imports nor feedback hold.
+    pub(crate) fn scores_lease(&self) -> Result<WriterLease, LakeError> {
+        self.lock("_scores.lock", || ())
     }
 
     /// The system gives the lock of a dead process back by itself.
@@ -263,7 +272,12 @@ impl Lake {
 
     /// The files of a table at its newest version.
     pub(super) fn newest_files(&self, table: Table) -> Result<Vec<DataFile>, LakeError> {
-        Ok(self.runtime.block_on(self.load(table, None))?.map_or_else(Vec::new, |(_, files)| files))
+        Ok(self.newest_listed(table)?.1)
+    }
+
+    /// The newest version of a table's log, none where there is no table yet, and its files.
+    pub(super) fn newest_listed(&self, table: Table) -> Result<(Option<u64>, Vec<DataFile>), LakeError> {
+        Ok(self.runtime.block_on(self.load(table, None))?.map_or((None, Vec::new()), |(delta, files)| (delta.version(), files)))
     }
 
     fn data_files(&self, table: Table, delta: &DeltaTable) -> Result<Vec<DataFile>, LakeError> {
@@ -323,7 +337,7 @@ impl Lake {
 
     /// Makes the table's newest version hold exactly `kept` (files of an earlier version) and
     /// `new`, whatever a dead import left there. Returns that version.
-    pub(crate) fn commit(&self, table: Table, kept: &[DataFile], new: &[(Option<String>, WrittenFile)]) -> Result<u64, LakeError> {
+    pub(crate) fn commit(&self, table: Table, kept: &[DataFile], new: &[(Partition, WrittenFile)]) -> Result<u64, LakeError> {
         self.runtime.block_on(async {
             let (delta, present) = match self.load(table, None).await? {
                 Some(loaded) => loaded,
@@ -340,12 +354,13 @@ impl Lake {
                 .collect();
             actions.extend(evolved(table, state)?.map(Action::Metadata));
             actions.extend(kept.iter().filter(|file| !there.contains(file.relative.as_str())).map(|file| Action::Add(file.add.clone())));
-            actions.extend(new.iter().map(|(month, file)| Action::Add(add(table, month.as_deref(), file))));
-            let held = kept.iter().map(|file| (file.relative.as_str(), file.month.as_deref(), file.add.size));
-            let held = files_digest(held.chain(new.iter().map(|(month, file)| (file.relative.as_str(), month.as_deref(), size(file)))));
+            actions.extend(new.iter().map(|(partition, file)| Action::Add(add(table, partition, file))));
+            let text = |partition: &Partition| table.partition_text(|name| partition.get(name).map(String::as_str));
+            let added = new.iter().map(|(partition, file)| (file.relative.as_str(), text(partition), size(file)));
+            let held = files_digest(kept.iter().map(DataFile::in_digest).chain(added));
             let operation = DeltaOperation::Write {
                 mode: SaveMode::Append,
-                partition_by: Some(table.partitions().iter().map(ToString::to_string).collect()),
+                partition_by: Some(table.partitions().map(str::to_owned).collect()),
                 predicate: None,
             };
             // One writer at a time holds the lease, so a conflict means that somebody else
@@ -383,7 +398,7 @@ impl Lake {
             .with_log_store(self.delta(table)?.log_store())
             .with_table_name(table.name())
             .with_columns(table.delta_columns())
-            .with_partition_columns(table.partitions().iter().map(ToString::to_string));
+            .with_partition_columns(table.partitions());
         Ok(builder.await?)
     }
 }
@@ -404,9 +419,9 @@ fn size(file: &WrittenFile) -> i64 {
     i64::try_from(file.bytes).unwrap_or(i64::MAX)
 }
 
-fn add(table: Table, month: Option<&str>, file: &WrittenFile) -> Add {
+fn add(table: Table, partition: &Partition, file: &WrittenFile) -> Add {
     let partition_values: HashMap<String, Option<String>> =
-        table.partitions().iter().map(|name| ((*name).to_owned(), month.map(str::to_owned))).collect();
+        table.partitions().map(|name| (name.to_owned(), partition.get(name).cloned())).collect();
     Add {
         path: file.relative.clone(),
         partition_values,

@@ -4,7 +4,7 @@
 
 use super::ChurnModel;
 use crate::domain::ChurnRisk;
-use crate::features::{FEATURES, Feature, FeatureVector};
+use crate::features::{FEATURES, Family, Feature, FeatureVector};
 
 /// One feature's part in a risk.
 #[derive(Debug, Clone, PartialEq)]
@@ -31,25 +31,48 @@ pub struct Explanation {
     pub factors: Vec<Factor>,
 }
 
-impl ChurnModel {
-    /// The risk of a row, taken apart.
+impl Explanation {
+    /// What each family of features adds, the largest absolute sum first; ties in the catalogue's order.
     #[must_use]
-    pub fn explain(&self, features: &FeatureVector) -> Explanation {
-        let contributions = self.contributions(features.values());
-        let log_odds = contributions.iter().fold(self.base_log_odds, |sum, each| sum + each);
+    pub fn families(&self) -> Vec<(Family, f64)> {
+        let mut sums: Vec<(Family, f64)> = Vec::new();
+        for feature in FEATURES {
+            if sums.iter().all(|(family, _)| *family != feature.family) {
+                let own = self.factors.iter().filter(|factor| factor.feature.family == feature.family);
+                sums.push((feature.family, own.map(|factor| factor.contribution).sum()));
+            }
+        }
+        sums.sort_by(|a, b| b.1.abs().total_cmp(&a.1.abs()));
+        sums
+    }
+}
+
+impl ChurnModel {
+    /// The risk of a row at a horizon, taken apart: the sum of the horizon that speaks.
+    #[must_use]
+    pub fn explain(&self, features: &FeatureVector, head: usize) -> Explanation {
+        let pushes = self.pushes(features.values());
+        let spoken = self.speaking(&pushes, head);
+        let contributions = self.heads()[spoken.head].contributions(&pushes);
         let places = by_strength(&contributions, contributions.len());
         let factors = places.into_iter().map(|at| self.factor(features, at, contributions[at])).collect();
-        Explanation { risk: ChurnRisk::from_log_odds(log_odds), log_odds, base_log_odds: self.base_log_odds, factors }
+        let base_log_odds = self.base_log_odds[spoken.head];
+        Explanation { risk: spoken.risk(), log_odds: spoken.log_odds, base_log_odds, factors }
     }
 
     /// The risk of a row, and the features that push it most: at most `most` of them and none
     /// that push it not at all. Only their sentences are written.
     #[must_use]
-    pub fn strongest(&self, features: &FeatureVector, most: usize) -> (ChurnRisk, Vec<Factor>) {
-        let contributions = self.contributions(features.values());
+    pub fn strongest(&self, features: &FeatureVector, head: usize, most: usize) -> (ChurnRisk, Vec<Factor>) {
+        let pushes = self.pushes(features.values());
+        let spoken = self.speaking(&pushes, head);
+        if most == 0 {
+            return (spoken.risk(), Vec::new());
+        }
+        let contributions = self.heads()[spoken.head].contributions(&pushes);
         let pushing = by_strength(&contributions, most).into_iter().filter(|at| contributions[*at] != 0.0);
         let factors = pushing.map(|at| self.factor(features, at, contributions[at])).collect();
-        (self.risk_of(&contributions), factors)
+        (spoken.risk(), factors)
     }
 
     fn factor(&self, features: &FeatureVector, at: usize, contribution: f64) -> Factor {

@@ -1,6 +1,6 @@
 //! `model.bin`, and the only home of bincode.
 //!
-//! Layout of format 1, integers little-endian: magic (8 bytes), format version (u32), length of
+//! Layout of format 2, integers little-endian: magic (8 bytes), format version (u32), length of
 //! the payload (u64), SHA-256 of the payload (32 bytes), payload (bincode, legacy configuration:
 //! fixed-width integers). The payload is plain data: no type of another crate, no time of
 //! writing, so the same model gives the same bytes.
@@ -13,12 +13,12 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use thiserror::Error;
 
-use super::{ChurnModel, Column, Cutoffs, Label, MODEL_WIDTH, ModelParts, Question};
-use crate::domain::{Day, HorizonDays, hex};
+use super::{ChurnModel, Column, Cutoffs, HEADS_MAX, Head, Label, MODEL_WIDTH, ModelParts, Question};
+use crate::domain::{ChurnRisk, Day, HorizonDays, hex};
 use crate::features::{FEATURES, FeatureVector, Scale, ScaleError, SeriesScale, VolumeScale, catalogue};
 
 /// The format that this program writes and the only one that it reads.
-pub const FORMAT_VERSION: u32 = 1;
+pub const FORMAT_VERSION: u32 = 2;
 
 /// Largest model file that is read, in bytes. A model of 40 features with 32 probes has about
 /// 15 KiB, and 65,536 series of volume scale some 6 MiB; beyond 16 MiB it is something else.
@@ -66,6 +66,8 @@ pub enum RefusedModel {
     Cutoffs { medium: f64, high: f64 },
     #[error("{0} days are no horizon")]
     Horizon(u32),
+    #[error("the model has {0} horizons, and needs 1 to {HEADS_MAX}, the shortest first")]
+    Horizons(usize),
     #[error("the volume scale is unusable")]
     Volume(#[from] ScaleError),
     #[error("the model has {0} probes, and needs 1 to {PROBES_MAX}")]
@@ -74,11 +76,12 @@ pub enum RefusedModel {
     ProbeDiffers { probe: usize, stored: f64, scored: f64 },
 }
 
-/// One row and the risk it got when the model was written.
+/// One row and the risks it got when the model was written.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 struct StoredProbe {
     values: Vec<f64>,
-    risk: f64,
+    /// At every horizon.
+    risks: Vec<f64>,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -89,17 +92,24 @@ struct StoredColumn {
     high: f64,
     mean: f64,
     deviation: f64,
-    coefficient: f64,
     typical: f64,
 }
 
-/// Format 1. The order of the fields is the order of the bytes: a change is another format.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+struct StoredHead {
+    horizon_days: u32,
+    intercept: f64,
+    coefficients: Vec<f64>,
+    medium_from: f64,
+    high_from: f64,
+}
+
+/// Format 2. The order of the fields is the order of the bytes: a change is another format.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 struct StoredModel {
     catalogue_sha256: [u8; 32],
     silence: bool,
     churn_reasons: Vec<String>,
-    horizon_days: u32,
     lead_days: u32,
     grace_days: u32,
     active_window_days: Option<u32>,
@@ -108,14 +118,12 @@ struct StoredModel {
     /// None where volume is cost.
     volume: Option<Vec<SeriesScale>>,
     columns: Vec<StoredColumn>,
-    intercept: f64,
-    medium_from: f64,
-    high_from: f64,
+    heads: Vec<StoredHead>,
     probes: Vec<StoredProbe>,
 }
 
 /// Makes the model of `parts` and the bytes of its file. Up to 32 of `probes`, evenly spaced,
-/// are stored with the risk that they get.
+/// are stored with the risks that they get.
 ///
 /// # Errors
 /// Where the parts would be refused when read.
@@ -123,7 +131,8 @@ pub fn encode(parts: ModelParts, probes: &[FeatureVector]) -> Result<(ChurnModel
     let model = ChurnModel::assemble(String::new(), parts);
     let kept = probes.len().min(PROBES_MAX);
     let probes = (0..kept).map(|at| probes[at * probes.len() / kept].values());
-    let probes = probes.map(|values| StoredProbe { values: values.to_vec(), risk: model.score_values(values).get() }).collect();
+    let risks = |values: &[f64]| model.risks_of(values).into_iter().map(ChurnRisk::get).collect();
+    let probes = probes.map(|values| StoredProbe { values: values.to_vec(), risks: risks(values) }).collect();
     let payload = to_payload(&StoredModel::of(model.parts, probes))?;
     let bytes = seal(&payload);
     decode(&bytes).map(|model| (model, bytes))
@@ -211,7 +220,6 @@ impl StoredModel {
             catalogue_sha256: catalogue::hash(),
             silence: question.label == Label::Silence,
             churn_reasons: question.churn_reasons,
-            horizon_days: question.horizon_days.get(),
             lead_days: question.lead_days,
             grace_days: question.grace_days,
             active_window_days: question.active_window_days,
@@ -222,9 +230,7 @@ impl StoredModel {
                 VolumeScale::Quantity(scales) => Some(scales),
             },
             columns: parts.columns.iter().map(StoredColumn::of).collect(),
-            intercept: parts.intercept,
-            medium_from: parts.cutoffs.medium,
-            high_from: parts.cutoffs.high,
+            heads: parts.heads.into_iter().map(StoredHead::of).collect(),
             probes,
         }
     }
@@ -234,11 +240,11 @@ impl StoredModel {
         if self.columns.len() != MODEL_WIDTH {
             return Err(RefusedModel::OtherWidth { found: self.columns.len() });
         }
-        finite(self.intercept, || "the intercept".to_owned())?;
-        let cutoffs = Cutoffs { medium: self.medium_from, high: self.high_from };
-        if !(0.0 <= cutoffs.medium && cutoffs.medium <= cutoffs.high && cutoffs.high.is_finite()) {
-            return Err(RefusedModel::Cutoffs { medium: cutoffs.medium, high: cutoffs.high });
+        if !(1..=HEADS_MAX).contains(&self.heads.len()) || !self.heads.is_sorted_by(|a, b| a.horizon_days < b.horizon_days) {
+            return Err(RefusedModel::Horizons(self.heads.len()));
         }
+        let heads = self.heads.into_iter().map(StoredHead::checked).collect::<Result<Vec<Head>, RefusedModel>>()?;
+        let horizon_days = heads.first().map(|head| head.horizon_days).ok_or(RefusedModel::Horizons(0))?;
         let columns: Result<Vec<Column>, RefusedModel> =
             self.columns.iter().zip(FEATURES).map(|(column, feature)| column.checked(feature.name)).collect();
         let volume = self.volume.map_or(VolumeScale::Cost, VolumeScale::Quantity);
@@ -246,14 +252,14 @@ impl StoredModel {
         let question = Question {
             label: if self.silence { Label::Silence } else { Label::Status },
             churn_reasons: self.churn_reasons,
-            horizon_days: HorizonDays::new(self.horizon_days).map_err(|_| RefusedModel::Horizon(self.horizon_days))?,
+            horizon_days,
             lead_days: self.lead_days,
             grace_days: self.grace_days,
             active_window_days: self.active_window_days,
             min_age_days: self.min_age_days,
         };
         let trained_through = Day::from_epoch_days(self.trained_through);
-        let parts = ModelParts { question, trained_through, volume, columns: columns?, intercept: self.intercept, cutoffs };
+        let parts = ModelParts { question, trained_through, volume, columns: columns?, heads };
         Ok((parts, self.probes))
     }
 }
@@ -269,14 +275,13 @@ impl StoredColumn {
             high: column.high,
             mean: column.mean,
             deviation: column.deviation,
-            coefficient: column.coefficient,
             typical: column.typical,
         }
     }
 
     fn checked(&self, feature: &str) -> Result<Column, RefusedModel> {
-        let numbers = [self.low, self.high, self.mean, self.deviation, self.coefficient, self.typical];
-        let names = ["lower clip bound", "upper clip bound", "mean", "deviation", "coefficient", "typical value"];
+        let numbers = [self.low, self.high, self.mean, self.deviation, self.typical];
+        let names = ["lower clip bound", "upper clip bound", "mean", "deviation", "typical value"];
         for (number, name) in numbers.into_iter().zip(names) {
             finite(number, || format!("the {name} of feature `{feature}`"))?;
         }
@@ -292,9 +297,37 @@ impl StoredColumn {
             high: self.high,
             mean: self.mean,
             deviation: self.deviation,
-            coefficient: self.coefficient,
             typical: self.typical,
         })
+    }
+}
+
+impl StoredHead {
+    fn of(head: Head) -> Self {
+        Self {
+            horizon_days: head.horizon_days.get(),
+            intercept: head.intercept,
+            coefficients: head.coefficients,
+            medium_from: head.cutoffs.medium,
+            high_from: head.cutoffs.high,
+        }
+    }
+
+    fn checked(self) -> Result<Head, RefusedModel> {
+        let days = self.horizon_days;
+        let horizon_days = HorizonDays::new(days).map_err(|_| RefusedModel::Horizon(days))?;
+        finite(self.intercept, || format!("the intercept of {days} days"))?;
+        if self.coefficients.len() != MODEL_WIDTH {
+            return Err(RefusedModel::OtherWidth { found: self.coefficients.len() });
+        }
+        for (coefficient, feature) in self.coefficients.iter().zip(FEATURES) {
+            finite(*coefficient, || format!("the coefficient of feature `{}` at {days} days", feature.name))?;
+        }
+        let cutoffs = Cutoffs { medium: self.medium_from, high: self.high_from };
+        if !(0.0 <= cutoffs.medium && cutoffs.medium <= cutoffs.high && cutoffs.high.is_finite()) {
+            return Err(RefusedModel::Cutoffs { medium: cutoffs.medium, high: cutoffs.high });
+        }
+        Ok(Head { horizon_days, intercept: self.intercept, coefficients: self.coefficients, cutoffs })
     }
 }
 
@@ -308,16 +341,16 @@ fn check_probes(model: &ChurnModel, probes: &[StoredProbe]) -> Result<(), Refuse
         return Err(RefusedModel::Probes(probes.len()));
     }
     for (at, probe) in probes.iter().enumerate() {
-        finite(probe.risk, || format!("the risk of probe {at}"))?;
-        if probe.values.len() != MODEL_WIDTH {
+        if probe.values.len() != MODEL_WIDTH || probe.risks.len() != model.heads().len() {
             return Err(RefusedModel::OtherWidth { found: probe.values.len() });
         }
-        for value in &probe.values {
-            finite(*value, || format!("a value of probe {at}"))?;
+        for number in probe.values.iter().chain(&probe.risks) {
+            finite(*number, || format!("a number of probe {at}"))?;
         }
-        let scored = model.score_values(&probe.values).get();
-        if (scored - probe.risk).abs() > PROBE_TOLERANCE {
-            return Err(RefusedModel::ProbeDiffers { probe: at, stored: probe.risk, scored });
+        for (risk, stored) in model.risks_of(&probe.values).into_iter().zip(&probe.risks) {
+            if (risk.get() - stored).abs() > PROBE_TOLERANCE {
+                return Err(RefusedModel::ProbeDiffers { probe: at, stored: *stored, scored: risk.get() });
+            }
         }
     }
     Ok(())
@@ -327,43 +360,45 @@ fn check_probes(model: &ChurnModel, probes: &[StoredProbe]) -> Result<(), Refuse
 mod tests {
     use super::*;
 
-    /// What `tests/golden/model-format-1.bin` holds. Both were written once; a program that
-    /// reads format 1 reads these numbers from those bytes.
+    /// What `tests/golden/model-format-2.bin` holds. Both were written once; a program that
+    /// reads format 2 reads these numbers from those bytes.
     fn golden() -> StoredModel {
-        let column = |log_times: u32, coefficient: f64| StoredColumn {
-            log_times,
-            low: -0.5,
-            high: 4.25,
-            mean: 1.125,
-            deviation: 0.75,
-            coefficient,
-            typical: 2.0,
+        let column = |log_times: u32| StoredColumn { log_times, low: -0.5, high: 4.25, mean: 1.125, deviation: 0.75, typical: 2.0 };
+        let head = |horizon_days: u32, intercept: f64| StoredHead {
+            horizon_days,
+            intercept,
+            coefficients: vec![1.5, -0.25],
+            medium_from: 0.125,
+            high_from: 0.5,
         };
         StoredModel {
             catalogue_sha256: [7; 32],
             silence: true,
             churn_reasons: vec!["cancelled".to_owned(), "nonpayment".to_owned()],
-            horizon_days: 30,
             lead_days: 3,
             grace_days: 7,
             active_window_days: Some(28),
             min_age_days: 14,
             trained_through: 20_000,
             volume: Some(vec![SeriesScale { category: "Storage".to_owned(), unit: "GB".to_owned(), median: 12.5 }]),
-            columns: vec![column(28, 1.5), column(0, -0.25)],
-            intercept: -2.0,
-            medium_from: 0.125,
-            high_from: 0.5,
-            probes: vec![StoredProbe { values: vec![19.0, 0.25], risk: 0.625 }],
+            columns: vec![column(28), column(0)],
+            heads: vec![head(30, -2.0), head(60, -1.5)],
+            probes: vec![StoredProbe { values: vec![19.0, 0.25], risks: vec![0.625, 0.75] }],
         }
     }
 
     #[test]
-    fn a_file_of_format_1_still_gives_the_numbers_that_were_put_into_it() {
-        let bytes = include_bytes!("../../tests/golden/model-format-1.bin");
-        let payload = open(bytes).expect("the envelope of format 1");
-        assert_eq!(from_payload(payload).expect("the payload of format 1"), golden());
+    fn a_file_of_format_2_still_gives_the_numbers_that_were_put_into_it() {
+        let bytes = include_bytes!("../../tests/golden/model-format-2.bin");
+        let payload = open(bytes).expect("the envelope of format 2");
+        assert_eq!(from_payload(payload).expect("the payload of format 2"), golden());
         assert_eq!(seal(&to_payload(&golden()).expect("plain data")), bytes);
         assert!(matches!(decode(bytes), Err(RefusedModel::OtherCatalogue { .. })));
+    }
+
+    #[test]
+    fn a_file_of_format_1_is_refused_by_its_number() {
+        let bytes = include_bytes!("../../tests/golden/model-format-1.bin");
+        assert_eq!(decode(bytes), Err(RefusedModel::OtherFormat { found: 1 }));
     }
 }

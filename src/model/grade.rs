@@ -6,7 +6,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::card::Gain;
+use super::Gain;
 
 /// Largest calibration error of grade A.
 const CALIBRATION_ERROR_MAX: f64 = 0.02;
@@ -66,7 +66,12 @@ mod tests {
     fn a_grade_asks_for_both_figures_then_for_their_intervals() {
         let interval = |value: f64, half: f64| Interval { value, low: value - half, high: value + half };
         let of = |pr_auc: f64, log_loss: f64, half: f64, error: f64| {
-            let gain = Gain { roc_auc: interval(0.0, 1.0), pr_auc: interval(pr_auc, half), log_loss: interval(log_loss, half) };
+            let gain = Gain {
+                roc_auc: interval(0.0, 1.0),
+                brier: interval(0.0, 1.0),
+                pr_auc: interval(pr_auc, half),
+                log_loss: interval(log_loss, half),
+            };
             Grade::of(&gain, error)
         };
         assert_eq!(of(0.1, -0.1, 0.05, 0.02), Grade::A);

@@ -43,24 +43,33 @@ impl ChurnModel {
         }
     }
 
-    /// The standing of a history of an active subscription, and the features that push its risk
-    /// most: at most `most` of them, and none that push it not at all.
-    pub fn judge(&self, kernel: &mut AsOf<'_>, case: &Case<'_>, most: usize) -> (Standing, Vec<Factor>) {
+    /// The standing at a horizon of a history of an active subscription, and the features that push
+    /// its risk most: at most `most` of them, and none that push it not at all.
+    pub fn judge(&self, kernel: &mut AsOf<'_>, case: &Case<'_>, head: usize, most: usize) -> (Standing, Vec<Factor>) {
         if let Some(reason) = self.unknown(case) {
             return (Standing::Unknown { reason }, Vec::new());
         }
         let features = kernel.features(&case.history);
-        let (risk, factors) = self.strongest(&features, most);
-        (Standing::Known { risk, level: self.level(risk) }, factors)
+        let (risk, factors) = self.strongest(&features, head, most);
+        (Standing::Known { risk, level: self.level(head, risk) }, factors)
+    }
+
+    /// The standing at every horizon.
+    pub fn judge_ahead(&self, kernel: &mut AsOf<'_>, case: &Case<'_>) -> Vec<Standing> {
+        if let Some(reason) = self.unknown(case) {
+            return vec![Standing::Unknown { reason }; self.heads().len()];
+        }
+        let risks = self.risks(&kernel.features(&case.history));
+        risks.into_iter().enumerate().map(|(head, risk)| Standing::Known { risk, level: self.level(head, risk) }).collect()
     }
 
     /// The standing of a history, with the whole of its risk taken apart where it has one.
-    pub fn take_apart(&self, kernel: &mut AsOf<'_>, case: &Case<'_>) -> (Standing, Option<Explanation>) {
+    pub fn take_apart(&self, kernel: &mut AsOf<'_>, case: &Case<'_>, head: usize) -> (Standing, Option<Explanation>) {
         if let Some(reason) = self.unknown(case) {
             return (Standing::Unknown { reason }, None);
         }
-        let explanation = self.explain(&kernel.features(&case.history));
-        let level = self.level(explanation.risk);
+        let explanation = self.explain(&kernel.features(&case.history), head);
+        let level = self.level(head, explanation.risk);
         (Standing::Known { risk: explanation.risk, level }, Some(explanation))
     }
 }

@@ -4,25 +4,38 @@
 //! numbers; it is made by training or read from a file that passed every check.
 
 mod card;
+mod drift;
 mod explain;
 mod file;
 mod grade;
+mod head;
 mod judge;
+mod labels;
+mod measure;
 mod population;
 mod promotion;
 mod ranking;
 mod registry;
+mod scorer;
 mod slot;
 
-pub use card::{Card, Counts, Gain, Interval, LevelCard, Measured, Method, Population, TopShare, TriedAlpha};
+pub use card::{
+    Against, BacktestMonth, Calibration, Card, Counts, Evaluation, FeatureCard, FitCard, Gain, HorizonCard, Interval, LevelCard, Measured,
+    Method, Population, Segment, TopShare, TriedAlpha, ValueGroup,
+};
+pub use drift::{Alarm, Drift, Moved, alarms};
 pub use explain::{Explanation, Factor};
 pub use file::{FORMAT_VERSION, MODEL_MAX_BYTES, PROBES_MAX, RefusedModel, decode, encode, version_of};
 pub use grade::Grade;
+pub use head::{Cutoffs, HEADS_MAX, Head};
 pub use judge::Case;
+pub use labels::{Censored, Labelled, Labeller};
+pub use measure::{AtCutoff, Curves, Measurement, Outcome, RiskBar, RiskGroup, log_loss, measure, recalibrate};
 pub use population::Outside;
 pub use promotion::{Promoted, Promotion};
-pub use ranking::{RankedSubscription, Ranking, Scorer, Scoring, Standing, UnknownReason, YOUNGEST_DAYS};
+pub use ranking::{RankedSubscription, Ranking, Standing, UnknownReason, YOUNGEST_DAYS, cost_30_days};
 pub use registry::{CURRENT, LoadError, LoadedModel, PublishError, Registry};
+pub use scorer::{BEFORE_DAYS, Counterfactual, Scorer, Scoring};
 pub use slot::ModelSlot;
 
 use serde::{Deserialize, Serialize};
@@ -59,7 +72,7 @@ pub struct Question {
     pub min_age_days: u32,
 }
 
-/// How one feature enters the sum.
+/// How one feature is made ready for the sum.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Column {
     pub scale: Scale,
@@ -69,8 +82,6 @@ pub struct Column {
     /// Mean and standard deviation of the clipped training rows; the deviation is above 0.
     pub mean: f64,
     pub deviation: f64,
-    /// Log-odds for each deviation.
-    pub coefficient: f64,
     /// Median of the training rows, before scaling: what explanations compare with.
     pub typical: f64,
 }
@@ -92,13 +103,6 @@ pub fn scaled(scale: Scale, value: f64) -> f64 {
     }
 }
 
-/// Risks from which on a level begins. `medium` is never above `high`.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Cutoffs {
-    pub medium: f64,
-    pub high: f64,
-}
-
 /// What training hands over to make a model.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ModelParts {
@@ -106,8 +110,8 @@ pub struct ModelParts {
     pub trained_through: Day,
     pub volume: VolumeScale,
     pub columns: Vec<Column>,
-    pub intercept: f64,
-    pub cutoffs: Cutoffs,
+    /// Shortest horizon first, one at least. The first is that of `question`.
+    pub heads: Vec<Head>,
 }
 
 /// A fitted model: standardised features into log-odds of leaving.
@@ -117,51 +121,74 @@ pub struct ChurnModel {
     parts: ModelParts,
     /// The typical value of each column, as [`Column::transform`] makes it.
     typical: Vec<f64>,
-    /// Log-odds of a subscription whose every feature is typical.
-    base_log_odds: f64,
+    /// Each head's log-odds of a subscription whose every feature is typical.
+    base_log_odds: Vec<f64>,
 }
 
 impl ChurnModel {
     /// Parts that passed every check of [`file`].
     fn assemble(version: String, parts: ModelParts) -> Self {
         let typical: Vec<f64> = parts.columns.iter().map(|column| column.transform(column.typical)).collect();
-        let at_typical = parts.columns.iter().zip(&typical).map(|(column, typical)| column.coefficient * typical);
-        let base_log_odds = parts.intercept + at_typical.sum::<f64>();
+        let base_log_odds = parts.heads.iter().map(|head| head.intercept + head.sum(&typical)).collect();
         Self { version, parts, typical, base_log_odds }
     }
 
-    /// The risk of the subscription whose row this is.
+    /// The risk of the subscription whose row this is, at the first horizon.
     #[must_use]
     pub fn score(&self, features: &FeatureVector) -> ChurnRisk {
-        self.score_values(features.values())
+        self.speaking(&self.pushes(features.values()), 0).risk()
     }
 
-    /// As [`ChurnModel::score`], for rows that were stored: probes.
-    fn score_values(&self, values: &[f64]) -> ChurnRisk {
-        self.risk_of(&self.contributions(values))
-    }
-
-    /// The risk where the features add these log-odds.
-    fn risk_of(&self, contributions: &[f64]) -> ChurnRisk {
-        ChurnRisk::from_log_odds(contributions.iter().fold(self.base_log_odds, |sum, each| sum + each))
-    }
-
-    /// Log-odds that each feature adds over its typical value, in the catalogue's order.
-    fn contributions(&self, values: &[f64]) -> [f64; MODEL_WIDTH] {
-        let mut contributions = [0.0; MODEL_WIDTH];
-        let columns = self.parts.columns.iter().zip(&self.typical).zip(values);
-        for (contribution, ((column, typical), value)) in contributions.iter_mut().zip(columns) {
-            *contribution = column.coefficient * (column.transform(*value) - typical);
-        }
-        contributions
-    }
-
-    /// The level of a risk, by the cut-offs stored with the model.
+    /// The risk at every horizon.
     #[must_use]
-    pub fn level(&self, risk: ChurnRisk) -> Level {
+    pub fn risks(&self, features: &FeatureVector) -> Vec<ChurnRisk> {
+        self.risks_of(features.values())
+    }
+
+    /// As [`ChurnModel::risks`], for rows that were stored: probes.
+    fn risks_of(&self, values: &[f64]) -> Vec<ChurnRisk> {
+        let pushes = self.pushes(values);
+        (0..self.parts.heads.len()).map(|head| self.speaking(&pushes, head).risk()).collect()
+    }
+
+    /// How far each feature is from its typical value, as the fit saw both.
+    fn pushes(&self, values: &[f64]) -> [f64; MODEL_WIDTH] {
+        let mut pushes = [0.0; MODEL_WIDTH];
+        for (push, ((column, typical), value)) in pushes.iter_mut().zip(self.parts.columns.iter().zip(&self.typical).zip(values)) {
+            *push = column.transform(*value) - typical;
+        }
+        pushes
+    }
+
+    /// Who speaks for a horizon. Whoever leaves within 30 days leaves within 60, so the risk of a
+    /// longer horizon is at least that of each shorter one: where its own sum says less, the
+    /// shorter one's sum speaks. To be silent for 60 days is rarer than for 30, so there
+    /// it is the other way round.
+    fn speaking(&self, pushes: &[f64; MODEL_WIDTH], head: usize) -> Spoken {
+        let own = |head: usize| Spoken { head, log_odds: self.parts.heads[head].log_odds(self.base_log_odds[head], pushes) };
+        (1..=head).map(own).fold(own(0), |so_far, next| {
+            let binds = match self.label() {
+                Label::Status => next.log_odds >= so_far.log_odds,
+                Label::Silence => next.log_odds <= so_far.log_odds,
+            };
+            if binds { next } else { so_far }
+        })
+    }
+
+    /// The place of a horizon; that of the first where none is asked for.
+    #[must_use]
+    pub fn head_of(&self, horizon: Option<HorizonDays>) -> Option<usize> {
+        let Some(horizon) = horizon else { return Some(0) };
+        self.parts.heads.iter().position(|head| head.horizon_days == horizon)
+    }
+
+    /// The level of a risk at a horizon, by the cut-offs stored with the model.
+    #[must_use]
+    pub fn level(&self, head: usize, risk: ChurnRisk) -> Level {
+        let cutoffs = self.parts.heads[head].cutoffs;
         match risk.get() {
-            risk if risk >= self.parts.cutoffs.high => Level::High,
-            risk if risk >= self.parts.cutoffs.medium => Level::Medium,
+            risk if risk >= cutoffs.high => Level::High,
+            risk if risk >= cutoffs.medium => Level::Medium,
             _ => Level::Low,
         }
     }
@@ -183,6 +210,7 @@ impl ChurnModel {
         self.parts.question.label
     }
 
+    /// The first horizon, which is the graded one.
     #[must_use]
     pub const fn horizon(&self) -> HorizonDays {
         self.parts.question.horizon_days
@@ -205,14 +233,23 @@ impl ChurnModel {
         &self.parts.columns
     }
 
+    /// Shortest horizon first.
     #[must_use]
-    pub const fn intercept(&self) -> f64 {
-        self.parts.intercept
+    pub fn heads(&self) -> &[Head] {
+        &self.parts.heads
     }
+}
 
-    #[must_use]
-    pub const fn cutoffs(&self) -> Cutoffs {
-        self.parts.cutoffs
+/// The head whose sum is the risk of a horizon.
+#[derive(Debug, Clone, Copy, PartialEq)]
+struct Spoken {
+    head: usize,
+    log_odds: f64,
+}
+
+impl Spoken {
+    fn risk(self) -> ChurnRisk {
+        ChurnRisk::from_log_odds(self.log_odds)
     }
 }
 

@@ -1,7 +1,7 @@
 //! Of whom a model may speak: the same test for its training rows and for the ranking.
 
-use super::Question;
-use crate::domain::Day;
+use super::{Label, Question};
+use crate::domain::{Day, HorizonDays};
 use crate::features::History;
 
 /// Why a subscription is not among those that the question is about.
@@ -16,6 +16,19 @@ pub enum Outside {
 }
 
 impl Question {
+    /// Days from an as-of day until its label is known.
+    #[must_use]
+    pub fn label_days(&self) -> i32 {
+        let grace = if self.label == Label::Status { self.grace_days } else { 0 };
+        i32::try_from(self.lead_days + self.horizon_days.get() + grace).unwrap_or(i32::MAX)
+    }
+
+    /// The same question at another horizon.
+    #[must_use]
+    pub fn at(&self, horizon_days: HorizonDays) -> Self {
+        Self { horizon_days, ..self.clone() }
+    }
+
     /// Whether the question is about this subscription on `as_of`; it must be active on it.
     ///
     /// # Errors

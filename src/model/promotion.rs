@@ -7,17 +7,19 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use super::Grade;
+use super::{Against, Grade};
 use crate::domain::Day;
 
 /// The file of the record, in the registry's folder.
 pub(super) const RECORD: &str = "promotions.jsonl";
 
 /// How a version comes into service.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub enum Promotion {
-    /// By its grade, which must be above D.
+    /// By its grade, which must be above D, and by what its card says of it beside the version in service.
     Earned,
+    /// The same, by a comparison with the version in service that was made anew.
+    Beside(Box<Against>),
     /// In spite of its grade: who said so, and why.
     Forced { by: String, why: String },
     /// Back to what was in service before.
@@ -31,7 +33,8 @@ pub struct Promoted {
     /// The version that it took the place of.
     pub previous: Option<String>,
     pub on: Day,
-    pub grade: Grade,
+    /// None of a baseline.
+    pub grade: Option<Grade>,
     /// Where it was forced: by whom, and why.
     pub forced_by: Option<String>,
     pub why: Option<String>,

@@ -3,13 +3,10 @@
 //! Absent on purpose: filters and pages, which are the service's; a level for those of whom too
 //! little is known. `unknown` is never `low`.
 
-use std::borrow::Cow;
-
 use crate::domain::{ChurnRisk, Day, Level, Micros, State};
-use crate::features::{AsOf, History, Kernel, Usual};
 use crate::portfolio::{Portfolio, SubscriptionIx};
 
-use super::{Case, ChurnModel, Explanation, Factor};
+use super::{ChurnModel, Scorer};
 
 /// Youngest subscription that gets a risk, in days (METRICS.md, Risk).
 pub const YOUNGEST_DAYS: u32 = 14;
@@ -59,42 +56,36 @@ pub struct Ranking {
 }
 
 impl Ranking {
-    /// Ranks every subscription that is active on the portfolio's as-of day.
+    /// Ranks every subscription that is active on the portfolio's as-of day by its risk at the
+    /// model's first horizon.
     #[must_use]
     pub fn compute(portfolio: &Portfolio, model: &ChurnModel) -> Self {
-        Self::by(&Scorer::new(portfolio, model))
+        Self::ahead(&Scorer::new(portfolio, model)).swap_remove(0)
     }
 
-    /// The same by a scorer that was made before.
+    /// One list for each horizon of the scorer's model.
     #[must_use]
-    pub fn by(scorer: &Scorer<'_>) -> Self {
-        Self::of(scorer.portfolio, Some(scorer))
+    pub fn ahead(scorer: &Scorer<'_>) -> Vec<Self> {
+        let portfolio = scorer.portfolio;
+        let horizons = scorer.model.heads().len();
+        let Some(as_of) = portfolio.as_of() else { return vec![Self { as_of: None, rows: Vec::new() }; horizons] };
+        let mut scoring = scorer.at(as_of);
+        let mut lists = vec![Vec::new(); horizons];
+        for row in unranked(portfolio, as_of) {
+            for (list, standing) in lists.iter_mut().zip(scoring.standings(row.subscription)) {
+                list.push(RankedSubscription { standing, ..row });
+            }
+        }
+        lists.into_iter().map(|rows| Self::of(as_of, rows)).collect()
     }
 
     /// The list without a model: every row unknown.
     #[must_use]
     pub fn without_model(portfolio: &Portfolio) -> Self {
-        Self::of(portfolio, None)
+        portfolio.as_of().map_or(Self { as_of: None, rows: Vec::new() }, |as_of| Self::of(as_of, unranked(portfolio, as_of).collect()))
     }
 
-    fn of(portfolio: &Portfolio, scorer: Option<&Scorer<'_>>) -> Self {
-        let Some(as_of) = portfolio.as_of() else { return Self { as_of: None, rows: Vec::new() } };
-        let mut scoring = scorer.map(|scorer| scorer.at(as_of));
-        let mut rows: Vec<RankedSubscription> = portfolio
-            .subscription_indices()
-            .filter(|subscription| portfolio.state_at(*subscription, as_of) == State::Active)
-            .map(|subscription| {
-                let usage = portfolio.usage(subscription);
-                let cost = usage.within(as_of - (COST_DAYS - 1), as_of).iter().map(|row| i128::from(row.cost.0)).sum();
-                let no_model = Standing::Unknown { reason: UnknownReason::NoModel };
-                RankedSubscription {
-                    subscription,
-                    standing: scoring.as_mut().map_or(no_model, |scoring| scoring.standing(subscription)),
-                    cost_30_days: micros(cost),
-                    last_used: usage.last_used(),
-                }
-            })
-            .collect();
+    fn of(as_of: Day, mut rows: Vec<RankedSubscription>) -> Self {
         // Subscriptions stand in the order of their ids, so the place stands for the id.
         rows.sort_by(|a, b| {
             let by_risk = risk_key(b.standing).total_cmp(&risk_key(a.standing));
@@ -138,6 +129,26 @@ impl RankedSubscription {
     }
 }
 
+/// Every active subscription, without a standing.
+fn unranked(portfolio: &Portfolio, as_of: Day) -> impl Iterator<Item = RankedSubscription> {
+    portfolio.subscription_indices().filter(move |each| portfolio.state_at(*each, as_of) == State::Active).map(move |subscription| {
+        let usage = portfolio.usage(subscription);
+        RankedSubscription {
+            subscription,
+            standing: Standing::Unknown { reason: UnknownReason::NoModel },
+            cost_30_days: cost_30_days(portfolio, subscription, as_of),
+            last_used: usage.last_used(),
+        }
+    })
+}
+
+/// The cost of the 30 days that end on a day.
+#[must_use]
+pub fn cost_30_days(portfolio: &Portfolio, subscription: SubscriptionIx, as_of: Day) -> Micros {
+    let rows = portfolio.usage(subscription).within(as_of - (COST_DAYS - 1), as_of);
+    micros(rows.iter().map(|row| i128::from(row.cost.0)).sum())
+}
+
 /// A sum as an amount. One past the ends of i64 (9e12 units) stands at the end.
 fn micros(sum: i128) -> Micros {
     Micros(i64::try_from(sum).unwrap_or(if sum < 0 { i64::MIN } else { i64::MAX }))
@@ -148,74 +159,5 @@ fn risk_key(standing: Standing) -> f64 {
     match standing {
         Standing::Known { risk, .. } => risk.get(),
         Standing::Unknown { .. } => -1.0,
-    }
-}
-
-/// A model over a portfolio, for one or many as-of days.
-#[derive(Debug)]
-pub struct Scorer<'a> {
-    portfolio: &'a Portfolio,
-    model: &'a ChurnModel,
-    kernel: Cow<'a, Kernel>,
-    /// What is usual on a day on which many are scored.
-    usual: Option<(Day, Usual)>,
-}
-
-impl<'a> Scorer<'a> {
-    fn case(&self, subscription: SubscriptionIx, as_of: Day) -> Case<'_> {
-        let history = History::of(self.portfolio, subscription);
-        Case { history, as_of, feed: self.kernel.feed(), has_cost: self.portfolio.has_cost() }
-    }
-
-    #[must_use]
-    pub fn new(portfolio: &'a Portfolio, model: &'a ChurnModel) -> Self {
-        Self { portfolio, model, kernel: Cow::Owned(Kernel::new(portfolio, model.volume_scale())), usual: None }
-    }
-
-    /// The same with a kernel, and what is usual on one day, that were made before, of this
-    /// portfolio and the model's scale of volume: making them reads much of the portfolio.
-    #[must_use]
-    pub const fn over(kernel: &'a Kernel, usual: Option<(Day, Usual)>, portfolio: &'a Portfolio, model: &'a ChurnModel) -> Self {
-        Self { portfolio, model, kernel: Cow::Borrowed(kernel), usual }
-    }
-
-    /// Ready to score at one as-of day, which may lie before the portfolio's own.
-    #[must_use]
-    pub fn at(&self, as_of: Day) -> Scoring<'_> {
-        let known = self.usual.filter(|(day, _)| *day == as_of).map(|(_, usual)| usual);
-        let usual = known.unwrap_or_else(|| Usual::of(&self.kernel, self.portfolio, as_of));
-        Scoring { scorer: self, as_of, kernel: self.kernel.at(as_of, usual) }
-    }
-}
-
-/// A model over a portfolio at one as-of day.
-#[derive(Debug)]
-pub struct Scoring<'s> {
-    scorer: &'s Scorer<'s>,
-    as_of: Day,
-    kernel: AsOf<'s>,
-}
-
-impl Scoring<'_> {
-    /// The risk of a subscription that is active on the as-of day, or why it has none.
-    pub fn standing(&mut self, subscription: SubscriptionIx) -> Standing {
-        self.judged(subscription, 0).0
-    }
-
-    /// The same, and the features that push the risk most: at most `most` of them.
-    pub fn judged(&mut self, subscription: SubscriptionIx, most: usize) -> (Standing, Vec<Factor>) {
-        let case = self.scorer.case(subscription, self.as_of);
-        self.scorer.model.judge(&mut self.kernel, &case, most)
-    }
-
-    /// The standing, and the risk taken apart where there is one.
-    pub fn explained(&mut self, subscription: SubscriptionIx) -> (Standing, Option<Explanation>) {
-        let case = self.scorer.case(subscription, self.as_of);
-        self.scorer.model.take_apart(&mut self.kernel, &case)
-    }
-
-    /// The risk taken apart; none where it would be a guess.
-    pub fn explain(&mut self, subscription: SubscriptionIx) -> Option<Explanation> {
-        self.explained(subscription).1
     }
 }

@@ -13,7 +13,7 @@ use thiserror::Error;
 
 use super::file::{self, MODEL_MAX_BYTES, RefusedModel};
 use super::promotion::{self, Promoted, Promotion};
-use super::{Card, ChurnModel, Grade};
+use super::{Card, ChurnModel, Grade, Method};
 use crate::domain::{Day, hex};
 use crate::features::FEATURES;
 
@@ -56,10 +56,30 @@ pub enum PublishError {
     Exists { version: String },
     #[error("model {version} has grade D: it {}; put it in service by force if you must", Grade::D.sentence())]
     Grade { version: String },
+    #[error("model {version} is the rule of recency, and {current}, in service, is a trained model")]
+    Baseline { version: String, current: String },
+    #[error(
+        "model {version} is worse than {current}, in service, on the same rows and beyond chance: \
+         PR AUC {pr_auc:+.4}, log loss {log_loss:+.4}"
+    )]
+    Worse { version: String, current: String, pr_auc: f64, log_loss: f64 },
+    #[error(
+        "model {version} was never held beside {current}, in service, on the same rows; \
+         `churn-train promote {version} --lake DIR` does that first"
+    )]
+    NeverBeside { version: String, current: String },
     #[error("nothing was in service before {current}, as far as the record goes")]
     NothingBefore { current: String },
     #[error(transparent)]
     Load(#[from] LoadError),
+}
+
+impl PublishError {
+    /// Whether the version stays out of service for what it is, and not because something failed.
+    #[must_use]
+    pub const fn is_of_standing(&self) -> bool {
+        matches!(self, Self::Grade { .. } | Self::Baseline { .. } | Self::Worse { .. } | Self::NeverBeside { .. })
+    }
 }
 
 /// A model that passed every check, with its card.
@@ -194,22 +214,21 @@ impl Registry {
     /// it by one atomic rename. A version that is in service already stays, without a line.
     ///
     /// # Errors
-    /// Where the version is refused, has grade D and is not forced, or a file cannot be written;
-    /// `current` then stays as it is.
+    /// Where the version is refused, a file cannot be written, or, where it is not forced, has grade D,
+    /// is a baseline beside a model, or is below the version in service or was never held beside
+    /// it; `current` then stays as it is.
     pub fn promote(&self, version: &str, how: &Promotion, on: Day) -> Result<LoadedModel, PublishError> {
         let _lease = self.lease()?;
         let loaded = self.load(version)?;
         let grade = loaded.card.grade;
-        if grade == Grade::D && *how == Promotion::Earned {
-            return Err(PublishError::Grade { version: version.to_owned() });
-        }
         let previous = self.current_version().ok();
         if previous.as_deref() == Some(version) {
             return Ok(loaded);
         }
+        self.check_earned(&loaded, how)?;
         let (forced_by, why) = match how {
             Promotion::Forced { by, why } => (Some(by.clone()), Some(why.clone())),
-            Promotion::Earned | Promotion::Back => (None, None),
+            Promotion::Earned | Promotion::Beside(_) | Promotion::Back => (None, None),
         };
         let line = Promoted { version: version.to_owned(), previous, on, grade, forced_by, why, back: *how == Promotion::Back };
         let path = self.folder.join(promotion::RECORD);
@@ -220,6 +239,39 @@ impl Registry {
         fs::rename(&aside, &path).map_err(written)?;
         sync_folder(&self.folder).map_err(written)?;
         Ok(loaded)
+    }
+
+    /// Whether a version may come into service by what is known of it. A way back and force ask
+    /// nothing; a version in service that is refused when read, or that answers another question,
+    /// is nothing to be held beside.
+    fn check_earned(&self, loaded: &LoadedModel, how: &Promotion) -> Result<(), PublishError> {
+        let beside = match how {
+            Promotion::Earned => loaded.card.against.as_ref(),
+            Promotion::Beside(against) => Some(&**against),
+            Promotion::Forced { .. } | Promotion::Back => return Ok(()),
+        };
+        let version = loaded.model.version().to_owned();
+        if loaded.card.grade == Some(Grade::D) {
+            return Err(PublishError::Grade { version });
+        }
+        let Ok(current) = self.load_current() else { return Ok(()) };
+        if current.card.method == Method::Baseline || current.model.question() != loaded.model.question() {
+            return Ok(());
+        }
+        let current_version = current.model.version().to_owned();
+        if loaded.card.method == Method::Baseline {
+            return Err(PublishError::Baseline { version, current: current_version });
+        }
+        match beside.filter(|against| against.version == current_version) {
+            None => Err(PublishError::NeverBeside { version, current: current_version }),
+            Some(against) if against.is_worse() => Err(PublishError::Worse {
+                version,
+                current: current_version,
+                pr_auc: against.gain.pr_auc.value,
+                log_loss: against.gain.log_loss.value,
+            }),
+            Some(_) => Ok(()),
+        }
     }
 
     /// Puts the version back that was in service before the current one.

@@ -5,6 +5,7 @@
 
 use std::borrow::Cow;
 use std::fmt;
+use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 use prometheus_client::encoding::EncodeLabelSet;
@@ -27,6 +28,12 @@ struct Request {
     status: u16,
 }
 
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Figure {
+    /// A feature, or `risk`.
+    name: String,
+}
+
 /// The counters of one service.
 pub(super) struct Counters {
     registry: Registry,
@@ -40,6 +47,9 @@ pub(super) struct Counters {
     usage_rows: Gauge,
     gap_days: Gauge,
     model_loaded: Gauge,
+    feed_age_days: Gauge,
+    model_alarms: Gauge,
+    drift: Family<Figure, Gauge<f64, AtomicU64>>,
 }
 
 impl fmt::Debug for Counters {
@@ -62,6 +72,9 @@ impl Counters {
             usage_rows: Gauge::default(),
             gap_days: Gauge::default(),
             model_loaded: Gauge::default(),
+            feed_age_days: Gauge::default(),
+            model_alarms: Gauge::default(),
+            drift: Family::default(),
             registry: Registry::default(),
         };
         registry.register("http_requests", "Requests answered, by route and status", counters.requests.clone());
@@ -79,6 +92,17 @@ impl Counters {
         registry.register("usage_rows", "Usage rows in the tables", counters.usage_rows.clone());
         registry.register("feed_gap_days", "Days without a single usage row, up to the as-of day", counters.gap_days.clone());
         registry.register("model_loaded", "1 where a model is in service", counters.model_loaded.clone());
+        registry.register(
+            "feed_age_days",
+            "Days from the as-of day to today; 0 where the service has no clock",
+            counters.feed_age_days.clone(),
+        );
+        registry.register("model_alarms", "Alarms of /v1/model: drift, gaps, a stale feed, an old model", counters.model_alarms.clone());
+        registry.register(
+            "model_drift_psi",
+            "Population stability index of the risk and of each feature against the training rows, once it is worked out",
+            counters.drift.clone(),
+        );
         Self { registry, ..counters }
     }
 
@@ -104,6 +128,13 @@ impl Counters {
         self.usage_rows.set(size(portfolio.usage_rows()));
         self.gap_days.set(size(portfolio.gaps().len()));
         self.model_loaded.set(i64::from(version.model().is_some()));
+        let age = version.seen_on().zip(portfolio.as_of()).map_or(0, |(today, as_of)| today - as_of);
+        self.feed_age_days.set(i64::from(age));
+        self.model_alarms.set(version.model().map_or(0, |loaded| size(version.alarms(loaded).len())));
+        self.drift.clear();
+        for moved in version.known_drift().into_iter().flat_map(|drift| &drift.moved) {
+            self.drift.get_or_create(&Figure { name: moved.name.clone() }).set(moved.psi);
+        }
         let mut text = String::new();
         encode(&mut text, &self.registry)?;
         Ok(text)

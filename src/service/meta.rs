@@ -154,6 +154,12 @@ impl Meta {
         self
     }
 
+    /// Of a horizon of the model.
+    pub(super) fn ahead(mut self, loaded: &LoadedModel, head: usize) -> Self {
+        self.horizon_days = loaded.model.heads().get(head).map(|head| head.horizon_days);
+        self
+    }
+
     pub(super) fn warn(&mut self, warning: impl Into<Option<Warning>>) {
         self.warnings.extend(warning.into());
     }

@@ -82,7 +82,8 @@ impl State {
         if let Err(error) = getrandom::fill(&mut secret) {
             tracing::warn!(%error, "the system gives no random bytes; cursors are sealed with a fixed key");
         }
-        let version = Version::new(0, Arc::new(tables), model.current());
+        let seen_on = source.as_ref().map(|source| (source.today)());
+        let version = Version::new(0, Arc::new(tables), model.current(), seen_on);
         let inner = Inner {
             current: ArcSwap::from_pointee(version),
             model,
@@ -157,7 +158,22 @@ impl State {
             // No model at all is told at the start, and by /readyz.
             Ok(_) | Err(_) => {}
         }
+        self.turn_the_day();
+        let current = self.current();
+        if let Some(loaded) = current.model() {
+            current.drift(loaded);
+        }
         self.forget_walks(Instant::now());
+    }
+
+    /// On a new day the same tables and model come into service anew: how old the feed is has changed.
+    fn turn_the_day(&self) {
+        let _turn = self.0.changing.lock();
+        let current = self.current();
+        let today = self.0.source.as_ref().map(|source| (source.today)());
+        if current.seen_on() != today {
+            self.swap(Arc::clone(current.tables()), current.model().cloned());
+        }
     }
 
     /// What is missing, in words; nothing where every route answers.
@@ -169,7 +185,8 @@ impl State {
     /// With the turn held.
     fn swap(&self, tables: Arc<Tables>, model: Option<Arc<LoadedModel>>) {
         let epoch = self.0.current.load().epoch() + 1;
-        self.0.current.store(Arc::new(Version::new(epoch, tables, model)));
+        let seen_on = self.0.source.as_ref().map(|source| (source.today)());
+        self.0.current.store(Arc::new(Version::new(epoch, tables, model, seen_on)));
         self.forget_walks(Instant::now());
     }
 

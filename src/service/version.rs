@@ -11,7 +11,7 @@ use crate::domain::{Day, Period, SubscriptionId};
 use crate::features::{Kernel, Usual};
 use crate::lake::ImportRecord;
 use crate::metrics::{self, Anomaly, Filter};
-use crate::model::{LoadedModel, Ranking, Scorer};
+use crate::model::{self, Alarm, BEFORE_DAYS, Drift, LoadedModel, Ranking, Scorer};
 use crate::portfolio::{Portfolio, SubscriptionIx};
 
 /// The tables that a service answers from.
@@ -38,15 +38,35 @@ pub(super) struct Version {
     model: Option<Arc<LoadedModel>>,
     kernel: OnceLock<Kernel>,
     usual: OnceLock<Usual>,
-    ranking: OnceLock<Ranking>,
+    usual_before: OnceLock<Usual>,
+    /// One for each horizon of the model.
+    rankings: OnceLock<Vec<Ranking>>,
     anomalies: OnceLock<Vec<Anomaly>>,
+    drift: OnceLock<Option<Drift>>,
+    /// The clock's day when it came into service.
+    seen_on: Option<Day>,
 }
 
 impl Version {
-    pub(super) fn new(epoch: u64, tables: Arc<Tables>, model: Option<Arc<LoadedModel>>) -> Self {
+    pub(super) fn new(epoch: u64, tables: Arc<Tables>, model: Option<Arc<LoadedModel>>, seen_on: Option<Day>) -> Self {
         let digest = digest(&tables.portfolio, model.as_deref());
-        let (kernel, usual) = (OnceLock::new(), OnceLock::new());
-        Self { epoch, digest, tables, model, kernel, usual, ranking: OnceLock::new(), anomalies: OnceLock::new() }
+        Self {
+            epoch,
+            digest,
+            tables,
+            model,
+            kernel: OnceLock::new(),
+            usual: OnceLock::new(),
+            usual_before: OnceLock::new(),
+            rankings: OnceLock::new(),
+            anomalies: OnceLock::new(),
+            drift: OnceLock::new(),
+            seen_on,
+        }
+    }
+
+    pub(super) const fn seen_on(&self) -> Option<Day> {
+        self.seen_on
     }
 
     pub(super) const fn epoch(&self) -> u64 {
@@ -118,13 +138,17 @@ impl Version {
         self.kernel.get_or_init(|| Kernel::new(&self.tables.portfolio, loaded.model.volume_scale()))
     }
 
-    /// What is usual in the portfolio on a day; that of the as-of day is worked out once. Days
+    /// What is usual in the portfolio on a day; that of the as-of day, and of four weeks before, is worked out once. Days
     /// after it are told by it.
     pub(super) fn usual(&self, loaded: &LoadedModel, day: Day) -> Usual {
         let portfolio = &self.tables.portfolio;
         let Some(as_of) = portfolio.as_of() else { return Usual::UNKNOWN };
         let on = |day| Usual::of(self.kernel(loaded), portfolio, day);
-        if day < as_of { on(day) } else { *self.usual.get_or_init(|| on(as_of)) }
+        match day {
+            day if day >= as_of => *self.usual.get_or_init(|| on(as_of)),
+            day if day == as_of - BEFORE_DAYS => *self.usual_before.get_or_init(|| on(day)),
+            day => on(day),
+        }
     }
 
     /// Whether [`Version::usual`] of a day (the as-of day where none is asked for) is worked out
@@ -138,13 +162,36 @@ impl Version {
     pub(super) fn scorer<'v>(&'v self, loaded: &'v LoadedModel) -> Scorer<'v> {
         let portfolio = &self.tables.portfolio;
         let usual = portfolio.as_of().map(|as_of| (as_of, self.usual(loaded, as_of)));
-        Scorer::over(self.kernel(loaded), usual, portfolio, &loaded.model)
+        Scorer::over(self.kernel(loaded), usual.into_iter().collect(), portfolio, &loaded.model)
     }
 
-    /// The ranking of the portfolio under the model. It reads every active subscription, so it
-    /// is computed once; whoever asks meanwhile waits for it. Blocks.
-    pub(super) fn ranking(&self, loaded: &LoadedModel) -> &Ranking {
-        self.ranking.get_or_init(|| Ranking::by(&self.scorer(loaded)))
+    /// The same, ready for the usage of four weeks before as well.
+    pub(super) fn scorer_with_before<'v>(&'v self, loaded: &'v LoadedModel) -> Scorer<'v> {
+        let portfolio = &self.tables.portfolio;
+        let days = portfolio.as_of().into_iter().flat_map(|as_of| [as_of, as_of - BEFORE_DAYS]);
+        Scorer::over(self.kernel(loaded), days.map(|day| (day, self.usual(loaded, day))).collect(), portfolio, &loaded.model)
+    }
+
+    /// The ranking of the portfolio under the model at one of its horizons. It reads every active
+    /// subscription, so all horizons are computed at once; whoever asks meanwhile waits. Blocks.
+    pub(super) fn ranking(&self, loaded: &LoadedModel, head: usize) -> &Ranking {
+        let rankings = self.rankings.get_or_init(|| Ranking::ahead(&self.scorer(loaded)));
+        &rankings[head.min(rankings.len() - 1)]
+    }
+
+    /// How far the portfolio has moved from the training rows. Worked out once. Blocks.
+    pub(super) fn drift(&self, loaded: &LoadedModel) -> Option<&Drift> {
+        self.drift.get_or_init(|| Drift::of(&self.scorer(loaded), &loaded.card)).as_ref()
+    }
+
+    /// The same where it is worked out already.
+    pub(super) fn known_drift(&self) -> Option<&Drift> {
+        self.drift.get()?.as_ref()
+    }
+
+    /// What somebody should look at, with the drift as far as it is known.
+    pub(super) fn alarms(&self, loaded: &LoadedModel) -> Vec<Alarm> {
+        model::alarms(&loaded.model, &self.tables.portfolio, self.known_drift(), self.seen_on)
     }
 
     /// What stands out up to the as-of day, of everybody. Whoever walks through the list asks for

@@ -5,8 +5,7 @@ use std::path::Path;
 use churn_risk::domain::{Day, HorizonDays, hex};
 use churn_risk::features::{FEATURES, FeatureVector, History, Kernel, Usual, VolumeScale};
 use churn_risk::model::{
-    Card, Column, Counts, Cutoffs, Gain, Grade, Interval, Label, LevelCard, Measured, Method, ModelParts, Population, Promotion, Question,
-    Registry, encode,
+    Card, Column, Cutoffs, FitCard, Grade, Head, Label, Method, ModelParts, Population, Promotion, Question, Registry, encode,
 };
 use churn_risk::portfolio::Portfolio;
 use sha2::{Digest, Sha256};
@@ -17,19 +16,27 @@ use super::worlds::day;
 /// four days of it.
 pub(crate) fn parts(portfolio: &Portfolio, silence: f64) -> ModelParts {
     let columns = FEATURES.iter().map(|feature| {
-        let (coefficient, mean, deviation, high, typical) = match feature.name {
-            "days_since_usage" => (silence, 3.0, 4.0, 60.0, 1.0),
-            "active_share_28" => (-0.5, 0.5, 0.25, 1.0, 0.75),
-            "tenure_relative" => (-0.25, 0.0, 1.0, 3.0, 0.0),
-            _ => (0.0, 0.0, 1.0, 1_000.0, 0.0),
+        let (mean, deviation, high, typical) = match feature.name {
+            "days_since_usage" => (3.0, 4.0, 60.0, 1.0),
+            "active_share_28" => (0.5, 0.25, 1.0, 0.75),
+            "tenure_relative" => (0.0, 1.0, 3.0, 0.0),
+            _ => (0.0, 1.0, 1_000.0, 0.0),
         };
-        Column { scale: churn_risk::features::Scale::Straight, low: -1_000.0, high, mean, deviation, coefficient, typical }
+        Column { scale: churn_risk::features::Scale::Straight, low: -1_000.0, high, mean, deviation, typical }
     });
+    let coefficients = FEATURES.iter().map(|feature| match feature.name {
+        "days_since_usage" => silence,
+        "active_share_28" => -0.5,
+        "tenure_relative" => -0.25,
+        _ => 0.0,
+    });
+    let horizon_days = HorizonDays::new(30).expect("a month");
+    let cutoffs = Cutoffs { medium: 0.2, high: 0.6 };
     ModelParts {
         question: Question {
             label: Label::Status,
             churn_reasons: Vec::new(),
-            horizon_days: HorizonDays::new(30).expect("a month"),
+            horizon_days,
             lead_days: 0,
             grace_days: 7,
             active_window_days: None,
@@ -38,8 +45,7 @@ pub(crate) fn parts(portfolio: &Portfolio, silence: f64) -> ModelParts {
         trained_through: day("2024-01-20"),
         volume: VolumeScale::fit(portfolio, day("2024-01-20")),
         columns: columns.collect(),
-        intercept: -2.0,
-        cutoffs: Cutoffs { medium: 0.2, high: 0.6 },
+        heads: vec![Head { horizon_days, intercept: -2.0, coefficients: coefficients.collect(), cutoffs }],
     }
 }
 
@@ -65,39 +71,21 @@ pub(crate) fn promote(folder: &Path, version: &str) {
     Registry::open(folder).promote(version, &forced(), day("2024-02-01")).expect("a sound version");
 }
 
-/// A card of a model that was never measured: its figures are those of nothing.
+/// A card of a model that was never measured.
 fn card(version: &str, digest: &str, question: Question, as_of: Day) -> Card {
-    let none = Interval { value: 0.0, low: 0.0, high: 0.0 };
-    let measured = Measured { roc_auc: none, pr_auc: none, brier: none, log_loss: none, calibration_error: 0.0, top: Vec::new() };
     Card {
         version: version.to_owned(),
         method: Method::Model,
         model_sha256: digest.to_owned(),
         question,
-        population: Population {
-            table_version: 3,
-            data_first_day: Some(day("2024-01-15")),
-            data_as_of: Some(as_of),
-            train: Counts::default(),
-            test: Counts::default(),
-        },
-        alpha: 1.0,
-        alphas_tried: Vec::new(),
-        newton_steps: 0,
-        levels: LevelCard {
-            medium_from: 0.2,
-            high_from: 0.6,
-            stated_precision: 0.0,
-            train_precision: 0.0,
-            train_recall: 0.0,
-            test_precision: 0.0,
-            test_recall: 0.0,
-        },
-        base_rate: 0.0,
-        model: measured.clone(),
-        base_rate_rule: measured.clone(),
-        recency_rule: measured,
-        gain_over_recency: Gain { roc_auc: none, pr_auc: none, log_loss: none },
-        grade: Grade::D,
+        population: Population { table_version: 3, data_first_day: Some(day("2024-01-15")), data_as_of: Some(as_of) },
+        fit: FitCard { alpha: 1.0, alphas_tried: Vec::new(), newton_steps: Vec::new(), calibration: None },
+        grade: Some(Grade::D),
+        horizons: Vec::new(),
+        segments: Vec::new(),
+        backtest: Vec::new(),
+        against: None,
+        features: Vec::new(),
+        risk_deciles: Vec::new(),
     }
 }

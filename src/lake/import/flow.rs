@@ -20,7 +20,7 @@ use crate::lake::engine::{self, MonthJob, Numbering, RolledMonth, SERIES_MAX};
 use crate::lake::imports::{ImportRecord, ImportedFile};
 use crate::lake::parquet::WrittenFile;
 use crate::lake::restated::Replaced;
-use crate::lake::schema::{Table, month_of};
+use crate::lake::schema::{MONTH, Partition, Table, month_of};
 use crate::lake::tables::{Lake, Snapshot};
 use crate::lake::{small, usage};
 use crate::progress::Unit;
@@ -178,7 +178,7 @@ impl Import<'_> {
         if !rolled.is_empty() {
             let touched: BTreeSet<&str> = rolled.iter().map(|month| month.month.as_str()).collect();
             let kept = self.stored(Table::UsageDaily, |file| !file.month.as_deref().is_some_and(|month| touched.contains(month)));
-            let new = rolled.iter().map(|month| (Some(month.month.clone()), month.file.clone())).collect();
+            let new = rolled.iter().map(|month| (Partition::from([(MONTH, month.month.clone())]), month.file.clone())).collect();
             commits.push((Table::UsageDaily, kept, new));
         }
         let mut table_versions = self.snapshot.as_ref().map(|snapshot| snapshot.record().table_versions.clone()).unwrap_or_default();
@@ -270,7 +270,7 @@ impl Import<'_> {
         for (table, batch) in small::changed(&stored, &merged)? {
             let stem = format!("{}-{:08}", table.name(), self.number);
             let file = crate::lake::parquet::write_file(&self.lake.table_dir(table), &stem, &batch)?;
-            commits.push((table, Vec::new(), vec![(None, file)]));
+            commits.push((table, Vec::new(), vec![(Partition::new(), file)]));
         }
         Ok(commits)
     }
@@ -362,4 +362,4 @@ fn replaced(rolled: &[RolledMonth]) -> Option<String> {
 }
 
 /// A table, the files it keeps, and the files it gains with their months.
-type Commit = (Table, Vec<DataFile>, Vec<(Option<String>, WrittenFile)>);
+type Commit = (Table, Vec<DataFile>, Vec<(Partition, WrittenFile)>);

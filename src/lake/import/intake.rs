@@ -118,8 +118,8 @@ impl Intake {
             Table::Customers => generic::customer(&row).and_then(|customer| self.customer(number, &row, customer)),
             Table::Subscriptions => generic::subscription(&row, self.today).and_then(|taken| self.subscription(number, &row, taken)),
             Table::Commitments => generic::commitment(&row).and_then(|commitment| self.commitment(number, &row, commitment)),
-            // No form is of the last two.
-            Table::Lifecycle | Table::Imports | Table::Feedback => {
+            // No form is of the last three.
+            Table::Lifecycle | Table::Imports | Table::Feedback | Table::Scores => {
                 generic::event(&row, self.today).map(|(id, event)| self.event(id, event))
             }
         };

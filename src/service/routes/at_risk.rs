@@ -27,7 +27,7 @@ const MIN_RISK: Spec = Spec::new("min_risk", Kind::Number { least: 0.0, most: 1.
 const HORIZON: Spec = Spec::new(
     "horizon",
     Kind::Whole { least: 1, most: 365 },
-    "Days that the risk looks ahead. The model in service speaks of some horizons alone; others get 422 with those that it knows.",
+    "Days that the risk looks ahead. The shortest of the model in service where nothing is said; one that it does not know gets 422 with those that it does.",
 )
 .such_as("30");
 
@@ -56,13 +56,13 @@ pub(super) fn horizon(parameters: &mut Parameters) -> Option<HorizonDays> {
     parameters.whole(&HORIZON).and_then(|days| HorizonDays::new(days).ok())
 }
 
-/// Whether the model in service speaks of this horizon.
-pub(super) fn known_horizon(asked: Option<HorizonDays>, loaded: &LoadedModel) -> Result<(), Problem> {
-    let known = loaded.model.horizon();
-    if asked.is_none_or(|asked| asked == known) {
-        return Ok(());
+/// The place of the horizon in the model in service; that of its first where none is asked for.
+pub(super) fn known_horizon(asked: Option<HorizonDays>, loaded: &LoadedModel) -> Result<usize, Problem> {
+    if let Some(head) = loaded.model.head_of(asked) {
+        return Ok(head);
     }
-    let detail = format!("the model in service speaks of {} days alone", known.get());
+    let known: Vec<String> = loaded.model.heads().iter().map(|head| head.horizon_days.get().to_string()).collect();
+    let detail = format!("the model in service speaks of {} days", known.join(", "));
     Err(Problem::ImpossibleParameters(vec![Fault::parameter(HORIZON.name, detail)]))
 }
 
@@ -107,10 +107,10 @@ impl Listing for AtRisk {
     fn entries(version: &Version, query: &AtRiskQuery) -> Result<(Vec<Chosen>, Meta), Problem> {
         let sight = version.sight()?;
         let loaded = version.needed_model()?;
-        known_horizon(query.horizon, loaded)?;
+        let head = known_horizon(query.horizon, loaded)?;
         let cut = query.filter.cut(sight.portfolio);
-        let rows = chosen(version.ranking(loaded), &cut, query, sight.as_of);
-        let mut meta = Meta::of(sight).spoken_by(loaded);
+        let rows = chosen(version.ranking(loaded, head), &cut, query, sight.as_of);
+        let mut meta = Meta::of(sight).spoken_by(loaded).ahead(loaded, head);
         meta.warn(Warning::doubts_about_cost(sight.portfolio));
         meta.warn(Warning::gaps(sight.portfolio, sight.as_of - (COST_DAYS - 1), sight.as_of));
         Ok((rows, meta))
@@ -127,13 +127,15 @@ impl Listing for AtRisk {
 
     fn rows(version: &Version, query: &AtRiskQuery, entries: &[Chosen], take: &mut dyn FnMut(Row) -> bool) -> Result<(), Problem> {
         let sight = version.sight()?;
-        let scorer = version.scorer(version.needed_model()?);
+        let loaded = version.needed_model()?;
+        let head = known_horizon(query.horizon, loaded)?;
+        let scorer = version.scorer(loaded);
         let mut scoring = scorer.at(sight.as_of);
         let cut = query.filter.cut(sight.portfolio);
         for entry in entries {
             let ix = entry.ranked.subscription;
             let standing = entry.ranked.standing;
-            let factors: Vec<FactorRow> = scoring.judged(ix, FACTORS_IN_LIST).1.into_iter().map(FactorRow::from).collect();
+            let factors: Vec<FactorRow> = scoring.judged(ix, head, FACTORS_IN_LIST).1.into_iter().map(FactorRow::from).collect();
             let row = Row {
                 who: Who::of(sight.portfolio, ix),
                 judgement: Judgement::of(standing, &factors),

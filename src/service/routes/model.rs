@@ -6,7 +6,7 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::model::Card;
+use crate::model::{Alarm, Card, Drift};
 
 use super::super::body::NoBody;
 use super::super::endpoint::{About, Envelope, Figures, NoRows};
@@ -18,6 +18,19 @@ use super::super::state;
 use super::super::version::Version;
 use super::plain;
 
+/// The card of the model in service, and how it stands today.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Model)]
+pub(super) struct ModelAnswer {
+    #[serde(flatten)]
+    card: Card,
+    /// What somebody should look at; empty where all is well.
+    alarms: Vec<Alarm>,
+    /// How far today's subscriptions have moved from those that the model learnt from; null where there are
+    /// too few to tell.
+    drift: Option<Drift>,
+}
+
 /// The card of the model in service.
 #[derive(Debug)]
 pub(super) struct CardInService;
@@ -28,20 +41,21 @@ impl Figures for CardInService {
         id: "model",
         tag: "model",
         summary: "The card of the model in service",
-        what: "What it was asked, what it was trained on, how good it was on rows that it had not seen, beside the rules that it has to beat; as it was written at training.",
+        what: "What it was asked, what it was trained on, how good it was on rows that it had not seen, beside the rules that it has to beat; as it was written at training; and what should be looked at now: figures that have moved from the training rows (population stability index beyond chance), gaps in the feed, a feed that has stopped, a model that has grown old.",
         fails: &[],
     };
     type Query = Nothing;
-    type Answer = Card;
+    type Answer = ModelAnswer;
     type Row = NoRows;
     const TABULAR: bool = false;
 
-    fn answer(version: &Version, _: &Nothing) -> Result<(Card, Meta), Problem> {
+    fn answer(version: &Version, _: &Nothing) -> Result<(ModelAnswer, Meta), Problem> {
         let loaded = version.needed_model()?;
-        Ok((loaded.card.clone(), Meta::default().spoken_by(loaded)))
+        let drift = version.drift(loaded).cloned();
+        Ok((ModelAnswer { card: loaded.card.clone(), alarms: version.alarms(loaded), drift }, Meta::default().spoken_by(loaded)))
     }
 
-    fn rows(_: &Card) -> &[NoRows] {
+    fn rows(_: &ModelAnswer) -> &[NoRows] {
         &[]
     }
 }

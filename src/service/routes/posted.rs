@@ -67,6 +67,8 @@ struct PostedSeries<'a> {
 #[derive(Debug)]
 pub(super) struct Bench<'m> {
     loaded: &'m LoadedModel,
+    /// The place of the horizon that is asked for.
+    head: usize,
     as_of: Day,
     /// What is usual in the portfolio in service.
     usual: Usual,
@@ -74,8 +76,8 @@ pub(super) struct Bench<'m> {
 }
 
 impl<'m> Bench<'m> {
-    pub(super) fn new(loaded: &'m LoadedModel, as_of: Day, usual: Usual) -> Self {
-        Self { loaded, as_of, usual, usage: LooseUsage::default() }
+    pub(super) fn new(loaded: &'m LoadedModel, head: usize, as_of: Day, usual: Usual) -> Self {
+        Self { loaded, head, as_of, usual, usage: LooseUsage::default() }
     }
 
     /// The standing of a subscription and its strongest factors.
@@ -107,7 +109,7 @@ impl<'m> Bench<'m> {
         let kernel = Kernel::over(FeedDays::unbroken(since - REACH_DAYS, self.as_of), &series, model.volume_scale());
         // Whoever sends no cost has none; the kernel then reads quantities.
         let case = Case { history: History::new(usage, &life), as_of: self.as_of, feed: kernel.feed(), has_cost: true };
-        Ok(model.judge(&mut kernel.at(self.as_of, self.usual), &case, factors))
+        Ok(model.judge(&mut kernel.at(self.as_of, self.usual), &case, self.head, factors))
     }
 
     /// Puts the rows up to the day to stand on in place, day by day; whether any has a cost.

@@ -4,8 +4,9 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::domain::{ChurnRisk, Day, HorizonDays, State, SubscriptionId};
+use crate::features::Family;
 use crate::metrics::Filter;
-use crate::model::{LoadedModel, Standing};
+use crate::model::{Counterfactual, Explanation, LoadedModel, Standing};
 
 use super::super::endpoint::{About, Figures};
 use super::super::meta::{Meta, Warning};
@@ -57,8 +58,46 @@ pub(super) struct RiskAnswer {
     base_log_odds: Option<f64>,
     #[serde(flatten)]
     stakes: Stakes,
+    /// What each family of features adds to the log-odds, the strongest push first.
+    families: Vec<FamilyRow>,
+    /// The risk that it would have with the usage of four weeks ago; null where either is a guess.
+    counterfactual: Option<CounterfactualRow>,
     /// Every feature, the strongest push first.
     factors: Vec<FactorRow>,
+}
+
+/// What a family of features adds.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = FamilyOfFactors)]
+struct FamilyRow {
+    #[schema(value_type = String, examples("recency"))]
+    family: Family,
+    /// Sum of the contributions of its features.
+    contribution: f64,
+}
+
+impl FamilyRow {
+    fn all(explanation: &Explanation) -> Vec<Self> {
+        explanation.families().into_iter().map(|(family, contribution)| Self { family, contribution }).collect()
+    }
+}
+
+/// The risk with the usage of another day.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Counterfactual)]
+struct CounterfactualRow {
+    /// The day whose usage it is; life and customer are those of now.
+    usage_of: Day,
+    risk: ChurnRisk,
+    #[schema(examples("at the usage of four weeks ago: 12 % instead of 61 %"))]
+    sentence: String,
+}
+
+impl From<Counterfactual> for CounterfactualRow {
+    fn from(counterfactual: Counterfactual) -> Self {
+        let Counterfactual { usage_of, risk, sentence } = counterfactual;
+        Self { usage_of, risk, sentence }
+    }
 }
 
 /// The risk of one subscription.
@@ -81,26 +120,27 @@ impl Figures for OneRisk {
     fn answer(version: &Version, query: &RiskQuery) -> Result<(RiskAnswer, Meta), Problem> {
         let sight = version.sight()?;
         let loaded = version.needed_model()?;
-        known_horizon(query.horizon, loaded)?;
+        let head = known_horizon(query.horizon, loaded)?;
         let as_of = known_day(query.as_of, sight)?;
         let ix = sight.find(query.subscription.as_ref())?;
-        let scorer = version.scorer(loaded);
+        let scorer = version.scorer_with_before(loaded);
         let mut scoring = scorer.at(as_of);
         // Only subscriptions active on the as-of day have a risk (METRICS.md, Risk).
         let state = sight.portfolio.state_at(ix, as_of);
         let (standing, explanation) = if state == State::Active {
-            let (standing, explanation) = scoring.explained(ix);
+            let (standing, explanation) = scoring.explained(ix, head);
             (Some(standing), explanation)
         } else {
             (None, None)
         };
+        let counterfactual = explanation.as_ref().and_then(|_| scoring.counterfactual(ix, head)).map(CounterfactualRow::from);
         let unknown = match standing {
             Some(Standing::Known { .. }) => None,
             Some(Standing::Unknown { reason: why }) => Some(reason(why)),
             None => Some(not_active(state, as_of)),
         };
         let (unknown_code, unknown_detail) = unknown.unzip();
-        let mut meta = Meta::of(sight).spoken_by(loaded);
+        let mut meta = Meta::of(sight).spoken_by(loaded).ahead(loaded, head);
         meta.warn(Warning::doubts_about_cost(sight.portfolio));
         meta.warn(Warning::gaps(sight.portfolio, as_of - (COST_DAYS - 1), as_of));
         let learnt = learnt_through(loaded);
@@ -119,6 +159,8 @@ impl Figures for OneRisk {
             log_odds: explanation.as_ref().map(|told| told.log_odds),
             base_log_odds: explanation.as_ref().map(|told| told.base_log_odds),
             stakes: Stakes::of(&Filter::default().cut(sight.portfolio), ix, as_of, standing, None),
+            families: explanation.as_ref().map(FamilyRow::all).unwrap_or_default(),
+            counterfactual,
             factors: explanation.map(|told| told.factors).unwrap_or_default().into_iter().map(FactorRow::from).collect(),
         };
         Ok((answer, meta))
@@ -131,9 +173,7 @@ impl Figures for OneRisk {
 
 /// The last day that the labels of training read.
 fn learnt_through(loaded: &LoadedModel) -> Day {
-    let question = loaded.model.question();
-    let label_days = question.lead_days + question.horizon_days.get() + question.grace_days;
-    loaded.model.trained_through() + i32::try_from(label_days).unwrap_or(i32::MAX)
+    loaded.model.trained_through() + loaded.model.question().label_days()
 }
 
 /// The day to stand on: the as-of day, or an earlier one with data.

@@ -20,7 +20,7 @@ use utoipa::ToSchema;
 use utoipa::openapi::path::HttpMethod;
 use utoipa::openapi::{ArrayBuilder, Schema};
 
-use crate::domain::Day;
+use crate::domain::{Day, HorizonDays};
 
 use super::super::body;
 use super::super::endpoint::{About, Question, parameters};
@@ -31,6 +31,7 @@ use super::super::parameters::{Kind, Parameters, Query, Spec};
 use super::super::problem::{Fault, Problem, aside};
 use super::super::state;
 use super::super::version::Version;
+use super::at_risk::{horizon, known_horizon};
 use super::nesting;
 use super::posted::{Bench, Posted};
 use super::words::{FactorRow, Judgement};
@@ -61,14 +62,15 @@ const FACTORS_DEFAULT: u32 = 3;
 #[derive(Debug, Clone, Copy)]
 pub(super) struct ScoreQuery {
     as_of: Option<Day>,
+    horizon: Option<HorizonDays>,
     factors: usize,
 }
 
 impl Query for ScoreQuery {
     fn parse(parameters: &mut Parameters) -> Self {
-        let as_of = parameters.day(&AS_OF);
+        let (as_of, horizon) = (parameters.day(&AS_OF), horizon(parameters));
         let factors = parameters.whole(&FACTORS).unwrap_or(FACTORS_DEFAULT);
-        Self { as_of, factors: usize::try_from(factors).unwrap_or(0) }
+        Self { as_of, horizon, factors: usize::try_from(factors).unwrap_or(0) }
     }
 }
 
@@ -148,8 +150,9 @@ fn answer(version: &Version, query: ScoreQuery, form: Form, bytes: &[u8]) -> Res
         let detail = "is needed, since there are no tables that have an as-of day";
         return Err(Problem::ImpossibleParameters(vec![Fault::parameter(AS_OF.name, detail)]));
     };
+    let head = known_horizon(query.horizon, loaded)?;
     let usual = version.usual(loaded, as_of);
-    let scores_of = || Scores::new(Bench::new(loaded, as_of, usual), query.factors, form);
+    let scores_of = || Scores::new(Bench::new(loaded, head, as_of, usual), query.factors, form);
     let mut scores = scores_of()?;
     if !nesting::is_within(bytes, DEPTH_MAX) || read(bytes, &mut scores).is_err() {
         scores = scores_of()?;
@@ -159,7 +162,7 @@ fn answer(version: &Version, query: ScoreQuery, form: Form, bytes: &[u8]) -> Res
         let detail = format!("holds {} subscriptions; 1 to {ITEMS_MAX} can be scored at once", scores.count);
         return Err(Problem::BadBody(vec![Fault::parameter("subscriptions", detail)]));
     }
-    scores.writer.finish(&Meta::standing_on(as_of).spoken_by(loaded))
+    scores.writer.finish(&Meta::standing_on(as_of).spoken_by(loaded).ahead(loaded, head))
 }
 
 fn read(bytes: &[u8], scores: &mut Scores<'_>) -> sonic_rs::Result<()> {

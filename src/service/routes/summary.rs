@@ -88,7 +88,7 @@ impl Figures for SummaryOfPeriod {
         let mut meta = meta.warned(Warning::doubts_about_lives(sight.portfolio));
         let mut at_risk = None;
         if let Some(loaded) = version.model() {
-            at_risk = cost_at_risk(version.ranking(loaded), &query.filter.cut(sight.portfolio), sight.as_of);
+            at_risk = cost_at_risk(version.ranking(loaded, 0), &query.filter.cut(sight.portfolio), sight.as_of);
             meta = meta.spoken_by(loaded);
         } else {
             meta.warn(Warning::new("no_model", "there is no model, so there is no cost at risk"));

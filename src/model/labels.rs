@@ -1,10 +1,11 @@
 //! What became of a subscription after an as-of day (MODEL.md, Question and label).
 //!
-//! The only place in which days after the as-of day are read.
+//! The only place in which days after the as-of day are read: for training, and for the record
+//! of what scores that were issued came to.
 
+use super::{Label, Question};
 use crate::domain::{Day, State, UNKNOWN_CUSTOMER};
 use crate::features::{History, Kernel};
-use crate::model::{Label, Question};
 use crate::portfolio::{Portfolio, SubscriptionIx};
 
 /// Days before and after a leaving within which another subscription of the customer must begin
@@ -43,9 +44,9 @@ pub enum Labelled {
 /// Labels the rows of one question over one portfolio.
 #[derive(Debug)]
 pub struct Labeller<'p, 'k> {
-    pub(super) portfolio: &'p Portfolio,
-    pub(super) kernel: &'k Kernel,
-    pub(super) question: &'k Question,
+    pub portfolio: &'p Portfolio,
+    pub kernel: &'k Kernel,
+    pub question: &'k Question,
 }
 
 impl<'p, 'k> Labeller<'p, 'k> {
