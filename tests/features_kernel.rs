@@ -1,7 +1,7 @@
 //! Features: what the catalogue says in words, by hand; nothing of the future; always finite.
 
 use churn_risk::domain::{Day, EventKind, State};
-use churn_risk::features::{FEATURES, History, Kernel, SeriesScale, Usual, VolumeScale, catalogue};
+use churn_risk::features::{FEATURES, FeatureVector, History, Kernel, SeriesScale, Usual, VolumeScale, catalogue};
 use churn_risk::portfolio::Portfolio;
 use proptest::prelude::*;
 
@@ -242,6 +242,45 @@ proptest! {
         for ix in earlier.subscription_indices().filter(|ix| earlier.state_at(*ix, as_of) == State::Active) {
             let (known, told) = (before.features(&History::of(&earlier, ix)), after.features(&History::of(&later, same(ix))));
             prop_assert_eq!(known, told, "{} on {}", earlier.subscription(ix).id.as_str(), as_of);
+        }
+    }
+
+    /// Bit for bit, with gaps of the feed, lives that begin between the days, and days that are
+    /// left out, repeated, out of order, or outside the data.
+    #[test]
+    fn rolling_over_days_gives_the_rows_of_each_day_alone(
+        world in any_world(),
+        mut days in proptest::collection::vec(-20..260_i32, 1..9),
+        (ascending, left_out) in (proptest::bool::weighted(0.8), 2..9_i32),
+    ) {
+        if ascending {
+            days.sort_unstable();
+        }
+        let days: Vec<Day> = days.into_iter().map(|offset| day("2023-12-18") + offset).collect();
+        let portfolio = world.portfolio();
+        let Some(last) = portfolio.as_of() else { return Ok(()) };
+        let kernel = Kernel::new(&portfolio, &VolumeScale::fit(&portfolio, last));
+        let usual = Usual::of_days(&kernel, &portfolio, &days);
+        let mut roll = kernel.roll(days.iter().copied().zip(usual.iter().copied()));
+        let mut alone: Vec<_> = days
+            .iter()
+            .zip(&usual)
+            .map(|(day, usual)| {
+                assert_eq!(*usual, Usual::of(&kernel, &portfolio, *day), "on {day}");
+                kernel.at(*day, *usual)
+            })
+            .collect();
+        let bits = |row: &FeatureVector| row.values().iter().map(|value| value.to_bits()).collect::<Vec<_>>();
+        for ix in portfolio.subscription_indices() {
+            let history = History::of(&portfolio, ix);
+            let (mut at, mut seen) = (0.., 0);
+            let wanted = |on: Day| at.next().filter(|_| (on.epoch_days() + ix.0.cast_signed()) % left_out != 0);
+            roll.features(&history, wanted, |at: usize, row| {
+                assert_eq!(bits(row), bits(&alone[at].features(&history)), "{} on {}", portfolio.subscription(ix).id.as_str(), days[at]);
+                seen += 1;
+            });
+            let expected = days.iter().filter(|on| (on.epoch_days() + ix.0.cast_signed()) % left_out != 0).count();
+            prop_assert_eq!(seen, expected);
         }
     }
 

@@ -83,7 +83,7 @@ impl Snapshots<'_> {
     #[must_use]
     pub fn matrix(&self, kernel: &Kernel, room: usize) -> Matrix {
         let mut matrix = Matrix::with_room(self.rows.len(), FEATURE_COUNT, room);
-        self.each(kernel, |row, features| matrix.set_row(row, features.values()));
+        self.each_by_history(kernel, |row, features| matrix.set_row(row, features.values()));
         matrix
     }
 
@@ -107,7 +107,7 @@ impl Snapshots<'_> {
         probes
     }
 
-    /// Calls the kernel for every row, in order.
+    /// Calls the kernel for every row, in order: day after day.
     pub(super) fn each(&self, kernel: &Kernel, mut with: impl FnMut(usize, &FeatureVector)) {
         let mut from = 0;
         for day in self.rows.chunk_by(|a, b| a.as_of == b.as_of) {
@@ -117,6 +117,21 @@ impl Snapshots<'_> {
                 with(row, &at.features(&History::of(self.portfolio, of.subscription)));
             }
             from += day.len();
+        }
+    }
+
+    /// The same rows history after history, each of which is read once for all of its days.
+    pub(super) fn each_by_history(&self, kernel: &Kernel, mut with: impl FnMut(usize, &FeatureVector)) {
+        let days = as_of_days(&self.rows);
+        let usual = Usual::of_days(kernel, self.portfolio, &days);
+        let mut roll = kernel.roll(days.into_iter().zip(usual));
+        let mut order: Vec<usize> = (0..self.rows.len()).collect();
+        // A stable sort of runs that ascend already merges them.
+        order.sort_by_key(|row| (self.rows[*row].subscription, self.rows[*row].as_of));
+        for of_one in order.chunk_by(|a, b| self.rows[*a].subscription == self.rows[*b].subscription) {
+            let mut left = of_one.iter().copied().peekable();
+            let history = History::of(self.portfolio, self.rows[of_one[0]].subscription);
+            roll.features(&history, |day| left.next_if(|row| self.rows[*row].as_of == day), &mut with);
         }
     }
 }

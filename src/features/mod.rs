@@ -19,6 +19,6 @@ mod usual;
 pub use catalogue::{FEATURE_COUNT, FEATURES};
 pub use feature::{Family, Feature, Scale, Unit};
 pub use history::{FeedDays, History};
-pub use kernel::{AsOf, FeatureVector, Kernel};
+pub use kernel::{AsOf, FeatureVector, Kernel, Roll};
 pub use scale::{ScaleError, SeriesScale, VolumeScale};
 pub use usual::Usual;

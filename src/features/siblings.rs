@@ -1,9 +1,10 @@
-//! The customer's other subscriptions on one day.
+//! The customer's other subscriptions on some days.
 
 use std::collections::HashMap;
+use std::iter::Sum;
 
 use crate::domain::{Day, State, UNKNOWN_CUSTOMER};
-use crate::portfolio::{CustomerIx, Portfolio, SubscriptionIx, UsageRows};
+use crate::portfolio::{CustomerIx, Portfolio, SubscriptionIx};
 
 /// Days within which an ended subscription counts as lost.
 const LOST_DAYS: i32 = 90;
@@ -24,10 +25,13 @@ pub(super) struct Siblings {
 
 impl Siblings {
     fn of(portfolio: &Portfolio, subscription: SubscriptionIx, day: Day) -> Self {
-        let usage = portfolio.usage(subscription);
-        let recent = usage_days(usage.within(day - (TREND_DAYS - 1), day));
-        let before = usage_days(usage.within(day - (2 * TREND_DAYS - 1), day - TREND_DAYS));
-        Self::with_use(portfolio, subscription, day, recent, before)
+        let from = day - (2 * TREND_DAYS - 1);
+        let mut used = [0_u64];
+        if let Some(span) = portfolio.span(from, day) {
+            portfolio.mark_used(&span, &portfolio.lines(subscription), from, &mut used);
+        }
+        let before = (used[0] & ((1 << TREND_DAYS) - 1)).count_ones();
+        Self::with_use(portfolio, subscription, day, used[0].count_ones() - before, before)
     }
 
     fn with_use(portfolio: &Portfolio, subscription: SubscriptionIx, day: Day, recent: u32, before: u32) -> Self {
@@ -43,36 +47,35 @@ impl Siblings {
     }
 }
 
-/// The subscriptions of customers on one day, summed when one is first asked for.
+/// The subscriptions of customers on some days, summed when a customer is first asked for.
 #[derive(Debug, Clone)]
 pub(super) struct Families {
-    day: Day,
-    sums: HashMap<CustomerIx, Siblings>,
+    days: Vec<Day>,
+    /// Where a customer's sums begin, one a day.
+    begin: HashMap<CustomerIx, usize>,
+    sums: Vec<Siblings>,
 }
 
 impl Families {
-    pub(super) fn new(day: Day) -> Self {
-        Self { day, sums: HashMap::new() }
+    pub(super) fn new(days: Vec<Day>) -> Self {
+        Self { days, begin: HashMap::new(), sums: Vec::new() }
     }
 
-    /// The others of `subscription`'s customer; none of an unknown customer. `used` are its own
-    /// usage days in the last 28 days, and in the 28 before.
-    pub(super) fn siblings(&mut self, portfolio: &Portfolio, subscription: SubscriptionIx, used: [u32; 2]) -> Siblings {
+    /// The others of `subscription`'s customer on the `at`-th day; none of an unknown customer.
+    /// `used` are its own usage days in the last 28 days, and in the 28 before.
+    pub(super) fn siblings(&mut self, at: usize, portfolio: &Portfolio, subscription: SubscriptionIx, used: [u32; 2]) -> Siblings {
         let customer = portfolio.subscription(subscription).customer;
         let all = portfolio.subscriptions_of(customer);
         if all.len() < 2 || portfolio.customer(customer).id == UNKNOWN_CUSTOMER {
             return Siblings::default();
         }
-        let day = self.day;
-        let sum = *self.sums.entry(customer).or_insert_with(|| {
-            all.iter().map(|each| Siblings::of(portfolio, *each, day)).fold(Siblings::default(), |sum, each| Siblings {
-                active: sum.active + each.active,
-                recent: sum.recent + each.recent,
-                before: sum.before + each.before,
-                lost: sum.lost + each.lost,
-            })
+        let Self { days, begin, sums } = self;
+        let begin = *begin.entry(customer).or_insert_with(|| {
+            sums.extend(days.iter().map(|day| all.iter().map(|each| Siblings::of(portfolio, *each, *day)).sum::<Siblings>()));
+            sums.len() - days.len()
         });
-        let own = Siblings::with_use(portfolio, subscription, day, used[0], used[1]);
+        let own = Siblings::with_use(portfolio, subscription, days[at], used[0], used[1]);
+        let sum = sums[begin + at];
         Siblings {
             active: sum.active - own.active,
             recent: sum.recent - own.recent,
@@ -82,13 +85,13 @@ impl Families {
     }
 }
 
-/// Days with a quantity above 0 among rows in day order.
-fn usage_days(rows: UsageRows<'_>) -> u32 {
-    let mut last = None;
-    let mut days = 0;
-    for row in rows.iter().filter(|row| row.quantity.0 > 0) {
-        days += u32::from(last != Some(row.on));
-        last = Some(row.on);
+impl Sum for Siblings {
+    fn sum<I: Iterator<Item = Self>>(all: I) -> Self {
+        all.fold(Self::default(), |sum, each| Self {
+            active: sum.active + each.active,
+            recent: sum.recent + each.recent,
+            before: sum.before + each.before,
+            lost: sum.lost + each.lost,
+        })
     }
-    days
 }

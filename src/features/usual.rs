@@ -43,28 +43,30 @@ impl Usual {
     /// ids have the least hashes.
     #[must_use]
     pub fn of(kernel: &Kernel, portfolio: &Portfolio, as_of: Day) -> Self {
-        let mut living: Vec<SubscriptionIx> = portfolio
-            .subscription_indices()
-            .filter(|each| portfolio.state_at(*each, as_of) == State::Active)
-            .filter(|each| portfolio.usage(*each).within(as_of - (LIVING_DAYS - 1), as_of).any_used())
-            .collect();
-        if living.len() > LOOKED_AT_MAX {
-            living.sort_by_cached_key(|each| (hash(portfolio.subscription(*each).id.as_str()), each.at()));
-            living.truncate(LOOKED_AT_MAX);
-            living.sort_unstable();
+        Self::of_days(kernel, portfolio, &[as_of]).pop().unwrap_or(Self::UNKNOWN)
+    }
+
+    /// The same of several days, in their order; days that ascend are read in one go.
+    #[must_use]
+    pub fn of_days(kernel: &Kernel, portfolio: &Portfolio, days: &[Day]) -> Vec<Self> {
+        let looked_at: Vec<Vec<SubscriptionIx>> = days.iter().map(|day| looked_at(portfolio, *day)).collect();
+        let mut all: Vec<(SubscriptionIx, usize)> =
+            looked_at.iter().enumerate().flat_map(|(at, some)| some.iter().map(move |each| (*each, at))).collect();
+        all.sort_unstable();
+        let mut sums = vec![[0.0; RELATIVE.len()]; days.len()];
+        let mut roll = kernel.roll(days.iter().map(|day| (*day, Self::UNKNOWN)));
+        for of_one in all.chunk_by(|a, b| a.0 == b.0) {
+            let (mut of_one, mut at) = (of_one.iter().peekable(), 0..);
+            let history = History::of(portfolio, of_one.peek().map_or(SubscriptionIx(0), |(each, _)| *each));
+            let wanted = |_| at.next().filter(|at| of_one.next_if(|(_, wanted)| wanted == at).is_some());
+            roll.own(&history, wanted, |at: usize, own| {
+                for (sum, feature) in sums[at].iter_mut().zip(RELATIVE) {
+                    *sum += own[feature];
+                }
+            });
         }
-        if living.is_empty() {
-            return Self::UNKNOWN;
-        }
-        let mut at = kernel.at(as_of, Self::UNKNOWN);
-        let mut means = [0.0; RELATIVE.len()];
-        for each in &living {
-            let own = at.own(&History::of(portfolio, *each));
-            for (mean, feature) in means.iter_mut().zip(RELATIVE) {
-                *mean += own[feature];
-            }
-        }
-        Self(Some(means.map(|sum| sum / living.len() as f64)))
+        let usual = |sums: [f64; RELATIVE.len()], of: usize| Self((of > 0).then(|| sums.map(|sum| sum / of as f64)));
+        sums.into_iter().zip(&looked_at).map(|(sums, looked_at)| usual(sums, looked_at.len())).collect()
     }
 
     /// Turns a row's own numbers into relative ones.
@@ -73,6 +75,23 @@ impl Usual {
             row[feature] = self.0.map_or(0.0, |means| row[feature] - means[at]);
         }
     }
+}
+
+/// The living of a day, of many those that are looked at; ascending.
+fn looked_at(portfolio: &Portfolio, as_of: Day) -> Vec<SubscriptionIx> {
+    let Some(span) = portfolio.span(as_of - (LIVING_DAYS - 1), as_of) else { return Vec::new() };
+    let mut living: Vec<SubscriptionIx> = portfolio
+        .subscription_indices()
+        .filter(|each| portfolio.state_at(*each, as_of) == State::Active)
+        .filter(|each| portfolio.lines(*each).any(|line| line.used_within(&span)))
+        .collect();
+    if living.len() > LOOKED_AT_MAX {
+        let mut by_hash: Vec<_> = living.into_iter().map(|each| (hash(portfolio.subscription(each).id.as_str()), each)).collect();
+        by_hash.select_nth_unstable(LOOKED_AT_MAX);
+        living = by_hash.into_iter().take(LOOKED_AT_MAX).map(|(_, each)| each).collect();
+        living.sort_unstable();
+    }
+    living
 }
 
 /// FNV-1a over the bytes of an id: the same on every machine.

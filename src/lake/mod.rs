@@ -28,6 +28,6 @@ pub use feedback::{FeedbackError, FeedbackReceipt};
 pub use import::{FileReport, ImportError, ImportReport, ImportRequest, Outcome, Reject, import};
 pub use imports::{ImportRecord, ImportedFile};
 pub use scores::{ScoreRows, ScoresError, ScoresReceipt};
-pub use table_file::{PlainColumn, TableFileError, write_parquet};
+pub use table_file::{ParquetColumns, PlainColumn, TableFileError, write_parquet};
 pub use tables::{Lake, LakeError, Snapshot};
 pub use usage::{UsageChunk, UsageColumns, UsageRun};
