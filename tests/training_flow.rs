@@ -123,7 +123,7 @@ fn labels_that_have_nothing_to_do_with_the_features_give_an_auc_of_a_half() {
     let trained = train(&portfolio, &request(), None, Progress::Silent).expect("enough rows");
     let evaluation = trained.card.evaluation().expect("figures");
     let auc = evaluation.model.roc_auc;
-    println!("{auc:?} of {} rows, {} left", evaluation.model.rows, evaluation.model.actual_churners);
+    eprintln!("{auc:?} of {} rows, {} left", evaluation.model.rows, evaluation.model.actual_churners);
     assert!((auc.value - 0.5).abs() < 0.05 && auc.low < 0.5 && auc.high > 0.5, "{auc:?}");
     assert!(trained.card.grade > Some(churn_risk::model::Grade::A), "{:?}", trained.card.grade);
 }

@@ -105,7 +105,7 @@ fn scores_are_the_true_hazards_and_their_reasons_the_planted_causes() {
     let measured = &trained.card.evaluation().expect("figures").model;
     let slope = measured.calibration_slope;
     assert!((0.9..=1.1).contains(&slope.value) || (slope.low < 1.0 && slope.high > 1.0), "{slope:?}");
-    println!("calibration slope {slope:?}, expected to actual {:?}", measured.expected_to_actual);
+    eprintln!("calibration slope {slope:?}, expected to actual {:?}", measured.expected_to_actual);
 
     let cases = cases(&portfolio, &Partner::new(plan), &trained);
     the_sum_of_scores_is_the_sum_of_hazards(&cases);
@@ -126,7 +126,7 @@ fn the_sum_of_scores_is_the_sum_of_hazards(cases: &[Case]) {
     for (name, low, high) in [("all", 0.0, 1.0), ("below the median", 0.0, median), ("above the median", median, 1.0)] {
         let part = || cases.iter().filter(settled).filter(|case| (low..high).contains(&hazard(case)));
         let ratio = mean(part().map(|case| case.told.risk.get())) / mean(part().map(hazard));
-        println!("{name}: scores over hazards {ratio:.3} of {} rows", part().count());
+        eprintln!("{name}: scores over hazards {ratio:.3} of {} rows", part().count());
         assert!((0.85..=1.15).contains(&ratio), "{name}: {ratio}");
     }
 }
@@ -140,13 +140,13 @@ fn announced_leavers_are_told_by_their_usage(cases: &[Case]) {
         case.told.factors.iter().take(3).any(|factor| factor.contribution > 0.0 && usage.contains(&factor.feature.family))
     };
     let (all, known) = (cases.iter().filter(leaves).count(), cases.iter().filter(leaves).filter(told).count());
-    println!("announced leavers whose reasons say so: {known} of {all}");
+    eprintln!("announced leavers whose reasons say so: {known} of {all}");
     assert!(all >= 50 && known * 10 >= all * 9, "{known} of {all}");
     // A planted cause beside usage: narrow subscriptions cancel half as often again.
     let narrow = |case: &Case| case.truth.known.cancelled_per_day;
     let middle = mean(cases.iter().map(narrow));
     let usage = push(cases, Family::Life, |case| narrow(case) > middle) - push(cases, Family::Life, |case| narrow(case) <= middle);
-    println!("what the life of those with the higher hazard adds over the others': {usage:.3}");
+    eprintln!("what the life of those with the higher hazard adds over the others': {usage:.3}");
 }
 
 /// Those whose usage is about to move into another subscription are called no more often than
@@ -157,7 +157,7 @@ fn migrations_are_not_flagged(cases: &[Case], high: f64) {
         (of.iter().filter(|case| case.told.risk.get() >= high).count() as f64 / of.len() as f64, of.len())
     };
     let (migrating, staying, leaving) = (share(Labelled::Migrates), share(Labelled::Stays), share(Labelled::Leaves));
-    println!("at `high`: migrating {migrating:?}, staying {staying:?}, leaving {leaving:?}");
+    eprintln!("at `high`: migrating {migrating:?}, staying {staying:?}, leaving {leaving:?}");
     assert!(migrating.1 >= 10 && migrating.0 <= staying.0 + 0.05 && migrating.0 < leaving.0 / 2.0, "{migrating:?} {staying:?} {leaving:?}");
 }
 
