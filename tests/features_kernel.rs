@@ -200,6 +200,34 @@ fn a_customers_other_subscriptions_count_by_day_of_use_and_by_loss() {
     check(&row(&portfolio, &VolumeScale::Cost, "s", day("2024-04-30")), &[("siblings", 3.0), ("siblings_lost_90", 1.0)]);
 }
 
+/// `old` is used every day until the 20th day before the last; what its customer begins then counts
+/// where it is new and large enough, and not before it has begun.
+#[test]
+fn usage_that_went_over_to_a_new_subscription_is_known_from_the_day_after() {
+    let last_used = day(LAST) - 20;
+    let over = |begins: i32, units: i64, customer: &str| {
+        let mut world = world(&[]);
+        world.subscription("old", "mover", Some("2024-01-01"));
+        world.subscription("new", customer, Some("2024-01-01"));
+        for age in 0..80 {
+            world.used("old", &(last_used - age).to_string(), 10);
+        }
+        for offset in begins..=20 {
+            world.used("new", &(last_used + offset).to_string(), units);
+        }
+        let portfolio = world.portfolio();
+        [0, 1, 20].map(|after| {
+            let row = row(&portfolio, &VolumeScale::Cost, "old", last_used + after);
+            row[FEATURES.iter().position(|feature| feature.name == "handed_over").expect("a feature")]
+        })
+    };
+    assert_eq!(over(1, 5, "mover"), [0.0, 1.0, 1.0]);
+    // Less than half, older than 14 days, later than 14 days, somebody else's.
+    for nothing in [over(1, 4, "mover"), over(-20, 5, "mover"), over(15, 5, "mover"), over(1, 5, "other")] {
+        assert_eq!(nothing, [0.0; 3]);
+    }
+}
+
 /// The tables as they stood at the end of `until`.
 fn known(world: &World, until: Day) -> World {
     let mut known = world.clone();

@@ -105,7 +105,7 @@ fn labels_that_have_nothing_to_do_with_the_features_give_an_auc_of_a_half() {
         let id = format!("s{at:04}");
         world.subscription(&id, &format!("c{at:04}"), Some("2024-01-01"));
         let (rate, fades_from) = (chance.uniform(), 80.0 + chance.uniform() * 300.0);
-        let end = (chance.uniform() * 600.0).floor();
+        let end = (60.0 + chance.uniform() * 540.0).floor();
         for offset in 0..260_i32 {
             let rate = if f64::from(offset) > fades_from { rate / 4.0 } else { rate };
             if f64::from(offset) < end && chance.uniform() < rate {

@@ -12,7 +12,7 @@ const ROWS_MAX: usize = 65_536;
 /// Groups of a feature's values.
 const GROUPS: usize = 10;
 
-/// Rows by day and then by subscription.
+/// Training rows first, by day and then by subscription; then test rows, by subscription.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Sample {
     every: usize,

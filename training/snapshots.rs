@@ -83,7 +83,7 @@ impl Snapshots<'_> {
     #[must_use]
     pub fn matrix(&self, kernel: &Kernel, room: usize) -> Matrix {
         let mut matrix = Matrix::with_room(self.rows.len(), FEATURE_COUNT, room);
-        self.each_by_history(kernel, |row, features| matrix.set_row(row, features.values()));
+        self.each(kernel, |row, features| matrix.set_row(row, features.values()));
         matrix
     }
 
@@ -107,21 +107,9 @@ impl Snapshots<'_> {
         probes
     }
 
-    /// Calls the kernel for every row, in order: day after day.
+    /// Calls the kernel for every row, with its place: history after history, each of which is read
+    /// once for all of its days.
     pub(super) fn each(&self, kernel: &Kernel, mut with: impl FnMut(usize, &FeatureVector)) {
-        let mut from = 0;
-        for day in self.rows.chunk_by(|a, b| a.as_of == b.as_of) {
-            let as_of = day[0].as_of;
-            let mut at = kernel.at(as_of, Usual::of(kernel, self.portfolio, as_of));
-            for (row, of) in (from..).zip(day) {
-                with(row, &at.features(&History::of(self.portfolio, of.subscription)));
-            }
-            from += day.len();
-        }
-    }
-
-    /// The same rows history after history, each of which is read once for all of its days.
-    pub(super) fn each_by_history(&self, kernel: &Kernel, mut with: impl FnMut(usize, &FeatureVector)) {
         let days = as_of_days(&self.rows);
         let usual = Usual::of_days(kernel, self.portfolio, &days);
         let mut roll = kernel.roll(days.into_iter().zip(usual));

@@ -28,11 +28,17 @@ pub(super) struct Tested<'a> {
     by_horizon: Vec<Contestants>,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug, Clone)]
 struct Contestants {
     model: Vec<f64>,
     recency: Vec<f64>,
     three: Vec<f64>,
+}
+
+impl Contestants {
+    fn of(rows: usize) -> Self {
+        Self { model: vec![0.0; rows], recency: vec![0.0; rows], three: vec![0.0; rows] }
+    }
 }
 
 impl<'a> Tested<'a> {
@@ -46,16 +52,16 @@ impl<'a> Tested<'a> {
     ) -> Self {
         const SIZE: usize = catalogue::index("volume_28");
         let portfolio = test.portfolio;
-        let mut by_horizon: Vec<Contestants> = fitted.iter().map(|_| Contestants::default()).collect();
-        let mut size = Vec::with_capacity(test.rows.len());
+        let mut by_horizon = vec![Contestants::of(test.rows.len()); fitted.len()];
+        let mut size = vec![0.0; test.rows.len()];
         test.each(kernel, |place, features: &FeatureVector| {
             let values = features.values();
             for ((contestants, risk), fitted) in by_horizon.iter_mut().zip(model.risks(features)).zip(fitted) {
-                contestants.model.push(risk.get());
-                contestants.recency.push(fitted.recency.risk(values));
-                contestants.three.push(fitted.three.risk(values));
+                contestants.model[place] = risk.get();
+                contestants.recency[place] = fitted.recency.risk(values);
+                contestants.three[place] = fitted.three.risk(values);
             }
-            size.push(values[SIZE]);
+            size[place] = values[SIZE];
             sample.offer(place, test.rows[place], values);
         });
         Self { portfolio, rows: &test.rows, outcomes: beside::outcomes(portfolio, &test.rows), size, by_horizon }

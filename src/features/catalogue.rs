@@ -471,6 +471,16 @@ pub const FEATURES: &[Feature] = &[
         sentence: "the customer left {value} other subscriptions in the last 90 days; typical is {typical}",
         sentence_below: "the customer left only {value} other subscriptions in the last 90 days; typical is {typical}",
     },
+    Feature {
+        name: "handed_over",
+        family: Family::Customer,
+        unit: Unit::Flag,
+        window_days: None,
+        scale: Scale::Straight,
+        formula: "1 where another subscription, first used within 14 days of its last use, has half its usual volume since, else 0",
+        sentence: "its usage went over to another subscription of the customer",
+        sentence_below: "no other subscription took its usage over",
+    },
 ];
 
 #[cfg(test)]

@@ -86,7 +86,8 @@ impl Feature {
     /// One plain sentence on `value` beside what is `typical` in the portfolio.
     #[must_use]
     pub fn tell(&self, value: f64, typical: f64) -> String {
-        let template = if value >= typical { self.sentence } else { self.sentence_below };
+        let above = if self.unit == Unit::Flag { value > 0.0 } else { value >= typical };
+        let template = if above { self.sentence } else { self.sentence_below };
         let mut text = String::with_capacity(template.len() + 24);
         let mut rest = template;
         while let Some((before, after)) = rest.split_once('{') {
@@ -134,6 +135,7 @@ mod tests {
         assert_eq!(feature.tell(19.0, 2.0), "no usage for 19 days; most subscriptions were used in the last 2");
         assert_eq!(feature.tell(3.0, 0.0), "no usage for 3 days; most subscriptions were used in the last 1");
         assert_eq!(FEATURES[index("active_share_28")].tell(0.25, 0.9), "used on only 25 % of the last 28 days; typical is 90 %");
+        assert_eq!(FEATURES[index("young")].tell(0.0, 0.0), "older than 84 days");
         let trend = &FEATURES[index("volume_trend_7")];
         assert_eq!(trend.tell(0.4_f64.ln(), 0.0), "the last 7 days had only 40 % of the usage of the 7 before; typical is 100 %");
         assert_eq!(trend.tell(2.44_f64.ln(), 0.0), "the last 7 days had 2.4 times the usage of the 7 before; typical is 100 %");

@@ -202,6 +202,10 @@ impl Roll<'_> {
             row[const { index("siblings") }] = f64::from(siblings.active);
             row[const { index("siblings_trend_28") }] = (f64::from(siblings.recent + 1) / f64::from(siblings.before + 1)).ln();
             row[const { index("siblings_lost_90") }] = f64::from(siblings.lost);
+            let day = self.cuts[at].day;
+            let last_used = self.room.life.last_used().filter(|last_used| *last_used < day);
+            let over = last_used.is_some_and(|last_used| self.kernel.taken_over(portfolio, subscription, last_used, day));
+            row[const { index("handed_over") }] = f64::from(u8::from(over));
         }
         self.cuts[at].usual.take_off(&mut row);
         FeatureVector(row)

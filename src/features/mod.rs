@@ -9,6 +9,7 @@
 mod aggregate;
 pub mod catalogue;
 mod feature;
+mod handover;
 mod history;
 mod kernel;
 mod lifetime;
@@ -18,6 +19,7 @@ mod usual;
 
 pub use catalogue::{FEATURE_COUNT, FEATURES};
 pub use feature::{Family, Feature, Scale, Unit};
+pub use handover::HANDOVER_DAYS;
 pub use history::{FeedDays, History};
 pub use kernel::{AsOf, FeatureVector, Kernel, Roll};
 pub use scale::{ScaleError, SeriesScale, VolumeScale};

@@ -4,19 +4,9 @@
 //! of what scores that were issued came to.
 
 use super::{Label, Question};
-use crate::domain::{Day, State, UNKNOWN_CUSTOMER};
-use crate::features::{History, Kernel};
+use crate::domain::{Day, State};
+use crate::features::{HANDOVER_DAYS, History, Kernel};
 use crate::portfolio::{Portfolio, SubscriptionIx};
-
-/// Days before and after a leaving within which another subscription of the customer must begin
-/// to count as taking over.
-const MIGRATION_DAYS: i32 = 14;
-
-/// Days over which the leaving subscription's usual volume is taken.
-const USUAL_DAYS: i32 = 28;
-
-/// Part of its usual volume that another subscription must reach to count as taking over.
-const MIGRATION_SHARE: f64 = 0.5;
 
 /// Why a row has no label.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -121,30 +111,8 @@ impl<'p, 'k> Labeller<'p, 'k> {
         Some((left.on, counts))
     }
 
-    /// Whether a subscription of the same customer, first used within 14 days of `last_day`, had
-    /// in the 14 days after it at least half of the leaving one's usual volume a day.
-    ///
-    /// Only a new one counts: the usage of one that was there before rises and falls by itself.
+    /// Whether another subscription of the customer took over, as it turned out.
     fn taken_over(&self, subscription: SubscriptionIx, last_day: Day) -> bool {
-        let customer = self.portfolio.subscription(subscription).customer;
-        if self.portfolio.customer(customer).id == UNKNOWN_CUSTOMER {
-            return false;
-        }
-        let volume = |of: SubscriptionIx, from: Day, to: Day| {
-            let days = f64::from(self.kernel.feed().count(from, to).max(1));
-            self.kernel.volume(self.portfolio.usage(of), from, to) / days
-        };
-        let usual_end = last_day - MIGRATION_DAYS;
-        let usual = volume(subscription, usual_end - (USUAL_DAYS - 1), usual_end);
-        if usual <= 0.0 {
-            return false;
-        }
-        let siblings = self.portfolio.subscriptions_of(customer).iter().filter(|other| **other != subscription);
-        siblings
-            .filter(|other| {
-                let begun = self.portfolio.usage(**other).first_used();
-                begun.is_some_and(|begun| (begun - last_day).abs() <= MIGRATION_DAYS)
-            })
-            .any(|other| volume(*other, last_day + 1, last_day + MIGRATION_DAYS) >= MIGRATION_SHARE * usual)
+        self.kernel.taken_over(self.portfolio, subscription, last_day, last_day + HANDOVER_DAYS)
     }
 }
