@@ -32,7 +32,7 @@ pub use measure::{AtCutoff, Curves, Measurement, Outcome, RiskBar, RiskGroup, lo
 pub use population::Outside;
 pub use promotion::{Promoted, Promotion};
 pub use ranking::{RankedSubscription, Ranking, Standing, UnknownReason, YOUNGEST_DAYS, cost_30_days};
-pub use registry::{CURRENT, LoadError, LoadedModel, PublishError, Registry};
+pub use registry::{CURRENT, LoadError, LoadedModel, PublishError, REPORT, Registry};
 pub use scorer::{BEFORE_DAYS, Counterfactual, Scorer, Scoring};
 pub use slot::ModelSlot;
 
