@@ -24,7 +24,7 @@ pub use card::{
 };
 pub use explain::{Explanation, Factor};
 pub use file::{FORMAT_VERSION, MODEL_MAX_BYTES, PROBES_MAX, RefusedModel, decode, encode, version_of};
-pub use grade::Grade;
+pub use grade::{CALIBRATION_ERROR_MAX, Grade};
 pub use head::{Cutoffs, HEADS_MAX, Head};
 pub use judge::Case;
 pub use labels::{Censored, Labelled, Labeller};

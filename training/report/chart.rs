@@ -58,3 +58,9 @@ pub(super) fn points(name: &str, colour: &str, symbol: &str, x: &[f64], y: &[f64
 pub(super) fn shares(title: &str, range: [f64; 2]) -> Value {
     json!({ "title": { "text": title }, "range": range, "tickformat": ".0%" })
 }
+
+/// An axis of counts that differ by orders of magnitude, from a little below 1 on.
+pub(super) fn counts(title: &str, most: u64) -> Value {
+    let top = (most.max(1) as f64).log10() + 0.15;
+    json!({ "title": { "text": title }, "type": "log", "range": [-0.15, top], "dtick": 1, "tickformat": ",d" })
+}

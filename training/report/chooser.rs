@@ -1,10 +1,10 @@
 //! The threshold chooser: from which risk on somebody is called, and what that comes to.
 
 use maud::{Markup, html};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::Tested;
-use super::chart::Chart;
+use super::chart::{Chart, counts};
 use super::parts::{self, table};
 use super::words::{count, counted, money, percent};
 use crate::model::{AtCutoff, RiskBar};
@@ -18,7 +18,7 @@ const OUTPUTS: [(&str, &str); 8] = [
     ("missed", "Leavers missed"),
     ("precision", "Precision"),
     ("cost", "30 days' cost of the caught"),
-    ("saved", "Saved"),
+    ("saved", "Saved by calling on one day"),
 ];
 
 /// The section.
@@ -48,7 +48,7 @@ fn chooser(tested: Tested<'_>) -> Markup {
                     div { dt { (title) } dd data-out=(name) { "-" } }
                 }
             }
-            @if has_cost { (assumptions()) } @else { p.absent { "The test rows that left had no cost, so there is no money to reckon with." } }
+            @if has_cost { (assumptions(tested.first.test.as_of_days)) } @else { p.absent { "The test rows that left had no cost, so there is no money to reckon with." } }
         }
         (distribution(&tested.evaluation.curves.histogram, tested))
         (all_cutoffs(cutoffs, tested))
@@ -56,7 +56,7 @@ fn chooser(tested: Tested<'_>) -> Markup {
 }
 
 /// The reader's own numbers, and the formula that they go into.
-fn assumptions() -> Markup {
+fn assumptions(as_of_days: u64) -> Markup {
     html! {
         fieldset {
             legend { "Your assumptions" }
@@ -64,7 +64,7 @@ fn assumptions() -> Markup {
             label { "Kept of those caught, in % " input #kept type="number" min="0" max="100" step="any" value="20" inputmode="decimal"; }
             label { "Periods of 30 days that a kept one stays " input #periods type="number" min="0" step="any" value="12" inputmode="decimal"; }
         }
-        p.note { "Saved = kept share × periods × 30 days' cost of the caught − cost of a call × called. The three numbers are yours to set; nothing here measured them. Costs are in the reporting currency, of the 30 days before the as-of day." }
+        p.note { "Saved by calling on one day = (kept share × periods × 30 days' cost of the caught − cost of a call × called) / " (as_of_days) ", the number of as-of days. The three numbers are yours to set; nothing here measured them. Costs are in the reporting currency, of the 30 days before the as-of day." }
     }
 }
 
@@ -77,11 +77,14 @@ fn start(tested: Tested<'_>) -> usize {
 fn distribution(bars: &[RiskBar], tested: Tested<'_>) -> Markup {
     let x: Vec<f64> = bars.iter().map(|bar| f64::midpoint(bar.from, bar.to)).collect();
     let trace = |name: &str, colour: &str, of: fn(&RiskBar) -> u64| json!({ "type": "bar", "name": name, "x": x, "y": bars.iter().map(of).collect::<Vec<_>>(), "marker": { "color": colour } });
-    let mark = |name: &str, risk: f64, dash: &str, at: f64| {
-        json!({ "type": "line", "xref": "x", "yref": "paper", "x0": risk, "x1": risk, "y0": 0, "y1": at,
-            "line": { "color": "--ink", "width": 1.5, "dash": dash }, "label": { "text": name, "textposition": "end", "textangle": 0, "font": { "color": "--ink" } } })
-    };
     let levels = &tested.first.levels;
+    let mut marks = vec![mark("cut-off", levels.high_from, "solid", 1.0)];
+    if levels.medium_from < levels.high_from {
+        marks.extend([mark("high", levels.high_from, "dot", 0.93), mark("medium", levels.medium_from, "dot", 0.86)]);
+    } else {
+        marks.push(mark("high and medium", levels.high_from, "dot", 0.93));
+    }
+    let most = bars.iter().map(|bar| bar.stayed.max(bar.left)).max().unwrap_or(0);
     let rows = bars.iter().map(|bar| [format!("{} to {}", percent(bar.from), percent(bar.to)), count(bar.stayed), count(bar.left)]);
     Chart {
         id: "distribution",
@@ -89,11 +92,17 @@ fn distribution(bars: &[RiskBar], tested: Tested<'_>) -> Markup {
         tells: "Test rows by the risk told, those who stayed beside those who left, with the cut-off chosen and the levels high and medium.",
         traces: vec![trace("stayed", "--first", |bar| bar.stayed), trace("left", "--second", |bar| bar.left)],
         layout: json!({ "barmode": "group", "bargap": 0.1, "xaxis": { "title": { "text": "risk" }, "range": [0.0, 1.0], "tickformat": ".0%" },
-            "yaxis": { "title": { "text": "rows" }, "type": "log" },
-            "shapes": [mark("cut-off", levels.high_from, "solid", 1.0), mark("high", levels.high_from, "dot", 0.88), mark("medium", levels.medium_from, "dot", 0.76)] }),
+            "yaxis": counts("rows", most), "shapes": marks }),
         numbers: Some(table("Test rows by risk", ["risk", "stayed", "left"], rows.collect())),
     }
     .draw()
+}
+
+/// A line at a risk, up to a part of the chart's height, with its name at the end.
+fn mark(name: &str, risk: f64, dash: &str, height: f64) -> Value {
+    json!({ "type": "line", "xref": "x", "yref": "paper", "x0": risk, "x1": risk, "y0": 0, "y1": height,
+        "line": { "color": "--ink", "width": 1.5, "dash": dash },
+        "label": { "text": name, "textposition": "end", "textangle": 0, "xanchor": "left", "yanchor": "top", "font": { "color": "--ink" } } })
 }
 
 fn all_cutoffs(cutoffs: &[AtCutoff], tested: Tested<'_>) -> Markup {

@@ -4,7 +4,7 @@ use maud::{Markup, html};
 use serde_json::{Value, json};
 
 use super::Tested;
-use super::chart::{Chart, guide, line, points, shares};
+use super::chart::{Chart, counts, guide, line, points, shares};
 use super::parts::{section, table};
 use super::words::{count, percent, rough};
 use crate::model::{AtCutoff, Evaluation, Measured};
@@ -99,6 +99,10 @@ pub(super) fn calibration(tested: Tested<'_>) -> Markup {
     let most = most.min(1.05);
     let bars = &tested.evaluation.curves.histogram;
     let drawn: Vec<_> = bars.iter().filter(|bar| bar.from < most).collect();
+    let mut risk_axis = shares("risk told (mean of the group)", [0.0, most]);
+    risk_axis["anchor"] = "y2".into();
+    let mut rows_axis = counts("rows", drawn.iter().map(|bar| bar.stayed + bar.left).max().unwrap_or(0));
+    rows_axis["domain"] = json!([0.0, 0.2]);
     let histogram = json!({ "type": "bar", "name": "rows", "yaxis": "y2", "marker": { "color": "--quiet" }, "showlegend": false,
         "x": drawn.iter().map(|bar| f64::midpoint(bar.from, bar.to)).collect::<Vec<_>>(),
         "width": drawn.iter().map(|bar| bar.to - bar.from).collect::<Vec<_>>(),
@@ -122,8 +126,8 @@ pub(super) fn calibration(tested: Tested<'_>) -> Markup {
                 title: "Share that left against the risk told, and how many rows have which risk",
                 tells: "The nearer the line is to the diagonal, the more the risks can be taken at their word.",
                 traces: vec![guide("perfect", [0.0, most], [0.0, most]), model, histogram],
-                layout: json!({ "xaxis": shares("risk told (mean of the group)", [0.0, most]), "yaxis": { "title": { "text": "share that left" }, "range": [0.0, most], "tickformat": ".0%", "domain": [0.3, 1.0] },
-                    "yaxis2": { "title": { "text": "rows" }, "type": "log", "domain": [0.0, 0.2] } }),
+                layout: json!({ "xaxis": risk_axis, "yaxis": { "title": { "text": "share that left" }, "range": [0.0, most], "tickformat": ".0%", "domain": [0.3, 1.0] },
+                    "yaxis2": rows_axis }),
                 numbers: Some(table("Ten groups of test rows by risk", ["mean risk", "share that left", "left", "rows"], rows.collect())),
             }.draw())
         },

@@ -17,7 +17,7 @@
     const layout = {
       paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)", dragmode: false, hovermode: "closest",
       font: { family: "system-ui, sans-serif", size: small ? 11 : 13, color: "--ink" },
-      margin: { l: small ? 40 : 56, r: 12, t: small ? 8 : 34, b: small ? 48 : 52 },
+      margin: { l: small ? 40 : 56, r: small ? 12 : 26, t: small ? 8 : 34, b: small ? 48 : 52 },
       legend: { orientation: "h", x: 0, y: 1.02, yanchor: "bottom" },
       hoverlabel: { bgcolor: "--panel", bordercolor: "--rule", font: { color: "--ink" } }, ...given,
     };
@@ -40,9 +40,9 @@
     const { cutoffs } = first.evaluation.curves;
     const chosen = cutoffs[Number(slider.value)];
     const whole = new Intl.NumberFormat("en", { maximumFractionDigits: 0 });
-    const share = (part, of) => `${(100 * part / Math.max(of, 1)).toFixed(1)} %`;
+    const share = (part, of) => `${(100 * part / Math.max(of, 1)).toFixed(1)}\u00a0%`;
     const told = {
-      risk: `${(100 * chosen.risk).toFixed(1)} %`,
+      risk: `${(100 * chosen.risk).toFixed(1)}\u00a0%`,
       called: `${whole.format(chosen.called)} (${share(chosen.called, first.evaluation.model.rows)} of all)`,
       caught: `${whole.format(chosen.caught)} (${share(chosen.caught, first.test.churners)} of them)`,
       bothered: whole.format(chosen.called - chosen.caught),
@@ -57,7 +57,8 @@
   };
 
   const assumed = (name) => Math.max(0, Number(document.getElementById(name)?.value) || 0);
-  const saved = (cutoff) => assumed("kept") / 100 * assumed("periods") * cutoff.cost_caught - assumed("call") * cutoff.called;
+  const saved = (cutoff) => (assumed("kept") / 100 * assumed("periods") * cutoff.cost_caught - assumed("call") * cutoff.called)
+    / Math.max(first.test.as_of_days, 1);
 
   const listen = () => {
     const { cutoffs } = first.evaluation.curves;

@@ -23,7 +23,7 @@ pub(super) fn table<const N: usize>(caption: &str, header: [&str; N], rows: Vec<
                     @for row in rows {
                         tr {
                             @for (at, cell) in row.into_iter().enumerate() {
-                                @if at == 0 { th scope="row" { (cell) } } @else { td { (cell) } }
+                                @if at == 0 { th scope="row" { (cell) } } @else { td { (figure(&cell)) } }
                             }
                         }
                     }
@@ -31,6 +31,13 @@ pub(super) fn table<const N: usize>(caption: &str, header: [&str; N], rows: Vec<
             }
         }
     }
+}
+
+/// A figure above its interval, so that a table of intervals is no wider than one of figures.
+fn figure(cell: &str) -> Markup {
+    let is_interval = |inner: &str| inner.ends_with(')') && inner.starts_with(['-', '+', '0', '1', '2', '3', '4', '5', '6', '7', '8', '9']);
+    let split = cell.split_once(" (").filter(|(_, inner)| is_interval(inner));
+    html! { @if let Some((value, inner)) = split { (value) span.interval { " (" (inner) } } @else { (cell) } }
 }
 
 /// What stands in the place of a part that the card does not have.

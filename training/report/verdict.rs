@@ -5,7 +5,7 @@ use maud::{Markup, html};
 use super::Tested;
 use super::parts;
 use super::words::{count, counted, days, fine, gain, percent, percent_with_interval, rough};
-use crate::model::{AtCutoff, Card, Label, Method, Question};
+use crate::model::{AtCutoff, CALIBRATION_ERROR_MAX, Card, Label, Method, Question};
 
 /// The subscriptions that somebody may call in a week.
 const RISKIEST: u64 = 100;
@@ -46,10 +46,10 @@ fn asked(question: &Question) -> String {
     } else {
         format!(" Only these reasons of an end count as leaving: {}.", question.churn_reasons.join(", "))
     };
-    let window = question.active_window_days.map_or_else(String::new, |window| format!(", used in the last {window} days"));
+    let window = question.active_window_days.map_or_else(String::new, |window| format!(" and was used in the last {window} days"));
     let age = match question.min_age_days {
         0 => String::new(),
-        age => format!(", first used at least {age} days ago"),
+        age => format!(" and was first used at least {age} days ago"),
     };
     format!("It answers: will a subscription that is active{window}{age} {leaves}?{reasons}")
 }
@@ -69,10 +69,15 @@ fn evidence(tested: Tested<'_>) -> Markup {
             (tile("Probabilities (log loss)", &fine(model.log_loss), &format!("recency rule {}; difference {}", fine(recency.log_loss), gain(over.log_loss)),
                 told(over.log_loss.high < 0.0, over.log_loss.low > 0.0)))
             (tile("Calibration error", &rough(model.calibration_error), "mean distance of the risk told and the share that left",
-                "grade A asks for at most 0.02"))
+                within_grade_a(model.calibration_error.value)))
         }
         p.note { "In parentheses: the 95 % interval. Log loss is better where it is smaller." }
     }
+}
+
+/// A's bound, whatever else keeps a model from that grade.
+fn within_grade_a(calibration_error: f64) -> &'static str {
+    if calibration_error <= CALIBRATION_ERROR_MAX { "as small as grade A asks" } else { "larger than the 0.02 of grade A" }
 }
 
 fn told(better: bool, worse: bool) -> &'static str {

@@ -23,14 +23,14 @@ pub(super) fn counted(number: u64, one: &str, many: &str) -> String {
     format!("{} {}", count(number), if number == 1 { one } else { many })
 }
 
-/// `4.3 %`.
+/// `4.3 %`, which no line end parts.
 pub(super) fn percent(share: f64) -> String {
-    format!("{:.1} %", share * 100.0)
+    format!("{:.1}\u{a0}%", share * 100.0)
 }
 
 /// `4.3 % (3.1 to 5.6)`.
 pub(super) fn percent_with_interval(interval: Interval) -> String {
-    format!("{:.1} % ({:.1} to {:.1})", interval.value * 100.0, interval.low * 100.0, interval.high * 100.0)
+    format!("{:.1}\u{a0}% ({:.1} to {:.1})", interval.value * 100.0, interval.low * 100.0, interval.high * 100.0)
 }
 
 /// `0.315 (0.209 to 0.422)`.
@@ -75,7 +75,10 @@ const GLOSSARY: [(&str, &str); 19] = [
     ("Base rate", "The share of churners among all test rows: what calling at random would find."),
     ("Recency rule", "A curve over the days since the last usage alone, fitted on the same training rows. What a model has to beat."),
     ("Three features", "A small model of recency, active days of the last 28, and the trend of 28 days."),
-    ("95 % interval", "Where the figure would be in 95 of 100 portfolios of other customers like these: a bootstrap over customers."),
+    (
+        "95 % interval",
+        "The figure is worked out again over customers drawn with replacement, many times; 95 of 100 times it falls in here.",
+    ),
     ("Precision", "Of those called, the share that left."),
     ("Recall", "Of those who left, the share that was called."),
     ("Lift", "Precision over the base rate: how many times better than calling at random."),
