@@ -2,6 +2,8 @@
 
 use std::collections::BTreeSet;
 
+use churn_risk::model::Registry;
+use churn_risk::training::commands;
 use serde_json::Value;
 
 use crate::metrics_by_hand::five_customers;
@@ -42,6 +44,7 @@ fn everything_that_the_document_refers_to_is_in_it() {
 #[test]
 fn every_route_of_the_document_answers_and_says_what_it_is_for() {
     let served = Served::with_model(&five_customers());
+    commands::report(&Registry::open(served.models()), None, None).expect("written");
     let document = document(&served);
     let mut ids = BTreeSet::new();
     for (path, item) in document["paths"].as_object().expect("paths") {

@@ -39,6 +39,7 @@ mod model_files;
 mod model_registry;
 mod portfolio_cache;
 mod ranking;
+mod report;
 mod scores_table;
 mod simulate;
 mod support;

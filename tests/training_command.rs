@@ -39,7 +39,7 @@ fn a_reason_of_churn_says_nothing_about_silence() {
 
 /// What `churn-train` says on its standard output, where it ends with `code`.
 #[track_caller]
-fn said(desk: &Desk, arguments: &[&str], code: i32) -> String {
+pub(crate) fn said(desk: &Desk, arguments: &[&str], code: i32) -> String {
     let mut command = Command::new(env!("CARGO_BIN_EXE_churn-train"));
     let output = command.args(arguments).current_dir(desk.path("")).output().expect("the program starts");
     assert_eq!(output.status.code(), Some(code), "{}", String::from_utf8_lossy(&output.stderr));

@@ -43,6 +43,16 @@ pub enum Command {
         #[command(flatten)]
         models: ModelsArgs,
     },
+    /// Write the report of a model anew from its card
+    Report {
+        /// Version; the one in service if none is given
+        version: Option<String>,
+        /// File to write; beside the model if none is given
+        #[arg(long, value_name = "FILE")]
+        out: Option<PathBuf>,
+        #[command(flatten)]
+        models: ModelsArgs,
+    },
     /// Two models side by side
     Compare {
         one: String,

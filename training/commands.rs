@@ -1,12 +1,17 @@
-//! What `churn-train` does with models that are there: list, show, compare, promote, go back, verify.
+//! What `churn-train` does with models that are there: list, show, report, compare, promote, go
+//! back, verify.
 //!
 //! Absent on purpose: fitting. Every figure is read from a card.
+
+use std::io;
+use std::path::{Path, PathBuf};
 
 use thiserror::Error;
 
 use super::beside::hold_beside;
 use super::outcome::TrainError;
-use super::report;
+use super::report::{self, ReportError};
+use super::summary;
 use crate::domain::{Day, chain};
 use crate::model::{Card, Counts, Evaluation, Interval, LoadError, Promoted, Promotion, PublishError, Registry};
 use crate::portfolio::Portfolio;
@@ -23,7 +28,7 @@ pub fn list(registry: &Registry) -> Result<String, LoadError> {
     }
     let current = registry.current_version().ok();
     let header = ["version", "", "grade", "label", "horizon", "test rows", "churn", "ROC AUC", "PR AUC", "log loss", "over recency"];
-    let mut table = report::table(header, 5);
+    let mut table = summary::table(header, 5);
     for version in &versions {
         let mark = if current.as_ref() == Some(version) { "in service" } else { "" };
         let mut cells = vec![version.clone(), mark.to_owned()];
@@ -67,9 +72,35 @@ pub fn show(registry: &Registry, version: Option<&str>) -> Result<String, LoadEr
         None => current?,
     };
     let loaded = registry.load(&version)?;
-    let mut lines = vec![format!("model {version}"), report::summary(&loaded.card).trim_end().to_owned()];
+    let mut lines = vec![format!("model {version}"), summary::summary(&loaded.card).trim_end().to_owned()];
     lines.extend(registry.promotions()?.iter().filter(|promoted| promoted.version == version).map(sentence));
     Ok(lines.join("\n"))
+}
+
+/// Why there is no report.
+#[derive(Debug, Error)]
+pub enum WriteReportError {
+    #[error(transparent)]
+    Report(#[from] ReportError),
+    #[error(transparent)]
+    Load(#[from] LoadError),
+    #[error(transparent)]
+    Publish(#[from] PublishError),
+    #[error("cannot write `{}`", path.display())]
+    Write { path: PathBuf, source: io::Error },
+}
+
+/// Makes the report of a version, the one in service if none is named, from its card, and writes
+/// it to `out`, or beside the model. Returns where it is.
+///
+/// # Errors
+/// Where the version is refused, or the file cannot be written.
+pub fn report(registry: &Registry, version: Option<&str>, out: Option<&Path>) -> Result<PathBuf, WriteReportError> {
+    let version = version.map_or_else(|| registry.current_version(), |version| Ok(version.to_owned()))?;
+    let page = report::report(&registry.load(&version)?.card)?;
+    let Some(out) = out else { return Ok(registry.put_report(&version, &page)?) };
+    std::fs::write(out, page).map_err(|source| WriteReportError::Write { path: out.to_path_buf(), source })?;
+    Ok(out.to_path_buf())
 }
 
 fn sentence(promoted: &Promoted) -> String {
@@ -105,7 +136,7 @@ pub fn compare(registry: &Registry, one: &str, other: &str, lake: Option<&Portfo
     let anew = lake.map(|portfolio| hold_beside(portfolio, &first, &second, Progress::Shown)).transpose()?.flatten();
     let beside = anew.or_else(|| first.card.against.clone().filter(|against| against.version == other));
     let cards = [first.card, second.card];
-    let mut table = report::table(["", one, other], 3);
+    let mut table = summary::table(["", one, other], 3);
     let mut row = |name: &str, of: &dyn Fn(&Card) -> String| {
         table.add_row([name.to_owned(), of(&cards[0]), of(&cards[1])]);
     };
@@ -120,7 +151,7 @@ pub fn compare(registry: &Registry, one: &str, other: &str, lake: Option<&Portfo
     });
     row("penalty", &|card| card.fit.alpha.to_string());
     for (name, of) in FIGURES {
-        row(name, &|card| card.evaluation().map_or_else(String::new, |evaluation| report::with_interval(of(evaluation))));
+        row(name, &|card| card.evaluation().map_or_else(String::new, |evaluation| summary::with_interval(of(evaluation))));
     }
     let same_question = cards[0].question == cards[1].question;
     let same_rows = same_question && cards[0].population.table_version == cards[1].population.table_version && {
@@ -133,7 +164,7 @@ pub fn compare(registry: &Registry, one: &str, other: &str, lake: Option<&Portfo
     };
     let mut text = format!("{table}\n{note}");
     if let Some(against) = beside {
-        text.extend(["\n".to_owned(), report::beside(one, &against)]);
+        text.extend(["\n".to_owned(), summary::beside(one, &against)]);
     }
     Ok(text)
 }
@@ -164,7 +195,7 @@ pub enum CommandError {
 /// As [`Registry::promote`].
 pub fn promote(registry: &Registry, version: &str, how: &Promotion, on: Day) -> Result<String, PublishError> {
     let loaded = registry.promote(version, how, on)?;
-    Ok(format!("model {version} is in service; {}", report::verdict(&loaded.card)))
+    Ok(format!("model {version} is in service; {}", summary::verdict(&loaded.card)))
 }
 
 /// Puts the version before in service.

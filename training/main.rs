@@ -1,5 +1,6 @@
 //! `churn-train`: flags in, a model in the registry out. The flow itself is [`training::train`].
 
+use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::Context;
@@ -36,6 +37,10 @@ fn run(args: Args) -> anyhow::Result<ExitCode> {
         Command::Features(args) => return features(&args),
         Command::List(models) => commands::list(&open(&models))?,
         Command::Show { version, models } => commands::show(&open(&models), version.as_deref())?,
+        Command::Report { version, out, models } => {
+            let path = commands::report(&open(&models), version.as_deref(), out.as_deref())?;
+            format!("the report is {}", path.display())
+        }
         Command::Compare { one, other, models, lake } => {
             let portfolio = lake.map(|lake| load(&LakeArgs { lake, settle_days: 0 })).transpose()?;
             commands::compare(&open(&models), &one, &other, portfolio.as_ref())?
@@ -105,6 +110,14 @@ fn train(args: &TrainArgs) -> anyhow::Result<ExitCode> {
     let folder = registry.publish(&trained.model, &trained.model_bin, &trained.card)?;
     say(training::summary(&trained.card).trim_end())?;
     let version = trained.model.version();
+    let report = commands::report(&registry, Some(version), None)?;
+    let code = promote(&registry, version, &folder)?;
+    say(&format!("its report, a page for the browser, is {}", report.display()))?;
+    Ok(code)
+}
+
+/// Puts a model in service that earned it.
+fn promote(registry: &Registry, version: &str, folder: &Path) -> anyhow::Result<ExitCode> {
     match registry.promote(version, &Promotion::Earned, today()) {
         Ok(_) => {
             say(&format!("model {version} is in {} and in service", folder.display()))?;

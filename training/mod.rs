@@ -26,6 +26,7 @@ mod sample;
 mod segments;
 mod snapshots;
 mod split;
+mod summary;
 mod tested;
 mod transform;
 
@@ -34,9 +35,10 @@ pub use beside::hold_beside;
 pub use matrix::Matrix;
 pub use outcome::{Minimum, TooLittle, TrainError, TrainRequest, Trained};
 pub use predictions::{ExportError, check_name, write_features, write_matrix, write_predictions};
-pub use report::summary;
+pub use report::{ReportError, report};
 pub use snapshots::{Row, Snapshots};
 pub use split::{DayRange, Days, DaysError};
+pub use summary::summary;
 pub use tested::Scored;
 
 use crate::domain::Day;

@@ -107,6 +107,8 @@ fn train(portfolio: &Portfolio, models: &Path) -> anyhow::Result<()> {
     registry.publish(&trained.model, &trained.model_bin, &trained.card)?;
     registry.promote(trained.model.version(), &Promotion::Earned, super::today())?;
     say(&training::summary(&trained.card))?;
+    let report = training::commands::report(&registry, Some(trained.model.version()), None)?;
+    say(&format!("the model's report, a page for the browser, is {}", report.display()))?;
     Ok(())
 }
 

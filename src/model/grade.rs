@@ -9,7 +9,7 @@ use utoipa::ToSchema;
 use super::Gain;
 
 /// Largest calibration error of grade A.
-const CALIBRATION_ERROR_MAX: f64 = 0.02;
+pub const CALIBRATION_ERROR_MAX: f64 = 0.02;
 
 /// Best first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ToSchema)]

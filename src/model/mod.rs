@@ -26,7 +26,7 @@ pub use card::{
 pub use drift::{Alarm, Drift, Moved, alarms};
 pub use explain::{Explanation, Factor};
 pub use file::{FORMAT_VERSION, MODEL_MAX_BYTES, PROBES_MAX, RefusedModel, decode, encode, version_of};
-pub use grade::Grade;
+pub use grade::{CALIBRATION_ERROR_MAX, Grade};
 pub use head::{Cutoffs, HEADS_MAX, Head};
 pub use judge::Case;
 pub use labels::{Censored, Labelled, Labeller};
@@ -34,7 +34,7 @@ pub use measure::{AtCutoff, Curves, Measurement, Outcome, RiskBar, RiskGroup, lo
 pub use population::Outside;
 pub use promotion::{Promoted, Promotion};
 pub use ranking::{RankedSubscription, Ranking, Standing, UnknownReason, YOUNGEST_DAYS, cost_30_days};
-pub use registry::{CURRENT, LoadError, LoadedModel, PublishError, Registry};
+pub use registry::{CURRENT, LoadError, LoadedModel, PublishError, REPORT, Registry};
 pub use scorer::{BEFORE_DAYS, Counterfactual, Scorer, Scoring};
 pub use slot::ModelSlot;
 

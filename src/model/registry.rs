@@ -1,8 +1,9 @@
-//! The folder of models: `<version>/{model.bin,card.json,features.json}`, `current`, a file that
-//! names the version in service, and the record of what came into service.
+//! The folder of models: `<version>/{model.bin,card.json,features.json,report.html}`, `current`, a
+//! file that names the version in service, and the record of what came into service.
 //!
 //! Absent on purpose: deletion. A version is written once and never changed; going back is
-//! naming an older one.
+//! naming an older one. The report alone is written after it, because it follows from the card
+//! that the registry holds, and can be made again from it.
 
 use std::fs::{self, File};
 use std::io::{self, Read, Write};
@@ -19,6 +20,12 @@ use crate::features::FEATURES;
 
 /// The file that names the version in service.
 pub const CURRENT: &str = "current";
+
+/// The page of a version that a person reads. A version does without one.
+pub const REPORT: &str = "report.html";
+
+/// Largest report that is read, in bytes. Ours have some 1.4 MB, most of it the drawing library.
+const REPORT_MAX_BYTES: u64 = 16 << 20;
 
 /// Longest version name, in bytes. Ours have 19; a longer line in `current` is no name.
 const VERSION_MAX_BYTES: u64 = 64;
@@ -43,6 +50,8 @@ pub enum LoadError {
     Card { version: String, source: serde_json::Error },
     #[error("the card of model {version} is that of another model")]
     OtherCard { version: String },
+    #[error("the report of model {version} has more than {REPORT_MAX_BYTES} bytes")]
+    LongReport { version: String },
 }
 
 /// Why a model was not written or put in service.
@@ -192,6 +201,39 @@ impl Registry {
         fs::rename(&aside, &folder).map_err(written(&folder))?;
         sync_folder(&self.folder).map_err(written(&self.folder))?;
         Ok(folder)
+    }
+
+    /// Writes the report of a version that is there, in the place of one that it has: aside first,
+    /// flushed to disk, then renamed into place.
+    ///
+    /// # Errors
+    /// Where the version is refused, or writing fails.
+    pub fn put_report(&self, version: &str, page: &str) -> Result<PathBuf, PublishError> {
+        let _lease = self.lease()?;
+        self.load(version)?;
+        let folder = self.folder.join(version);
+        let (path, aside) = (folder.join(REPORT), folder.join(format!(".{REPORT}")));
+        let written = |source| PublishError::Write { path: path.clone(), source };
+        write_synced(&aside, page.as_bytes()).map_err(written)?;
+        fs::rename(&aside, &path).map_err(written)?;
+        sync_folder(&folder).map_err(written)?;
+        Ok(path)
+    }
+
+    /// The report of a version; none where it has none.
+    ///
+    /// # Errors
+    /// Where the version is no name of one, or the report does not read or is too long.
+    pub fn report(&self, version: &str) -> Result<Option<Vec<u8>>, LoadError> {
+        if !is_version_name(version) {
+            return Err(LoadError::BadName { path: self.folder.clone(), name: version.to_owned() });
+        }
+        match read_bounded(&self.folder.join(version).join(REPORT), REPORT_MAX_BYTES) {
+            Ok(page) if page.len() as u64 > REPORT_MAX_BYTES => Err(LoadError::LongReport { version: version.to_owned() }),
+            Ok(page) => Ok(Some(page)),
+            Err(LoadError::Read { source, .. }) if source.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error),
+        }
     }
 
     /// The right to write to the registry. The system gives the lock of a dead process back.

@@ -34,6 +34,14 @@ impl ModelSlot {
         self.registry.current_version()
     }
 
+    /// The report of a version.
+    ///
+    /// # Errors
+    /// As [`Registry::report`].
+    pub fn report(&self, version: &str) -> Result<Option<Vec<u8>>, LoadError> {
+        self.registry.report(version)
+    }
+
     /// Reads the registry again. The model in use stays unless the new one passes every
     /// check: all that can fail comes before the swap, and the swap cannot fail.
     ///

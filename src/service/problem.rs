@@ -72,6 +72,10 @@ pub(super) enum Problem {
     TargetTooLong { bytes: usize, max_bytes: usize },
     #[error("{}", refused(.source, .in_service.as_deref()))]
     ModelRefused { source: LoadError, in_service: Option<String> },
+    #[error("model {version} has no report; `churn-train report {version}` makes one from its card")]
+    NoReport { version: String },
+    #[error("{}", chain(.0))]
+    ReportDoesNotRead(#[source] LoadError),
     #[error("the newer tables do not load: {}; those in service stay", chain(.0))]
     TablesDoNotLoad(#[source] portfolio::LoadError),
     #[error("{}", sentences(.0))]
@@ -123,6 +127,8 @@ impl Problem {
             Self::BodyNotTaken => kind("body-not-taken", "A body that nothing reads", StatusCode::UNSUPPORTED_MEDIA_TYPE),
             Self::TargetTooLong { .. } => kind("target-too-long", "The path and query are too long", StatusCode::URI_TOO_LONG),
             Self::ModelRefused { .. } => kind("model-refused", "The model is refused", StatusCode::CONFLICT),
+            Self::NoReport { .. } => kind("no-report", "The model has no report", StatusCode::NOT_FOUND),
+            Self::ReportDoesNotRead(_) => kind("report-does-not-read", "The report does not read", StatusCode::INTERNAL_SERVER_ERROR),
             Self::TablesDoNotLoad(_) => kind("tables-do-not-load", "The newer tables do not load", StatusCode::INTERNAL_SERVER_ERROR),
             Self::NotReady(_) => kind("not-ready", "Not ready", StatusCode::SERVICE_UNAVAILABLE),
             Self::Panicked | Self::Unserialisable(_) | Self::Uncodable(_) => {
@@ -149,6 +155,8 @@ impl Problem {
             | Self::FeedbackNotKept(_)
             | Self::TargetTooLong { .. }
             | Self::ModelRefused { .. }
+            | Self::NoReport { .. }
+            | Self::ReportDoesNotRead(_)
             | Self::TablesDoNotLoad(_)
             | Self::Panicked
             | Self::Unserialisable(_)

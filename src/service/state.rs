@@ -118,6 +118,14 @@ impl State {
         Ok(loaded)
     }
 
+    /// The page of a version of the model that a person reads; none where it has none.
+    ///
+    /// # Errors
+    /// Where it is there and does not read.
+    pub(super) fn report(&self, version: &str) -> Result<Option<Vec<u8>>, LoadError> {
+        self.0.model.report(version)
+    }
+
     /// Puts the newest tables of the source in service, where they are newer than those in use.
     /// Returns the version in service and whether it is a new one.
     ///

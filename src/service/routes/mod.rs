@@ -55,6 +55,7 @@ pub(super) fn routes() -> Vec<Route> {
         Route::listing::<without_usage::Unused>(),
         Route::figures::<subscription::OneSubscription>(),
         Route::figures::<model::CardInService>(),
+        model::report_route(),
         model::reload_route(),
         Route::figures::<tables::Imports>(),
         Route::figures::<tables::Gaps>(),

@@ -1,19 +1,21 @@
-//! GET /v1/model and POST /v1/model/reload
+//! GET /v1/model, GET /v1/model/report and POST /v1/model/reload
 
 use std::error::Error as _;
 
+use actix_web::http::header;
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde::Serialize;
 use utoipa::ToSchema;
+use utoipa::openapi::path::HttpMethod;
 
 use crate::model::{Alarm, Card, Drift};
 
 use super::super::body::NoBody;
 use super::super::endpoint::{About, Envelope, Figures, NoRows};
 use super::super::meta::Meta;
-use super::super::openapi::Route;
+use super::super::openapi::{Route, Success, text};
 use super::super::parameters::{Nothing, Parameters};
-use super::super::problem::Problem;
+use super::super::problem::{Problem, aside};
 use super::super::state;
 use super::super::version::Version;
 use super::plain;
@@ -58,6 +60,49 @@ impl Figures for CardInService {
     fn rows(_: &ModelAnswer) -> &[NoRows] {
         &[]
     }
+}
+
+/// What the report may do: run the scripts and wear the styles that stand in it, and ask nobody for
+/// anything. Its own head says which scripts those are.
+const REPORT_POLICY: &str = "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data:; \
+    base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+
+pub(super) fn report_route() -> Route {
+    let about = About {
+        path: "/v1/model/report",
+        id: "model_report",
+        tag: "model",
+        summary: "The card of the model in service as a page",
+        what: "One page for the browser, as it was written at training: the verdict, the curves, a chooser of the cut-off, the features. It loads nothing else.",
+        fails: &[404, 503],
+    };
+    Route {
+        about,
+        method: HttpMethod::Get,
+        parameters: Vec::new(),
+        body: None,
+        success: Success::Plain { media_type: "text/html", schema: text() },
+        schemas: Vec::new(),
+        tagged: false,
+        mount: || web::route().to(report),
+    }
+}
+
+async fn report(request: HttpRequest) -> Result<HttpResponse, Problem> {
+    Parameters::of(&request).finish()?;
+    let state = state::of(&request)?.clone();
+    let version = state.current().needed_model()?.model.version().to_owned();
+    let page = aside(move || {
+        let page = state.report(&version).map_err(Problem::ReportDoesNotRead)?;
+        page.ok_or(Problem::NoReport { version })
+    });
+    let page = page.await?;
+    Ok(HttpResponse::Ok()
+        .insert_header((header::CACHE_CONTROL, "no-cache"))
+        .insert_header((header::CONTENT_SECURITY_POLICY, REPORT_POLICY))
+        .insert_header((header::X_CONTENT_TYPE_OPTIONS, "nosniff"))
+        .content_type("text/html; charset=utf-8")
+        .body(page))
 }
 
 #[derive(Debug, Serialize, ToSchema)]
