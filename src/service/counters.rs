@@ -40,6 +40,9 @@ pub(super) struct Counters {
     usage_rows: Gauge,
     gap_days: Gauge,
     model_loaded: Gauge,
+    scorings_recorded: Counter,
+    scorings_failed: Counter,
+    last_scoring_age: Gauge,
 }
 
 impl fmt::Debug for Counters {
@@ -62,6 +65,9 @@ impl Counters {
             usage_rows: Gauge::default(),
             gap_days: Gauge::default(),
             model_loaded: Gauge::default(),
+            scorings_recorded: Counter::default(),
+            scorings_failed: Counter::default(),
+            last_scoring_age: Gauge::default(),
             registry: Registry::default(),
         };
         registry.register("http_requests", "Requests answered, by route and status", counters.requests.clone());
@@ -79,6 +85,13 @@ impl Counters {
         registry.register("usage_rows", "Usage rows in the tables", counters.usage_rows.clone());
         registry.register("feed_gap_days", "Days without a single usage row, up to the as-of day", counters.gap_days.clone());
         registry.register("model_loaded", "1 where a model is in service", counters.model_loaded.clone());
+        registry.register("scorings_recorded", "Scorings of the whole portfolio that were appended", counters.scorings_recorded.clone());
+        registry.register("scorings_failed", "Attempts to append a scoring that failed", counters.scorings_failed.clone());
+        registry.register(
+            "last_scoring_age_days",
+            "Days since the newest recorded scoring was made; -1 without one",
+            counters.last_scoring_age.clone(),
+        );
         Self { registry, ..counters }
     }
 
@@ -94,6 +107,12 @@ impl Counters {
         counter.inc();
     }
 
+    /// Counts an attempt to append a scoring.
+    pub(super) fn recorded_scoring(&self, succeeded: bool) {
+        let counter = if succeeded { &self.scorings_recorded } else { &self.scorings_failed };
+        counter.inc();
+    }
+
     /// Everything, as `OpenMetrics` text, with what stands at `version`.
     pub(super) fn text(&self, version: &Version) -> Result<String, fmt::Error> {
         let portfolio = &version.tables().portfolio;
@@ -104,6 +123,7 @@ impl Counters {
         self.usage_rows.set(size(portfolio.usage_rows()));
         self.gap_days.set(size(portfolio.gaps().len()));
         self.model_loaded.set(i64::from(version.model().is_some()));
+        self.last_scoring_age.set(version.issued().age_days().map_or(-1, i64::from));
         let mut text = String::new();
         encode(&mut text, &self.registry)?;
         Ok(text)

@@ -7,6 +7,7 @@ use std::sync::{Arc, OnceLock};
 
 use super::cursor::{Short, short};
 use super::problem::{Fault, Problem};
+use super::scores::{Issued, RecordOfModel};
 use crate::domain::{Day, Period, SubscriptionId};
 use crate::features::{Kernel, Usual};
 use crate::lake::ImportRecord;
@@ -36,6 +37,14 @@ pub(super) struct Version {
     digest: Short,
     tables: Arc<Tables>,
     model: Option<Arc<LoadedModel>>,
+    derived: Arc<Derived>,
+    issued: Issued,
+    record: OnceLock<Vec<RecordOfModel>>,
+}
+
+/// What tables and model come to, each worked out once.
+#[derive(Debug, Default)]
+struct Derived {
     kernel: OnceLock<Kernel>,
     usual: OnceLock<Usual>,
     usual_before: OnceLock<Usual>,
@@ -45,19 +54,15 @@ pub(super) struct Version {
 }
 
 impl Version {
-    pub(super) fn new(epoch: u64, tables: Arc<Tables>, model: Option<Arc<LoadedModel>>) -> Self {
+    pub(super) fn new(epoch: u64, tables: Arc<Tables>, model: Option<Arc<LoadedModel>>, issued: Issued) -> Self {
         let digest = digest(&tables.portfolio, model.as_deref());
-        Self {
-            epoch,
-            digest,
-            tables,
-            model,
-            kernel: OnceLock::new(),
-            usual: OnceLock::new(),
-            usual_before: OnceLock::new(),
-            rankings: OnceLock::new(),
-            anomalies: OnceLock::new(),
-        }
+        Self { epoch, digest, tables, model, derived: Arc::default(), issued, record: OnceLock::new() }
+    }
+
+    /// The same tables and model with other scores issued; what was worked out stays.
+    pub(super) fn with_issued(&self, epoch: u64, issued: Issued) -> Self {
+        let (tables, model, derived) = (Arc::clone(&self.tables), self.model.clone(), Arc::clone(&self.derived));
+        Self { epoch, digest: self.digest, tables, model, derived, issued, record: OnceLock::new() }
     }
 
     pub(super) const fn epoch(&self) -> u64 {
@@ -75,6 +80,16 @@ impl Version {
 
     pub(super) const fn model(&self) -> Option<&Arc<LoadedModel>> {
         self.model.as_ref()
+    }
+
+    /// The scores that were recorded when it came into service.
+    pub(super) const fn issued(&self) -> &Issued {
+        &self.issued
+    }
+
+    /// What came of them. Worked out once; whoever asks meanwhile waits. Blocks.
+    pub(super) fn record(&self) -> &[RecordOfModel] {
+        self.record.get_or_init(|| self.issued.record(&self.tables.portfolio))
     }
 
     pub(super) fn imports(&self) -> &[ImportRecord] {
@@ -126,7 +141,7 @@ impl Version {
 
     /// The kernel under the model's scale of volume. Made once; whoever asks meanwhile waits.
     pub(super) fn kernel(&self, loaded: &LoadedModel) -> &Kernel {
-        self.kernel.get_or_init(|| Kernel::new(&self.tables.portfolio, loaded.model.volume_scale()))
+        self.derived.kernel.get_or_init(|| Kernel::new(&self.tables.portfolio, loaded.model.volume_scale()))
     }
 
     /// What is usual in the portfolio on a day; that of the as-of day, and of four weeks before, is worked out once. Days
@@ -136,8 +151,8 @@ impl Version {
         let Some(as_of) = portfolio.as_of() else { return Usual::UNKNOWN };
         let on = |day| Usual::of(self.kernel(loaded), portfolio, day);
         match day {
-            day if day >= as_of => *self.usual.get_or_init(|| on(as_of)),
-            day if day == as_of - BEFORE_DAYS => *self.usual_before.get_or_init(|| on(day)),
+            day if day >= as_of => *self.derived.usual.get_or_init(|| on(as_of)),
+            day if day == as_of - BEFORE_DAYS => *self.derived.usual_before.get_or_init(|| on(day)),
             day => on(day),
         }
     }
@@ -146,7 +161,7 @@ impl Version {
     /// already, and does not read the portfolio.
     pub(super) fn knows_usual(&self, day: Option<Day>) -> bool {
         let as_of = self.tables.portfolio.as_of();
-        as_of.is_none_or(|as_of| self.usual.get().is_some() && day.is_none_or(|day| day >= as_of))
+        as_of.is_none_or(|as_of| self.derived.usual.get().is_some() && day.is_none_or(|day| day >= as_of))
     }
 
     /// Ready to score subscriptions of the portfolio.
@@ -166,7 +181,7 @@ impl Version {
     /// The ranking of the portfolio under the model at one of its horizons. It reads every active
     /// subscription, so all horizons are computed at once; whoever asks meanwhile waits. Blocks.
     pub(super) fn ranking(&self, loaded: &LoadedModel, head: usize) -> &Ranking {
-        let rankings = self.rankings.get_or_init(|| Ranking::ahead(&self.scorer(loaded)));
+        let rankings = self.derived.rankings.get_or_init(|| Ranking::ahead(&self.scorer(loaded)));
         &rankings[head.min(rankings.len() - 1)]
     }
 
@@ -176,7 +191,7 @@ impl Version {
         let portfolio = &self.tables.portfolio;
         let all =
             || portfolio.as_of().map_or_else(Vec::new, |as_of| metrics::anomalies(portfolio, Period::last(1, as_of), &Filter::default()));
-        self.anomalies.get_or_init(all)
+        self.derived.anomalies.get_or_init(all)
     }
 }
 
