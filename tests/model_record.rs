@@ -174,6 +174,38 @@ fn nothing_is_measured_before_its_label_is_known() {
     assert_eq!(known(&world), (0, 2, None, true));
 }
 
+#[test]
+fn of_too_many_rows_those_of_every_second_subscription_are_measured_and_all_are_counted() {
+    let portfolio = world().portfolio();
+    let loaded = loaded(&portfolio);
+    let risks = [0.9, 0.6, 0.3, 0.2];
+    let measured = |rows_max: usize| {
+        let mut record = ModelRecord::bounded(&portfolio, &loaded, rows_max);
+        for offset in [93, 100] {
+            let scores: Vec<_> = ["s0", "s1", "s2", "s3"].into_iter().zip(risks).map(|(id, risk)| (id, 30, Some(risk))).collect();
+            taken(&mut record, &portfolio, on(offset), &scores);
+        }
+        record.finish().remove(0)
+    };
+    let (all, half, quarter) = (measured(8), measured(5), measured(3));
+    assert_eq!((all.one_in, half.one_in, quarter.one_in), (1, 2, 4));
+    for record in [&all, &half, &quarter] {
+        // s1 leaves after 125 days, which is beyond the 30 days after the 93rd.
+        assert_eq!((record.matured, record.churners), (8, 3));
+        near(record.expected_churners, 4.0);
+        near(record.expected_cost, 2.0 * (60.0 * 1.5 + 90.0 * 0.5));
+        near(record.actual_cost, 180.0);
+        assert_eq!(record.months.iter().map(|month| (month.rows, month.churners)).collect::<Vec<_>>(), [(8, 3)]);
+    }
+    let model = half.evaluation.expect("both sorts").model;
+    assert_eq!((model.rows, model.actual_churners), (4, 2.0));
+    // Those of s0, who left, and of s2, who stayed.
+    near(model.brier.value, f64::midpoint(0.01, 0.09));
+    assert_eq!(half.months[0].figures.as_ref().map(|figures| figures.brier), Some(model.brier));
+    // Those of s0 alone.
+    assert!(quarter.evaluation.is_none() && quarter.months[0].figures.is_none());
+}
+
 fn said(verdict: Option<Verdict>, outcome: Option<SeenOutcome>) -> Feedback {
     Feedback {
         feedback_id: FeedbackId::parse("f").expect("an id"),

@@ -34,7 +34,7 @@ pub use population::Outside;
 pub use promotion::{Promoted, Promotion};
 pub use ranking::{RankedSubscription, Ranking, Standing, UnknownReason, YOUNGEST_DAYS, cost_30_days};
 pub use record::{
-    Disagreement, FeedbackRecord, HeldAgainst, Hindsight, HorizonRecord, IssuedRisk, ModelRecord, MonthFigures, RecordEvaluation,
+    Disagreement, FeedbackRecord, HeldAgainst, Hindsight, HorizonRecord, IssuedRisk, ModelRecord, MonthFigures, ROWS_MAX, RecordEvaluation,
     RecordMonth, Said, WEEKS_MAX, hindsight, hold, weekly,
 };
 pub use registry::{CURRENT, LoadError, LoadedModel, PublishError, Registry};

@@ -4,7 +4,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::super::{Curves, Gain, Interval, Measured, Measurement, Outcome, RiskGroup, measure};
-use super::Ahead;
+use super::{Ahead, Taken};
 use crate::domain::{Day, HorizonDays};
 
 /// The scores of one horizon as they were issued, and what came of them. Every row is counted
@@ -40,7 +40,15 @@ pub struct HorizonRecord {
     pub churners: u64,
     /// Rows that count as staying because another subscription of the customer took over.
     pub migrations: u64,
-    /// Null where the matured rows do not hold both those who left and those who stayed.
+    /// The sum of the risks of the matured rows.
+    pub expected_churners: f64,
+    /// The sum of risk times the cost of the 30 days before, and the cost of those who left.
+    pub expected_cost: f64,
+    pub actual_cost: f64,
+    /// 1 where every matured row is measured. Of more than 500,000 rows, those of every second, fourth, ...
+    /// subscription are; the counts and sums beside the figures are always of all.
+    pub one_in: u64,
+    /// Null where the rows that are measured do not hold both those who left and those who stayed.
     pub evaluation: Option<RecordEvaluation>,
     /// The matured rows by the month of their as-of day.
     pub months: Vec<RecordMonth>,
@@ -69,7 +77,7 @@ pub struct RecordMonth {
     pub churners: u64,
     /// The sum of the risks.
     pub expected_churners: f64,
-    /// Null where the rows do not hold both those who left and those who stayed.
+    /// Of the rows that are measured. Null where they do not hold both those who left and those who stayed.
     pub figures: Option<MonthFigures>,
 }
 
@@ -102,6 +110,10 @@ impl HorizonRecord {
             matured: 0,
             churners: 0,
             migrations: 0,
+            expected_churners: 0.0,
+            expected_cost: 0.0,
+            actual_cost: 0.0,
+            one_in: 1,
             evaluation: None,
             months: Vec::new(),
         }
@@ -129,21 +141,22 @@ impl Ahead {
     }
 
     fn months(&self) -> Vec<RecordMonth> {
-        let of_month = |scorings: &[(Day, usize)]| {
-            let (day, from) = *scorings.first()?;
-            let after = self.taken.iter().find(|(_, row)| *row > scorings.last().map_or(from, |(_, row)| *row));
-            let rows = from..after.map_or(self.outcomes.len(), |(_, row)| *row);
+        let mut from = 0;
+        let mut of_month = |scorings: &[Taken]| {
+            let rows = from..from + scorings.iter().map(|taken| taken.measured).sum::<usize>();
+            from = rows.end;
             let (outcomes, risks) = (&self.outcomes[rows.clone()], &self.risks[rows]);
+            let month = scorings.first()?.as_of.month_start();
             Some(RecordMonth {
-                month: day.month_start(),
+                month,
                 scorings: scorings.len() as u64,
-                rows: outcomes.len() as u64,
-                churners: outcomes.iter().filter(|outcome| outcome.churned).count() as u64,
-                expected_churners: risks.iter().sum(),
+                rows: scorings.iter().map(|taken| taken.rows).sum(),
+                churners: scorings.iter().map(|taken| taken.churners).sum(),
+                expected_churners: scorings.iter().map(|taken| taken.expected_churners).sum(),
                 figures: has_both(outcomes).then(|| MonthFigures::of(&measure(outcomes, &[risks]))),
             })
         };
-        self.taken.chunk_by(|(one, _), (next, _)| one.month_start() == next.month_start()).filter_map(of_month).collect()
+        self.taken.chunk_by(|one, next| one.as_of.month_start() == next.as_of.month_start()).filter_map(&mut of_month).collect()
     }
 }
 

@@ -18,9 +18,16 @@ use crate::domain::{ChurnRisk, Day, HorizonDays, Micros};
 use crate::features::Kernel;
 use crate::portfolio::{Portfolio, SubscriptionIx};
 
-/// Most scorings of one model that are taken: a year of weeks. It bounds the memory: at 100,000
-/// subscriptions some 130 MB a horizon.
+/// Most scorings of one model that are taken: a year of weeks. It bounds the time that reading takes.
 pub const WEEKS_MAX: usize = 53;
+
+/// Most rows of one horizon that are measured. It bounds the memory, to 14 MB a horizon, and the
+/// time: the draws of the intervals take a second or two. Of more rows, those of every second,
+/// fourth, ... subscription are measured; intervals are narrow by then.
+pub const ROWS_MAX: usize = 500_000;
+
+/// Subscriptions are counted in 32 bits, so that one alone is left by then.
+const ONE_IN_MAX: u64 = 1 << 32;
 
 /// The first scoring of each ISO week, of the newest [`WEEKS_MAX`] weeks that have one: places in
 /// `as_of`, which ascends.
@@ -71,6 +78,7 @@ pub struct ModelRecord<'a> {
     portfolio: &'a Portfolio,
     loaded: &'a LoadedModel,
     kernel: Kernel,
+    rows_max: usize,
     /// Ascending by horizon.
     horizons: Vec<Ahead>,
 }
@@ -80,16 +88,34 @@ pub struct ModelRecord<'a> {
 struct Ahead {
     question: Question,
     record: HorizonRecord,
+    /// The rows that are measured, scoring by scoring.
     outcomes: Vec<Outcome>,
     risks: Vec<f64>,
-    /// Scorings with labels: the as-of day, and the first of its rows in `outcomes`.
-    taken: Vec<(Day, usize)>,
+    subscriptions: Vec<SubscriptionIx>,
+    taken: Vec<Taken>,
+}
+
+/// The rows of one scoring that have a label.
+#[derive(Debug, Clone, Copy)]
+struct Taken {
+    as_of: Day,
+    rows: u64,
+    churners: u64,
+    expected_churners: f64,
+    /// Those of them that are measured.
+    measured: usize,
 }
 
 impl<'a> ModelRecord<'a> {
     #[must_use]
     pub fn new(portfolio: &'a Portfolio, loaded: &'a LoadedModel) -> Self {
-        Self { portfolio, loaded, kernel: Kernel::new(portfolio, loaded.model.volume_scale()), horizons: Vec::new() }
+        Self::bounded(portfolio, loaded, ROWS_MAX)
+    }
+
+    /// The same with another bound than [`ROWS_MAX`].
+    #[must_use]
+    pub fn bounded(portfolio: &'a Portfolio, loaded: &'a LoadedModel, rows_max: usize) -> Self {
+        Self { portfolio, loaded, kernel: Kernel::new(portfolio, loaded.model.volume_scale()), rows_max, horizons: Vec::new() }
     }
 
     /// Takes one scoring in. Scorings come by ascending as-of day; the rows of a subscription
@@ -117,7 +143,11 @@ impl<'a> ModelRecord<'a> {
                 let known = cost.filter(|(of, _)| *of == subscription).map(|(_, cost)| cost);
                 let cost_30_days = known.unwrap_or_else(|| cost_30_days(portfolio, subscription, as_of));
                 cost = Some((subscription, cost_30_days));
-                ahead.push(as_of, Outcome { customer: portfolio.subscription(subscription).customer, churned, cost_30_days }, risk);
+                let outcome = Outcome { customer: portfolio.subscription(subscription).customer, churned, cost_30_days };
+                ahead.push(as_of, subscription, outcome, risk);
+                while ahead.outcomes.len() > self.rows_max && ahead.record.one_in < ONE_IN_MAX {
+                    ahead.thin();
+                }
             }
         }
         Ok(())
@@ -129,7 +159,7 @@ impl<'a> ModelRecord<'a> {
             Err(place) => {
                 let question = self.loaded.model.question().at(horizon_days);
                 let record = HorizonRecord::empty(horizon_days);
-                self.horizons.insert(place, Ahead { question, record, outcomes: Vec::new(), risks: Vec::new(), taken: Vec::new() });
+                self.horizons.insert(place, Ahead::new(question, record));
                 place
             }
         }
@@ -149,6 +179,10 @@ impl<'a> ModelRecord<'a> {
 }
 
 impl Ahead {
+    const fn new(question: Question, record: HorizonRecord) -> Self {
+        Self { question, record, outcomes: Vec::new(), risks: Vec::new(), subscriptions: Vec::new(), taken: Vec::new() }
+    }
+
     /// Counts a row of a scoring.
     fn counts(&mut self, as_of: Day) {
         let record = &mut self.record;
@@ -160,13 +194,54 @@ impl Ahead {
         }
     }
 
-    fn push(&mut self, as_of: Day, outcome: Outcome, risk: ChurnRisk) {
-        if self.taken.last().is_none_or(|(last, _)| *last != as_of) {
-            self.taken.push((as_of, self.outcomes.len()));
+    fn push(&mut self, as_of: Day, subscription: SubscriptionIx, outcome: Outcome, risk: ChurnRisk) {
+        if self.taken.last().is_none_or(|last| last.as_of != as_of) {
+            self.taken.push(Taken { as_of, rows: 0, churners: 0, expected_churners: 0.0, measured: 0 });
         }
-        self.outcomes.push(outcome);
-        self.risks.push(risk.get());
+        let (record, cost) = (&mut self.record, outcome.cost_30_days.as_f64());
+        record.expected_churners += risk.get();
+        record.expected_cost += risk.get() * cost;
+        if outcome.churned {
+            record.actual_cost += cost;
+        }
+        let is_measured = is_one_in(record.one_in, subscription);
+        if let Some(last) = self.taken.last_mut() {
+            last.rows += 1;
+            last.churners += u64::from(outcome.churned);
+            last.expected_churners += risk.get();
+            last.measured += usize::from(is_measured);
+        }
+        if is_measured {
+            self.outcomes.push(outcome);
+            self.risks.push(risk.get());
+            self.subscriptions.push(subscription);
+        }
     }
+
+    /// Leaves out every second subscription of those that are measured.
+    fn thin(&mut self) {
+        self.record.one_in *= 2;
+        let stays: Vec<bool> = self.subscriptions.iter().map(|subscription| is_one_in(self.record.one_in, *subscription)).collect();
+        let mut from = 0;
+        for taken in &mut self.taken {
+            let rows = from..from + taken.measured;
+            from = rows.end;
+            taken.measured = stays[rows].iter().filter(|stays| **stays).count();
+        }
+        keep(&mut self.outcomes, &stays);
+        keep(&mut self.risks, &stays);
+        keep(&mut self.subscriptions, &stays);
+    }
+}
+
+/// Whether a subscription is the first of so many, by the order of their ids.
+const fn is_one_in(one_in: u64, subscription: SubscriptionIx) -> bool {
+    (subscription.at() as u64).is_multiple_of(one_in)
+}
+
+fn keep<T>(rows: &mut Vec<T>, stays: &[bool]) {
+    let mut stays = stays.iter();
+    rows.retain(|_| stays.next().is_some_and(|stays| *stays));
 }
 
 impl HorizonRecord {
