@@ -136,6 +136,8 @@ fn scores_are_measured_as_they_were_issued_once_it_is_known_who_left() {
     let (desk, first) = early();
     let served = serve(&desk);
     let young = recorded(&served, 1);
+    let told = young.to_string().replace(&first, "MODEL");
+    insta::assert_json_snapshot!("record_answers", serde_json::from_str::<Value>(&told).expect("JSON"));
     // Thirty days, and seven in which a subscription may come back.
     let matures_on = on(FIRST_AS_OF + 37).to_string();
     let told = warnings(&young);
@@ -262,9 +264,51 @@ fn feedback_joins_the_record_at_once_and_is_held_against_the_label_later() {
     assert_eq!(told["disagreements"], expected);
 }
 
+/// The one Parquet file of the table.
+fn file_of_scores(desk: &Desk) -> PathBuf {
+    let entries = fs::read_dir(desk.lake().join("scores")).expect("a table").map(|entry| entry.expect("an entry").path());
+    let mut files = entries.filter(|path| path.extension().is_some_and(|ending| ending == "parquet"));
+    files.next().expect("a file")
+}
+
+#[test]
+fn scores_that_do_not_read_are_told_and_the_rest_of_the_answer_is_given() {
+    let (desk, model) = early();
+    drop(serve(&desk));
+    let path = file_of_scores(&desk);
+    let whole = fs::read(&path).expect("a file");
+    let mut flipped = whole.clone();
+    flipped[whole.len() / 2] ^= 1;
+    fs::write(&path, flipped).expect("a file");
+    let served = serve(&desk);
+    let answer = risk(&served, 3);
+    assert!(number(&answer["data"]["risk"]) > 0.0 && answer["data"]["history"].is_null());
+    let unreadable = |answer: &Value| warnings(answer).into_iter().find(|(code, _)| code == "scores_unreadable").map(|(_, detail)| detail);
+    assert!(unreadable(&answer).is_some_and(|detail| detail.contains("is damaged")), "{answer}");
+    let record = served.get("/v1/model/record").ok();
+    let row = &record["data"]["models"][0];
+    assert_eq!((&row["model_version"], &row["scorings"], &row["rows"]), (&model.as_str().into(), &1.into(), &12.into()));
+    assert!(row["not_measured"].as_str().is_some_and(|why| why.contains("is damaged")), "{row}");
+    drop(served);
+    fs::write(&path, whole).expect("a file");
+
+    // Without the log nobody can tell what is recorded, so nothing is put after it either.
+    let entry = desk.lake().join("scores/_delta_log/00000000000000000001.json");
+    let log = fs::read(&entry).expect("an entry");
+    fs::write(&entry, &log[..log.len() / 2]).expect("an entry");
+    let served = serve(&desk);
+    until("an append has failed", || counted(&served, "scorings_failed_total") > 0);
+    let answer = risk(&served, 3);
+    assert!(number(&answer["data"]["risk"]) > 0.0 && answer["data"]["history"].is_null());
+    assert!(unreadable(&answer).is_some() && unreadable(&served.get("/v1/model/record").ok()).is_some());
+    drop(served);
+    fs::write(&entry, log).expect("an entry");
+    assert_eq!((scorings(&desk).len(), history(&risk(&serve(&desk), 3)).len()), (1, 1));
+}
+
 #[test]
 fn tables_that_were_handed_over_have_no_record_and_no_history() {
     let served = Served::with_model(&forty());
-    served.get("/v1/model/record").problem(503);
+    insta::assert_json_snapshot!("record_fails", served.get("/v1/model/record").problem(503));
     assert_eq!(history(&served.get("/v1/subscriptions/s01/risk").ok()), []);
 }
