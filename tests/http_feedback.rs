@@ -10,7 +10,7 @@ use crate::support::client::{Reply, connect, head, read_reply};
 use crate::support::lakes::Desk;
 use crate::support::services::{Served, forty};
 
-fn give(served: &Served, id: &str, body: &Value) -> Reply {
+pub(crate) fn give(served: &Served, id: &str, body: &Value) -> Reply {
     let body = body.to_string();
     let mut stream = connect(served.running().address());
     let length = body.len().to_string();

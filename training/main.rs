@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use anyhow::Context;
 use churn_risk::domain::{Day, HorizonDays};
 use churn_risk::lake::Lake;
-use churn_risk::model::{Method, Promotion, Registry};
+use churn_risk::model::{Method, Promotion, PublishError, Registry};
 use churn_risk::portfolio::{self, Portfolio};
 use churn_risk::progress::{Progress, say, tell};
 use churn_risk::training::args::{Args, Command, FeaturesArgs, LakeArgs, ModelsArgs, TrainArgs};
@@ -119,14 +119,15 @@ fn train(args: &TrainArgs) -> anyhow::Result<ExitCode> {
 /// Puts a model in service that earned it.
 fn promote(registry: &Registry, version: &str, folder: &Path) -> anyhow::Result<ExitCode> {
     match registry.promote(version, &Promotion::Earned, today()) {
-        Ok(_) => {
+        Ok(loaded) => {
             say(&format!("model {version} is in {} and in service", folder.display()))?;
-            let too_little = trained.card.method == Method::Baseline;
+            let too_little = loaded.card.method == Method::Baseline;
             Ok(if too_little { ExitCode::from(TOO_LITTLE) } else { ExitCode::SUCCESS })
         }
         Err(error) if error.is_of_standing() => {
             tell(&format!("model {version} is in {} and not in service: {error}", folder.display()));
-            Ok(ExitCode::from(NOT_FIT))
+            let too_little = matches!(error, PublishError::Baseline { .. });
+            Ok(ExitCode::from(if too_little { TOO_LITTLE } else { NOT_FIT }))
         }
         Err(error) => Err(error.into()),
     }

@@ -28,13 +28,16 @@ pub(crate) struct ServeArguments {
     /// Seconds from one look for newer tables and another current model to the next; 0 for only on request
     #[arg(long, env = "CHURN_RISK_LOOK_SECONDS", default_value_t = 5, value_parser = clap::value_parser!(u64).range(0..=86_400))]
     look_seconds: u64,
+    /// Do not append the scores of each version that comes into service to the lake
+    #[arg(long, env = "CHURN_RISK_NO_SCORE_HISTORY")]
+    no_score_history: bool,
 }
 
 pub(crate) fn run(arguments: &ServeArguments) -> anyhow::Result<ExitCode> {
     super::log_to_stderr();
     let state = state(&arguments.lake, &arguments.models, arguments.settle_days)?;
     let look_every = (arguments.look_seconds > 0).then(|| Duration::from_secs(arguments.look_seconds));
-    let config = ServiceConfig { look_every, ..ServiceConfig::new(arguments.bind) };
+    let config = ServiceConfig { look_every, score_history: !arguments.no_score_history, ..ServiceConfig::new(arguments.bind) };
     let service = Service::open(config, state).with_context(|| format!("cannot serve on {}", arguments.bind))?;
     tell(&format!("serving on http://{}", service.address()));
     service.run()?;

@@ -105,6 +105,11 @@ impl DataFile {
         self.compare_file(&file)
     }
 
+    /// Whether it was compared with its checksum before, by whoever shares this.
+    pub(super) fn was_checked(&self) -> bool {
+        self.is_checked.load(Ordering::Relaxed)
+    }
+
     /// Its length in bytes, where memory could have as many.
     fn length(&self, file: &File) -> Result<Option<usize>, LakeError> {
         let metadata = file.metadata().map_err(|source| LakeError::io(&self.path, source))?;

@@ -170,6 +170,17 @@ impl Lake {
         Ok(history)
     }
 
+    /// Compares each file with its checksum, where this lake has not read it before: what a first
+    /// read would do.
+    ///
+    /// # Errors
+    /// The first file that is damaged or missing, after all were looked at; and where the log
+    /// cannot be read.
+    pub fn check_scores(&self) -> Result<(), LakeError> {
+        let checked = |known: &ScoringFile| if known.file.was_checked() { Ok(()) } else { known.file.check() };
+        self.scoring_files()?.iter().map(checked).fold(Ok(()), Result::and)
+    }
+
     /// The scorings, as they were listed before where no entry of the log has come since.
     fn scoring_files(&self) -> Result<Arc<[ScoringFile]>, LakeError> {
         let log = self.table_dir(Table::Scores).join("_delta_log");

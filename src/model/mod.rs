@@ -15,6 +15,7 @@ mod measure;
 mod population;
 mod promotion;
 mod ranking;
+mod record;
 mod registry;
 mod scorer;
 mod slot;
@@ -34,6 +35,10 @@ pub use measure::{AtCutoff, Curves, Measurement, Outcome, RiskBar, RiskGroup, lo
 pub use population::Outside;
 pub use promotion::{Promoted, Promotion};
 pub use ranking::{RankedSubscription, Ranking, Standing, UnknownReason, YOUNGEST_DAYS, cost_30_days};
+pub use record::{
+    Disagreement, FeedbackRecord, HeldAgainst, Hindsight, HorizonRecord, IssuedRisk, ModelRecord, MonthFigures, ROWS_MAX, RecordEvaluation,
+    RecordMonth, Said, WEEKS_MAX, hindsight, hold, weekly,
+};
 pub use registry::{CURRENT, LoadError, LoadedModel, PublishError, REPORT, Registry};
 pub use scorer::{BEFORE_DAYS, Counterfactual, Scorer, Scoring};
 pub use slot::ModelSlot;

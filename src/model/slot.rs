@@ -20,6 +20,12 @@ impl ModelSlot {
         Self { registry, current: ArcSwapOption::empty() }
     }
 
+    /// The folder of models that it loads from.
+    #[must_use]
+    pub const fn registry(&self) -> &Registry {
+        &self.registry
+    }
+
     /// The model in use; none before the first load that succeeded.
     #[must_use]
     pub fn current(&self) -> Option<Arc<LoadedModel>> {

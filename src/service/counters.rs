@@ -50,6 +50,9 @@ pub(super) struct Counters {
     feed_age_days: Gauge,
     model_alarms: Gauge,
     drift: Family<Figure, Gauge<f64, AtomicU64>>,
+    scorings_recorded: Counter,
+    scorings_failed: Counter,
+    last_scoring_age: Gauge,
 }
 
 impl fmt::Debug for Counters {
@@ -75,6 +78,9 @@ impl Counters {
             feed_age_days: Gauge::default(),
             model_alarms: Gauge::default(),
             drift: Family::default(),
+            scorings_recorded: Counter::default(),
+            scorings_failed: Counter::default(),
+            last_scoring_age: Gauge::default(),
             registry: Registry::default(),
         };
         registry.register("http_requests", "Requests answered, by route and status", counters.requests.clone());
@@ -103,6 +109,13 @@ impl Counters {
             "Population stability index of the risk and of each feature against the training rows, once it is worked out",
             counters.drift.clone(),
         );
+        registry.register("scorings_recorded", "Scorings of the whole portfolio that were appended", counters.scorings_recorded.clone());
+        registry.register("scorings_failed", "Attempts to append a scoring that failed", counters.scorings_failed.clone());
+        registry.register(
+            "last_scoring_age_days",
+            "Days since the newest recorded scoring was made; -1 without one",
+            counters.last_scoring_age.clone(),
+        );
         Self { registry, ..counters }
     }
 
@@ -115,6 +128,12 @@ impl Counters {
     /// Counts a look among the answers given before.
     pub(super) fn looked_up(&self, hit: bool) {
         let counter = if hit { &self.hits } else { &self.misses };
+        counter.inc();
+    }
+
+    /// Counts an attempt to append a scoring.
+    pub(super) fn recorded_scoring(&self, succeeded: bool) {
+        let counter = if succeeded { &self.scorings_recorded } else { &self.scorings_failed };
         counter.inc();
     }
 
@@ -135,6 +154,7 @@ impl Counters {
         for moved in version.known_drift().into_iter().flat_map(|drift| &drift.moved) {
             self.drift.get_or_create(&Figure { name: moved.name.clone() }).set(moved.psi);
         }
+        self.last_scoring_age.set(version.issued().age_days().map_or(-1, i64::from));
         let mut text = String::new();
         encode(&mut text, &self.registry)?;
         Ok(text)

@@ -54,6 +54,8 @@ pub(super) trait Figures: 'static {
     type Row: Serialize + ToSchema;
     /// Whether there is such a series.
     const TABULAR: bool = true;
+    /// Whether it tells of the scores that were issued before.
+    const OF_SCORES: bool = false;
 
     /// The answer, from one version.
     fn answer(version: &Version, query: &Self::Query) -> Result<(Self::Answer, Meta), Problem>;
@@ -128,10 +130,12 @@ pub(super) struct Envelope<T> {
     pub(super) meta: Meta,
 }
 
-/// The tag of an answer: versions, form and question.
-fn tag(version: &Version, form: Form, request: &HttpRequest) -> Tag {
+/// The tag of an answer: versions, form and question, and the scores issued where it tells of them.
+fn tag(version: &Version, form: Form, request: &HttpRequest, of_scores: bool) -> Tag {
     let target = request.uri().path_and_query().map_or("", |target| target.as_str());
-    Tag::weak(u64::from_be_bytes(short([version.digest().as_slice(), form.content_type().as_bytes(), target.as_bytes()])))
+    let (digest, issued) = (version.digest(), of_scores.then(|| version.issued().digest()));
+    let parts = [digest.as_slice(), form.content_type().as_bytes(), target.as_bytes()];
+    Tag::weak(u64::from_be_bytes(short(parts.into_iter().chain(issued.iter().map(Short::as_slice)))))
 }
 
 /// The answer given before, where the same was asked of the version in service.
@@ -152,7 +156,7 @@ pub(super) async fn figures<F: Figures>(request: HttpRequest) -> Result<HttpResp
         return answered.respond(&request).await;
     }
     let Question { query, form, .. } = Question::<F::Query>::read(&request, F::TABULAR, false)?;
-    let tag = tag(&version, form, &request);
+    let tag = tag(&version, form, &request, F::OF_SCORES);
     let epoch = version.epoch();
     let work = move || -> Result<Answered, Problem> {
         let (answer, meta) = F::answer(&version, &query)?;
@@ -202,7 +206,7 @@ pub(super) async fn listing<L: Listing>(request: HttpRequest) -> Result<HttpResp
             (state.walked(cursor.versions)?, Some(cursor.after))
         }
     };
-    let tag = tag(&version, form, &request);
+    let tag = tag(&version, form, &request, false);
     if form != Form::Json && part.limit.is_none() {
         if has_tag(&request, &tag) {
             return Ok(not_modified(L::ABOUT.path, &tag));

@@ -17,7 +17,9 @@ mod openapi;
 mod parameters;
 mod period;
 mod problem;
+mod recorder;
 mod routes;
+mod scores;
 mod source;
 mod state;
 mod version;
@@ -36,6 +38,7 @@ use actix_web::middleware::{Compress, from_fn};
 use actix_web::{App, HttpServer, rt, web};
 use futures::future::{Either, select};
 
+use recorder::Recorder;
 use watch::Watch;
 
 pub use source::TableSource;
@@ -87,14 +90,23 @@ pub struct ServiceConfig {
     pub limits: Limits,
     /// How often newer tables and another current model are looked for; none for only on request.
     pub look_every: Option<Duration>,
+    /// Whether the scores of each version that comes into service are appended to the lake.
+    pub score_history: bool,
 }
 
 impl ServiceConfig {
     /// A service on `bind` with the standard bounds and two threads.
     #[must_use]
     pub const fn new(bind: SocketAddr) -> Self {
-        Self { bind, workers: 2, limits: Limits::STANDARD, look_every: None }
+        Self { bind, workers: 2, limits: Limits::STANDARD, look_every: None, score_history: true }
     }
+}
+
+/// What works beside those that answer; it ends when this is dropped.
+#[derive(Debug)]
+struct Threads {
+    _watch: Option<Watch>,
+    _recorder: Option<Recorder>,
 }
 
 /// What mounts the routes of each thread.
@@ -143,7 +155,7 @@ impl Service {
     /// Where the runtime or the listener fails.
     pub fn run(self) -> io::Result<()> {
         tracing::info!(address = %self.address, "serving");
-        let _watch = self.watch()?;
+        let _threads = self.threads()?;
         rt::System::new().block_on(async {
             let server = self.server(routes::configure)?;
             let insisted = stop_at_signals(server.handle())?;
@@ -165,7 +177,7 @@ impl Service {
 
     fn start_with(self, routes: Routes) -> io::Result<Running> {
         let address = self.address;
-        let watch = self.watch()?;
+        let threads = self.threads()?;
         let (tell, told) = mpsc::channel();
         let thread = thread::Builder::new().name("service".to_owned()).spawn(move || {
             rt::System::new().block_on(async {
@@ -182,11 +194,13 @@ impl Service {
             })
         })?;
         let handle = told.recv().map_err(io::Error::other)??;
-        Ok(Running { address, handle, thread, _watch: watch })
+        Ok(Running { address, handle, thread, _threads: threads })
     }
 
-    fn watch(&self) -> io::Result<Option<Watch>> {
-        self.config.look_every.map(|every| Watch::start(self.state.clone(), every)).transpose()
+    fn threads(&self) -> io::Result<Threads> {
+        let recorder = self.config.score_history.then(|| Recorder::start(self.state.clone())).transpose()?;
+        let watch = self.config.look_every.map(|every| Watch::start(self.state.clone(), every)).transpose()?;
+        Ok(Threads { _watch: watch, _recorder: recorder })
     }
 
     fn server(self, routes: Routes) -> io::Result<Server> {
@@ -267,7 +281,7 @@ pub struct Running {
     address: SocketAddr,
     handle: ServerHandle,
     thread: JoinHandle<io::Result<()>>,
-    _watch: Option<Watch>,
+    _threads: Threads,
 }
 
 impl Running {

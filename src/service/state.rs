@@ -4,7 +4,7 @@
 //! Absent on purpose: a swap that can fail. All that can fail is done aside, before it.
 
 use std::fmt;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, OnceLock, mpsc};
 use std::time::{Duration, Instant};
 
 use actix_web::web::Bytes;
@@ -16,9 +16,11 @@ use super::cache::Answers;
 use super::counters::Counters;
 use super::cursor::{Sealer, Short};
 use super::problem::Problem;
+use super::scores::{Issued, Scores};
 use super::source::TableSource;
 use super::version::{Tables, Version};
-use crate::lake::Lake;
+use crate::domain::Day;
+use crate::lake::{Lake, ScoresReceipt};
 use crate::model::{LoadError, LoadedModel, ModelSlot};
 use crate::portfolio;
 
@@ -37,6 +39,9 @@ struct Inner {
     current: ArcSwap<Version>,
     model: ModelSlot,
     source: Option<TableSource>,
+    scores: Option<Arc<Scores>>,
+    /// Wakes the thread that appends scores, where there is one.
+    wake: Mutex<Option<mpsc::Sender<()>>>,
     /// Changes take turns, so that the last to begin is the last to be stored.
     changing: Mutex<()>,
     walked: Mutex<Vec<Walked>>,
@@ -62,7 +67,7 @@ impl State {
     /// Tables, empty where there was no import yet, and a slot, empty where there is no model yet.
     #[must_use]
     pub fn new(tables: impl Into<Tables>, model: ModelSlot) -> Self {
-        Self::over(tables.into(), model, None)
+        Self::over(tables.into(), model, None, None)
     }
 
     /// The newest tables of a source, which is looked at again by [`State::reload_tables`].
@@ -71,10 +76,11 @@ impl State {
     /// Where the tables do not load.
     pub fn from_source(source: TableSource, model: ModelSlot) -> Result<Self, portfolio::LoadError> {
         let tables = source.load()?;
-        Ok(Self::over(tables, model, Some(source)))
+        let scores = Scores::new(source.open()?, model.registry().clone(), source.today);
+        Ok(Self::over(tables, model, Some(source), Some(Arc::new(scores))))
     }
 
-    fn over(tables: Tables, model: ModelSlot, source: Option<TableSource>) -> Self {
+    fn over(tables: Tables, model: ModelSlot, source: Option<TableSource>, scores: Option<Arc<Scores>>) -> Self {
         let mut secret = [0; 32];
         // A system without randomness is one without TLS and without temporary files too; its
         // cursors are then sealed with a key that can be guessed, and open nothing but the place
@@ -83,11 +89,14 @@ impl State {
             tracing::warn!(%error, "the system gives no random bytes; cursors are sealed with a fixed key");
         }
         let seen_on = source.as_ref().map(|source| (source.today)());
-        let version = Version::new(0, Arc::new(tables), model.current(), seen_on);
+        let issued = scores.as_ref().map_or_else(Issued::default, Scores::issued);
+        let version = Version::new(0, Arc::new(tables), model.current(), issued).seen(seen_on);
         let inner = Inner {
             current: ArcSwap::from_pointee(version),
             model,
             source,
+            scores,
+            wake: Mutex::new(None),
             changing: Mutex::new(()),
             walked: Mutex::new(Vec::new()),
             sealer: Sealer::new(secret),
@@ -166,6 +175,7 @@ impl State {
             // No model at all is told at the start, and by /readyz.
             Ok(_) | Err(_) => {}
         }
+        self.wake();
         self.turn_the_day();
         let current = self.current();
         if let Some(loaded) = current.model() {
@@ -178,10 +188,15 @@ impl State {
     fn turn_the_day(&self) {
         let _turn = self.0.changing.lock();
         let current = self.current();
-        let today = self.0.source.as_ref().map(|source| (source.today)());
+        let today = self.today();
         if current.seen_on() != today {
-            self.swap(Arc::clone(current.tables()), current.model().cloned());
+            self.0.current.store(Arc::new(current.with_issued(current.epoch() + 1, self.issued()).seen(today)));
         }
+    }
+
+    /// The clock's day; none of tables that were handed over.
+    fn today(&self) -> Option<Day> {
+        self.0.source.as_ref().map(|source| (source.today)())
     }
 
     /// What is missing, in words; nothing where every route answers.
@@ -193,9 +208,58 @@ impl State {
     /// With the turn held.
     fn swap(&self, tables: Arc<Tables>, model: Option<Arc<LoadedModel>>) {
         let epoch = self.0.current.load().epoch() + 1;
-        let seen_on = self.0.source.as_ref().map(|source| (source.today)());
-        self.0.current.store(Arc::new(Version::new(epoch, tables, model, seen_on)));
+        let version = Version::new(epoch, tables, model, self.issued()).seen(self.today());
+        self.0.current.store(Arc::new(version));
         self.forget_walks(Instant::now());
+        self.wake();
+    }
+
+    fn issued(&self) -> Issued {
+        self.0.scores.as_ref().map_or_else(Issued::default, Scores::issued)
+    }
+
+    /// Names whom to wake when a version came into service.
+    pub(super) fn wake_with(&self, wake: Option<mpsc::Sender<()>>) {
+        *self.0.wake.lock() = wake;
+    }
+
+    fn wake(&self) {
+        if let Some(wake) = self.0.wake.lock().as_ref() {
+            // One that has ended wants no more scorings.
+            let _ = wake.send(());
+        }
+    }
+
+    /// Appends the scoring of the version in service, where it is not recorded yet. Then the same
+    /// tables and model are in service again, with it among the scores issued.
+    pub(super) fn record_scores(&self) {
+        let Some(scores) = &self.0.scores else { return };
+        let version = self.current();
+        match scores.append(&version) {
+            Ok(None) => return,
+            Ok(Some(ScoresReceipt::Recorded(head))) => {
+                self.0.counters.recorded_scoring(true);
+                let model = &head.scoring.model_version;
+                tracing::info!(as_of = %head.scoring.as_of, model, rows = head.rows, "the scoring of the portfolio is recorded");
+            }
+            // By another process.
+            Ok(Some(ScoresReceipt::AlreadyRecorded(_))) => {}
+            Err(error) => {
+                self.0.counters.recorded_scoring(false);
+                scores.tell_failure(&error);
+                return;
+            }
+        }
+        let _turn = self.0.changing.lock();
+        let current = self.current();
+        self.0.current.store(Arc::new(current.with_issued(current.epoch() + 1, self.issued())));
+    }
+
+    /// Compares the recorded scores with their checksums.
+    pub(super) fn check_scores(&self) {
+        if let Some(scores) = &self.0.scores {
+            scores.check_files();
+        }
     }
 
     /// Lets go of versions that nobody walks through any more. The one in service stays by

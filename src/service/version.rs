@@ -7,6 +7,7 @@ use std::sync::{Arc, OnceLock};
 
 use super::cursor::{Short, short};
 use super::problem::{Fault, Problem};
+use super::scores::{Issued, RecordOfModel};
 use crate::domain::{Day, Period, SubscriptionId};
 use crate::features::{Kernel, Usual};
 use crate::lake::ImportRecord;
@@ -36,6 +37,16 @@ pub(super) struct Version {
     digest: Short,
     tables: Arc<Tables>,
     model: Option<Arc<LoadedModel>>,
+    derived: Arc<Derived>,
+    issued: Issued,
+    record: OnceLock<Vec<RecordOfModel>>,
+    /// The clock's day when it came into service; none without a clock.
+    seen_on: Option<Day>,
+}
+
+/// What tables and model come to, each worked out once.
+#[derive(Debug, Default)]
+struct Derived {
     kernel: OnceLock<Kernel>,
     usual: OnceLock<Usual>,
     usual_before: OnceLock<Usual>,
@@ -43,26 +54,23 @@ pub(super) struct Version {
     rankings: OnceLock<Vec<Ranking>>,
     anomalies: OnceLock<Vec<Anomaly>>,
     drift: OnceLock<Option<Drift>>,
-    /// The clock's day when it came into service.
-    seen_on: Option<Day>,
 }
 
 impl Version {
-    pub(super) fn new(epoch: u64, tables: Arc<Tables>, model: Option<Arc<LoadedModel>>, seen_on: Option<Day>) -> Self {
+    pub(super) fn new(epoch: u64, tables: Arc<Tables>, model: Option<Arc<LoadedModel>>, issued: Issued) -> Self {
         let digest = digest(&tables.portfolio, model.as_deref());
-        Self {
-            epoch,
-            digest,
-            tables,
-            model,
-            kernel: OnceLock::new(),
-            usual: OnceLock::new(),
-            usual_before: OnceLock::new(),
-            rankings: OnceLock::new(),
-            anomalies: OnceLock::new(),
-            drift: OnceLock::new(),
-            seen_on,
-        }
+        Self { epoch, digest, tables, model, derived: Arc::default(), issued, record: OnceLock::new(), seen_on: None }
+    }
+
+    /// The same, in service since a day of the clock.
+    pub(super) fn seen(self, seen_on: Option<Day>) -> Self {
+        Self { seen_on, ..self }
+    }
+
+    /// The same tables and model with other scores issued; what was worked out stays.
+    pub(super) fn with_issued(&self, epoch: u64, issued: Issued) -> Self {
+        let (tables, model, derived) = (Arc::clone(&self.tables), self.model.clone(), Arc::clone(&self.derived));
+        Self { epoch, digest: self.digest, tables, model, derived, issued, record: OnceLock::new(), seen_on: self.seen_on }
     }
 
     pub(super) const fn seen_on(&self) -> Option<Day> {
@@ -84,6 +92,16 @@ impl Version {
 
     pub(super) const fn model(&self) -> Option<&Arc<LoadedModel>> {
         self.model.as_ref()
+    }
+
+    /// The scores that were recorded when it came into service.
+    pub(super) const fn issued(&self) -> &Issued {
+        &self.issued
+    }
+
+    /// What came of them. Worked out once; whoever asks meanwhile waits. Blocks.
+    pub(super) fn record(&self) -> &[RecordOfModel] {
+        self.record.get_or_init(|| self.issued.record(&self.tables.portfolio))
     }
 
     pub(super) fn imports(&self) -> &[ImportRecord] {
@@ -135,7 +153,7 @@ impl Version {
 
     /// The kernel under the model's scale of volume. Made once; whoever asks meanwhile waits.
     pub(super) fn kernel(&self, loaded: &LoadedModel) -> &Kernel {
-        self.kernel.get_or_init(|| Kernel::new(&self.tables.portfolio, loaded.model.volume_scale()))
+        self.derived.kernel.get_or_init(|| Kernel::new(&self.tables.portfolio, loaded.model.volume_scale()))
     }
 
     /// What is usual in the portfolio on a day; that of the as-of day, and of four weeks before, is worked out once. Days
@@ -145,8 +163,8 @@ impl Version {
         let Some(as_of) = portfolio.as_of() else { return Usual::UNKNOWN };
         let on = |day| Usual::of(self.kernel(loaded), portfolio, day);
         match day {
-            day if day >= as_of => *self.usual.get_or_init(|| on(as_of)),
-            day if day == as_of - BEFORE_DAYS => *self.usual_before.get_or_init(|| on(day)),
+            day if day >= as_of => *self.derived.usual.get_or_init(|| on(as_of)),
+            day if day == as_of - BEFORE_DAYS => *self.derived.usual_before.get_or_init(|| on(day)),
             day => on(day),
         }
     }
@@ -155,7 +173,7 @@ impl Version {
     /// already, and does not read the portfolio.
     pub(super) fn knows_usual(&self, day: Option<Day>) -> bool {
         let as_of = self.tables.portfolio.as_of();
-        as_of.is_none_or(|as_of| self.usual.get().is_some() && day.is_none_or(|day| day >= as_of))
+        as_of.is_none_or(|as_of| self.derived.usual.get().is_some() && day.is_none_or(|day| day >= as_of))
     }
 
     /// Ready to score subscriptions of the portfolio.
@@ -175,18 +193,18 @@ impl Version {
     /// The ranking of the portfolio under the model at one of its horizons. It reads every active
     /// subscription, so all horizons are computed at once; whoever asks meanwhile waits. Blocks.
     pub(super) fn ranking(&self, loaded: &LoadedModel, head: usize) -> &Ranking {
-        let rankings = self.rankings.get_or_init(|| Ranking::ahead(&self.scorer(loaded)));
+        let rankings = self.derived.rankings.get_or_init(|| Ranking::ahead(&self.scorer(loaded)));
         &rankings[head.min(rankings.len() - 1)]
     }
 
     /// How far the portfolio has moved from the training rows. Worked out once. Blocks.
     pub(super) fn drift(&self, loaded: &LoadedModel) -> Option<&Drift> {
-        self.drift.get_or_init(|| Drift::of(&self.scorer(loaded), &loaded.card)).as_ref()
+        self.derived.drift.get_or_init(|| Drift::of(&self.scorer(loaded), &loaded.card)).as_ref()
     }
 
     /// The same where it is worked out already.
     pub(super) fn known_drift(&self) -> Option<&Drift> {
-        self.drift.get()?.as_ref()
+        self.derived.drift.get()?.as_ref()
     }
 
     /// What somebody should look at, with the drift as far as it is known.
@@ -200,7 +218,7 @@ impl Version {
         let portfolio = &self.tables.portfolio;
         let all =
             || portfolio.as_of().map_or_else(Vec::new, |as_of| metrics::anomalies(portfolio, Period::last(1, as_of), &Filter::default()));
-        self.anomalies.get_or_init(all)
+        self.derived.anomalies.get_or_init(all)
     }
 }
 

@@ -1,6 +1,6 @@
 //! Services on port 0, each with its own folder of models.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use churn_risk::model::{ModelSlot, Registry};
@@ -16,7 +16,9 @@ use super::worlds::{World, day};
 pub(crate) struct Served {
     pub(crate) state: State,
     pub(crate) running: Option<Running>,
-    models: TempDir,
+    models: PathBuf,
+    /// The folder, where it is this service's own.
+    _own: Option<TempDir>,
 }
 
 impl Served {
@@ -50,6 +52,15 @@ impl Served {
         Self::serve(state, models, ServiceConfig { look_every, ..ServiceConfig::new(([127, 0, 0, 1], 0).into()) })
     }
 
+    /// The same with a folder of models that outlives it, and the current one of these in service.
+    pub(crate) fn of_lake_and_models(lake: &Path, models: &Path, config: ServiceConfig) -> Self {
+        let source = TableSource { lake: lake.to_path_buf(), settle_days: 0, today: || day("2026-06-30") };
+        let state = State::from_source(source, ModelSlot::new(Registry::open(models))).expect("a lake that loads");
+        state.reload_model().expect("a sound model");
+        let running = Service::open(config, state.clone()).and_then(Service::start).expect("a free port");
+        Self { state, running: Some(running), models: models.to_path_buf(), _own: None }
+    }
+
     fn over(world: &World, models: TempDir, limits: Limits) -> Self {
         let state = State::new(world.portfolio(), ModelSlot::new(Registry::open(models.path())));
         Self::serve(state, models, ServiceConfig { limits, ..ServiceConfig::new(([127, 0, 0, 1], 0).into()) })
@@ -57,11 +68,11 @@ impl Served {
 
     fn serve(state: State, models: TempDir, config: ServiceConfig) -> Self {
         let running = Service::open(config, state.clone()).and_then(Service::start).expect("a free port");
-        Self { state, running: Some(running), models }
+        Self { state, running: Some(running), models: models.path().to_path_buf(), _own: Some(models) }
     }
 
     pub(crate) fn models(&self) -> &Path {
-        self.models.path()
+        &self.models
     }
 
     pub(crate) fn running(&self) -> &Running {

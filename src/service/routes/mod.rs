@@ -13,6 +13,7 @@ mod health;
 mod model;
 mod nesting;
 mod posted;
+mod record;
 mod retention;
 mod risk;
 mod score;
@@ -29,6 +30,8 @@ use actix_web::{HttpResponse, web};
 use futures::future::{Ready, ready};
 use serde::Serialize;
 use utoipa::openapi::path::HttpMethod;
+
+pub(super) use words::reason_code;
 
 use super::endpoint::Envelope;
 use super::forms::JSON;
@@ -56,6 +59,7 @@ pub(super) fn routes() -> Vec<Route> {
         Route::figures::<subscription::OneSubscription>(),
         Route::figures::<model::CardInService>(),
         model::report_route(),
+        record::route(),
         model::reload_route(),
         Route::figures::<tables::Imports>(),
         Route::figures::<tables::Gaps>(),
@@ -99,8 +103,12 @@ fn refuse(method: Method, allowed: &'static [&'static str]) -> Ready<Result<&'st
 
 /// Answers without a tag: states of the service rather than of the tables.
 fn plain<T: Serialize>(envelope: &Envelope<T>) -> Result<HttpResponse, Problem> {
-    let body = serde_json::to_vec(envelope).map_err(Problem::Unserialisable)?;
-    Ok(HttpResponse::Ok().insert_header((header::CACHE_CONTROL, "no-store")).content_type(JSON).body(body))
+    serde_json::to_vec(envelope).map(plain_body).map_err(Problem::Unserialisable)
+}
+
+/// The same from the bytes of its JSON.
+fn plain_body(body: Vec<u8>) -> HttpResponse {
+    HttpResponse::Ok().insert_header((header::CACHE_CONTROL, "no-store")).content_type(JSON).body(body)
 }
 
 /// Every path that is none of the above.

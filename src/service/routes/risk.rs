@@ -3,10 +3,11 @@
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::domain::{ChurnRisk, Day, HorizonDays, State, SubscriptionId};
+use crate::domain::{ChurnRisk, Day, HorizonDays, IssuedScore, Period, ScoreStanding, State, SubscriptionId};
 use crate::features::Family;
 use crate::metrics::Filter;
 use crate::model::{Counterfactual, Explanation, LoadedModel, Standing};
+use crate::portfolio::SubscriptionIx;
 
 use super::super::endpoint::{About, Figures};
 use super::super::meta::{Meta, Warning};
@@ -15,6 +16,9 @@ use super::super::problem::{Fault, Problem};
 use super::super::version::{Sight, Version};
 use super::at_risk::{horizon, known_horizon};
 use super::words::{COST_DAYS, FactorRow, Stakes, Standpoint, Who, not_active, reason};
+
+/// Days up to the as-of day whose scores are in the history.
+const HISTORY_DAYS: u32 = 400;
 
 const AS_OF: Spec = Spec::new(
     "as_of",
@@ -64,6 +68,47 @@ pub(super) struct RiskAnswer {
     counterfactual: Option<CounterfactualRow>,
     /// Every feature, the strongest push first.
     factors: Vec<FactorRow>,
+    /// The scores of this horizon as they were issued, the latest last: one for each scoring of the
+    /// portfolio that is recorded, of the 400 days that end on the day to stand on. Null where
+    /// they do not read.
+    history: Option<Vec<PastScore>>,
+}
+
+/// A score as it was issued.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = ScoreIssued)]
+struct PastScore {
+    /// The day on which the score stood.
+    as_of: Day,
+    #[schema(examples("2026-08-28-5d0c7a1e"))]
+    model_version: String,
+    /// The version of the tables that was scored.
+    table_version: u64,
+    horizon_days: HorizonDays,
+    /// Null where it would have been a guess.
+    risk: Option<ChurnRisk>,
+    level: Standpoint,
+    /// Why there was no risk, for programs; null where there was one.
+    #[schema(examples("too_young"))]
+    unknown_code: Option<String>,
+}
+
+impl From<IssuedScore> for PastScore {
+    fn from(IssuedScore { scoring, score }: IssuedScore) -> Self {
+        let (risk, level, unknown_code) = match score.standing {
+            ScoreStanding::Known { risk, level } => (Some(risk), Standpoint::at(level), None),
+            ScoreStanding::Unknown { reason } => (None, Standpoint::Unknown, Some(reason.into_owned())),
+        };
+        Self {
+            as_of: scoring.as_of,
+            model_version: scoring.model_version,
+            table_version: scoring.table_version,
+            horizon_days: score.horizon_days,
+            risk,
+            level,
+            unknown_code,
+        }
+    }
 }
 
 /// What a family of features adds.
@@ -109,13 +154,14 @@ impl Figures for OneRisk {
         path: "/v1/subscriptions/{id}/risk",
         id: "risk",
         tag: "risk",
-        summary: "One subscription's risk, with every factor",
-        what: "The probability that it leaves within the horizon, and what each feature adds to its log-odds over a typical subscription: the base and all contributions add up to the log-odds exactly.",
+        summary: "One subscription's risk, with every factor and the scores issued before",
+        what: "The probability that it leaves within the horizon, and what each feature adds to its log-odds over a typical subscription: the base and all contributions add up to the log-odds exactly. The history has the scores as they were issued, by whichever model then spoke.",
         fails: &[404],
     };
     type Query = RiskQuery;
     type Answer = RiskAnswer;
     type Row = FactorRow;
+    const OF_SCORES: bool = true;
 
     fn answer(version: &Version, query: &RiskQuery) -> Result<(RiskAnswer, Meta), Problem> {
         let sight = version.sight()?;
@@ -148,6 +194,7 @@ impl Figures for OneRisk {
             let detail = format!("the model learnt from what happened up to {learnt}; a score on an earlier day is no forecast");
             meta.warn(Warning::new("seen_in_training", detail));
         }
+        let history = history(version, ix, as_of, loaded.model.heads()[head].horizon_days, &mut meta);
         let answer = RiskAnswer {
             who: Who::of(sight.portfolio, ix),
             as_of,
@@ -162,12 +209,26 @@ impl Figures for OneRisk {
             families: explanation.as_ref().map(FamilyRow::all).unwrap_or_default(),
             counterfactual,
             factors: explanation.map(|told| told.factors).unwrap_or_default().into_iter().map(FactorRow::from).collect(),
+            history,
         };
         Ok((answer, meta))
     }
 
     fn rows(answer: &RiskAnswer) -> &[FactorRow] {
         &answer.factors
+    }
+}
+
+/// The scores of a horizon that were issued up to a day.
+fn history(version: &Version, ix: SubscriptionIx, as_of: Day, horizon_days: HorizonDays, meta: &mut Meta) -> Option<Vec<PastScore>> {
+    let id = &version.tables().portfolio.subscription(ix).id;
+    match version.issued().history(id, Period::last(HISTORY_DAYS, as_of)) {
+        Ok(history) => Some(history.into_iter().filter(|issued| issued.score.horizon_days == horizon_days).map(PastScore::from).collect()),
+        Err(why) => {
+            tracing::error!(why, "the recorded scores of a subscription do not read");
+            meta.warn(Warning::new("scores_unreadable", format!("the recorded scores do not read: {why}")));
+            None
+        }
     }
 }
 

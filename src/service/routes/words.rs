@@ -207,10 +207,16 @@ impl Standpoint {
 
     pub(super) fn of(standing: Standing) -> Self {
         match standing {
-            Standing::Known { level: Level::High, .. } => Self::High,
-            Standing::Known { level: Level::Medium, .. } => Self::Medium,
-            Standing::Known { level: Level::Low, .. } => Self::Low,
+            Standing::Known { level, .. } => Self::at(level),
             Standing::Unknown { .. } => Self::Unknown,
+        }
+    }
+
+    pub(super) const fn at(level: Level) -> Self {
+        match level {
+            Level::High => Self::High,
+            Level::Medium => Self::Medium,
+            Level::Low => Self::Low,
         }
     }
 }
@@ -231,6 +237,11 @@ pub(super) fn reason(reason: UnknownReason) -> Reason {
         UnknownReason::NoCost => ("no_cost", "the model reads cost, and the tables have none".to_owned()),
         UnknownReason::NoModel => ("no_model", "there is no model".to_owned()),
     }
+}
+
+/// The word of [`reason`].
+pub(in super::super) fn reason_code(why: UnknownReason) -> &'static str {
+    reason(why).0
 }
 
 /// Why a subscription in this state has no risk.
