@@ -3,7 +3,7 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use churn_risk::domain::{HorizonDays, hex};
-use churn_risk::model::{Card, Interval, Method, REPORT, Registry};
+use churn_risk::model::{Against, Card, Interval, Method, REPORT, Registry};
 use churn_risk::progress::Progress;
 use churn_risk::training::{TrainRequest, commands, report, train};
 use serde_json::Value;
@@ -191,6 +191,28 @@ fn a_name_from_the_data_is_text_and_never_markup() {
     assert_eq!(page.matches("<script").count(), 2 + page.matches("type=\"application/json\"").count());
     assert!(page.contains("&lt;/script&gt;&lt;script&gt;alert(&quot;x&quot;)&lt;/script&gt;&amp;'&lt;b&gt;"));
     assert!(embedded(&page) == serde_json::to_string(&card).expect("a card"), "the page carries another card");
+}
+
+#[test]
+fn the_model_that_was_in_service_stands_beside_the_new_one() {
+    let (mut card, ..) = trained();
+    let found = card.evaluation().expect("figures").clone();
+    let (model, other, mut gain) = (found.model, found.recency_rule, found.gain_over_recency);
+    let mut against = Against { version: "2024-01-01-before".to_owned(), rows: 12_345, churners: 67, model, other, gain };
+    card.against = Some(against.clone());
+    let page = page_of(&card);
+    assert!(
+        page.contains("12,345 test rows that neither had seen, 67 of which left") && page.contains("<strong>not worse, beyond chance,")
+    );
+    let caption = "Both on the same rows, with 95 % intervals";
+    assert!(told(against.other.pr_auc, 3).iter().all(|text| row(&page, caption, "2024-01-01-before").contains(text)));
+    for figure in [gain.pr_auc, gain.log_loss] {
+        assert!(row(&page, caption, "difference").contains(&format!("{:+.4}", figure.value)));
+    }
+    gain.pr_auc = Interval { value: -0.2, low: -0.3, high: -0.1 };
+    against.gain = gain;
+    card.against = Some(against);
+    assert!(page_of(&card).contains("<strong>worse, beyond chance,</strong>"));
 }
 
 #[test]

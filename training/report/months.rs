@@ -26,7 +26,8 @@ pub(super) fn backtest(card: &Card) -> Markup {
             &absent("There is no backtest: the data hold no month with enough rows before it."),
         );
     }
-    let months: Vec<String> = card.backtest.iter().map(|month| month.month.to_string()).collect();
+    // The year and the month of its first as-of day.
+    let months: Vec<String> = card.backtest.iter().map(|month| month.month.to_string().chars().take(7).collect()).collect();
     let figures: Vec<Interval> = card.backtest.iter().map(|month| month.pr_auc).collect();
     let recency: Vec<f64> = card.backtest.iter().map(|month| month.pr_auc.value - month.gain_over_recency.pr_auc.value).collect();
     let base: Vec<f64> = card.backtest.iter().map(|month| month.base_rate).collect();
@@ -49,12 +50,12 @@ pub(super) fn backtest(card: &Card) -> Markup {
                 title: "PR AUC as of each month, with 95 % intervals",
                 tells: "The model beside the recency rule and the base rate.",
                 traces,
-                layout: json!({ "xaxis": { "type": "category", "title": { "text": "first as-of day of the month" } }, "yaxis": { "title": { "text": "PR AUC" }, "rangemode": "tozero" } }),
+                layout: json!({ "xaxis": { "type": "category", "title": { "text": "month" } }, "yaxis": { "title": { "text": "PR AUC" }, "rangemode": "tozero" } }),
                 numbers: None,
             }.draw())
             (table(
                 "Backtest, with 95 % intervals",
-                ["month", "trained on", "rows", "left", "base rate", "ROC AUC", "PR AUC", "over recency", "log loss", "over recency", "foretold to actual"],
+                ["first as-of day of the month", "trained on", "rows", "left", "base rate", "ROC AUC", "PR AUC", "over recency", "log loss", "over recency", "foretold to actual"],
                 card.backtest.iter().map(month).collect(),
             ))
         },

@@ -99,7 +99,7 @@ pub(super) fn fit(card: &Card) -> Markup {
                     None => p { "Too few rows were left out to look for a calibration, so there is none." },
                     Some(found) => p {
                         "Platt's calibration, found on training rows left out: slope " (format!("{:.3}", found.slope)) ", intercept " (format!("{:+.3}", found.intercept))
-                        ". On rows that it was not found on, the Brier score was " (format!("{:.5}", found.brier_before)) " without it and " (format!("{:.5}", found.brier_after)) " with it, so it was "
+                        ". On rows that it was not found on, the Brier score was " (format!("{:.6}", found.brier_before)) " without it and " (format!("{:.6}", found.brier_after)) " with it, so it was "
                         strong { (if found.kept { "kept" } else { "not kept" }) } "."
                     },
                 }
