@@ -97,6 +97,8 @@ fn issued_risks_are_measured_as_by_hand_and_every_row_is_counted_once() {
         ("s6", 30, Some(0.5)),
         ("gone", 30, Some(0.5)),
     ];
+    // The model learnt from what happened up to 2024-02-26, the 56th day.
+    taken(&mut record, &portfolio, on(55), &[("s0", 30, Some(0.1))]);
     taken(&mut record, &portfolio, on(100), &all);
     // Known with data up to the 207th day, and these end with the 199th.
     taken(&mut record, &portfolio, on(170), &[("s2", 30, Some(0.25)), ("s3", 30, None)]);
@@ -104,10 +106,10 @@ fn issued_risks_are_measured_as_by_hand_and_every_row_is_counted_once() {
     let [month, quarter] = &horizons[..] else { panic!("{horizons:?}") };
 
     let HorizonRecord { scorings, rows, unknown, not_in_tables, pending, not_asked, censored_reason, matured, churners, .. } = month;
-    assert_eq!((scorings, rows, matured, churners), (&2, &10, &4, &2));
+    assert_eq!((scorings, rows, matured, churners), (&3, &11, &4, &2));
     assert_eq!((unknown, not_in_tables, pending, not_asked, censored_reason), (&2, &1, &1, &1, &1));
-    assert_eq!((month.censored_gaps, month.censored_lead, month.migrations), (0, 0, 0));
-    assert_eq!((month.first_as_of, month.last_as_of, month.next_matures_on), (Some(on(100)), Some(on(170)), Some(on(207))));
+    assert_eq!((month.seen_in_training, month.censored_gaps, month.censored_lead, month.migrations), (1, 0, 0, 0));
+    assert_eq!((month.first_as_of, month.last_as_of, month.next_matures_on), (Some(on(55)), Some(on(170)), Some(on(207))));
 
     let evaluation = month.evaluation.as_ref().expect("both sorts");
     let model = &evaluation.model;

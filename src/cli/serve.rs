@@ -29,7 +29,7 @@ pub(crate) struct ServeArguments {
     #[arg(long, env = "CHURN_RISK_LOOK_SECONDS", default_value_t = 5, value_parser = clap::value_parser!(u64).range(0..=86_400))]
     look_seconds: u64,
     /// Do not append the scores of each version that comes into service to the lake
-    #[arg(long, env = "CHURN_RISK_NO_SCORE_HISTORY")]
+    #[arg(long, env = "CHURN_RISK_NO_SCORE_HISTORY", value_parser = clap::builder::BoolishValueParser::new())]
     no_score_history: bool,
 }
 

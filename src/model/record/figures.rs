@@ -8,8 +8,8 @@ use super::{Ahead, Taken};
 use crate::domain::{Day, HorizonDays};
 
 /// The scores of one horizon as they were issued, and what came of them. Every row is counted
-/// once: `rows` is the sum of `unknown`, `not_in_tables`, `pending`, `not_asked`, the three
-/// `censored_` counts and `matured`.
+/// once: `rows` is the sum of `unknown`, `not_in_tables`, `seen_in_training`, `pending`, `not_asked`,
+/// the three `censored_` counts and `matured`.
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 pub struct HorizonRecord {
     pub horizon_days: HorizonDays,
@@ -22,6 +22,8 @@ pub struct HorizonRecord {
     pub unknown: u64,
     /// Rows of subscriptions that the tables do not hold any more.
     pub not_in_tables: u64,
+    /// Rows on days before the last that the model learnt from: their scores are no forecasts.
+    pub seen_in_training: u64,
     /// Rows whose label is not known yet.
     pub pending: u64,
     /// The as-of day of the tables with which the next of these are known; null where none is pending.
@@ -101,6 +103,7 @@ impl HorizonRecord {
             rows: 0,
             unknown: 0,
             not_in_tables: 0,
+            seen_in_training: 0,
             pending: 0,
             next_matures_on: None,
             not_asked: 0,

@@ -125,6 +125,8 @@ impl<'a> ModelRecord<'a> {
     /// The first error among the rows. What was taken before it stays.
     pub fn take<E>(&mut self, as_of: Day, rows: impl IntoIterator<Item = Result<IssuedRisk, E>>) -> Result<(), E> {
         let mut cost: Option<(SubscriptionIx, Micros)> = None;
+        let question = self.loaded.model.question();
+        let is_seen = as_of < self.loaded.model.trained_through() + question.label_days();
         for row in rows {
             let row = row?;
             let place = self.horizon(row.horizon_days);
@@ -138,6 +140,10 @@ impl<'a> ModelRecord<'a> {
                 ahead.record.not_in_tables += 1;
                 continue;
             };
+            if is_seen {
+                ahead.record.seen_in_training += 1;
+                continue;
+            }
             let seen = hindsight(&Labeller::new(portfolio, &self.kernel, &ahead.question), subscription, as_of);
             if let Some(churned) = ahead.record.count(seen) {
                 let known = cost.filter(|(of, _)| *of == subscription).map(|(_, cost)| cost);
