@@ -55,7 +55,8 @@ fn a_model_trained_on_the_tables_puts_those_who_are_leaving_first() {
         active_window_days: None,
         min_age_days: 0,
     };
-    let request = TrainRequest { question, further: Vec::new(), days: None, alpha: None, without: Vec::new() };
+    let further = vec![HorizonDays::new(60).expect("days")];
+    let request = TrainRequest { question, further, days: None, alpha: None, without: Vec::new() };
     let trained = train(&portfolio, &request, None, Progress::Silent).expect("enough to train on");
     let served = Served::without_model(&world);
     let registry = Registry::open(served.models());
@@ -73,4 +74,31 @@ fn a_model_trained_on_the_tables_puts_those_who_are_leaving_first() {
     assert_eq!(list["meta"]["model_version"], trained.model.version());
     let card = served.get("/v1/model").ok();
     assert_eq!(card["data"]["population"], serde_json::to_value(&trained.card.population).expect("counts"));
+    assert_eq!(card["data"]["drift"]["moved"][0]["name"], "risk");
+    assert!(card["data"]["alarms"].is_array() && card["data"]["drift"]["rows"].as_u64() > Some(50), "{}", card["data"]["drift"]);
+    let metrics = String::from_utf8(served.get("/metrics").body).expect("text");
+    assert!(metrics.contains("churn_risk_model_drift_psi{name=\"risk\"}") && metrics.contains("churn_risk_model_alarms"), "{metrics}");
+    a_risk_is_told_by_family_by_horizon_and_against_four_weeks_ago(&served, &leaving[0]);
+}
+
+fn a_risk_is_told_by_family_by_horizon_and_against_four_weeks_ago(served: &Served, id: &str) {
+    let risk = |horizon: &str| served.get(&format!("/v1/subscriptions/{id}/risk{horizon}")).ok();
+    let (month, longer) = (risk(""), risk("?horizon=60"));
+    let number = |answer: &serde_json::Value, name: &str| answer["data"][name].as_f64().unwrap_or_else(|| panic!("{name} of {answer}"));
+    assert_eq!((&month["meta"]["horizon_days"], &longer["meta"]["horizon_days"]), (&30.into(), &60.into()));
+    assert!(number(&longer, "risk") >= number(&month, "risk"));
+    for answer in [&month, &longer] {
+        let families = answer["data"]["families"].as_array().expect("families");
+        let sum: f64 = families.iter().filter_map(|family| family["contribution"].as_f64()).sum();
+        assert!((number(answer, "base_log_odds") + sum - number(answer, "log_odds")).abs() < 1e-9);
+        assert_eq!(families.len(), 7);
+    }
+    // Four weeks ago it was in use.
+    let before = &month["data"]["counterfactual"];
+    assert!(before["risk"].as_f64().expect("a risk") < number(&month, "risk") / 2.0, "{before}");
+    let told = format!(" instead of {:.0} %", number(&month, "risk") * 100.0);
+    assert!(before["sentence"].as_str().is_some_and(|sentence| sentence.ends_with(&told)), "{before}");
+    served.get(&format!("/v1/subscriptions/{id}/risk?horizon=90")).problem(422);
+    let list = served.get("/v1/subscriptions/at-risk?horizon=60&limit=1").ok();
+    assert_eq!(list["meta"]["horizon_days"], 60);
 }

@@ -38,6 +38,7 @@ mod metrics_oracle_customers;
 mod metrics_oracle_lives;
 mod model_files;
 mod model_record;
+mod model_promotion;
 mod model_registry;
 mod portfolio_cache;
 mod ranking;

@@ -57,6 +57,14 @@ pub struct Fitted {
 /// # Errors
 /// Where the labels do not fit the rows or are all the same, and where the two solvers disagree.
 pub fn logistic(x: &Matrix, churned: &[bool], alpha: f64) -> Result<Fitted, FitError> {
+    logistic_told(x, churned, alpha, &mut |_, _| ())
+}
+
+/// The same, and `told` of the loss a row before each Newton step.
+///
+/// # Errors
+/// As [`logistic`].
+pub(super) fn logistic_told(x: &Matrix, churned: &[bool], alpha: f64, told: &mut dyn FnMut(u32, f64)) -> Result<Fitted, FitError> {
     if x.rows() != churned.len() {
         return Err(FitError::Shapes { rows: x.rows(), labels: churned.len() });
     }
@@ -66,7 +74,7 @@ pub fn logistic(x: &Matrix, churned: &[bool], alpha: f64) -> Result<Fitted, FitE
     let churners = churned.iter().filter(|churned| **churned).count();
     let stayers = churned.len() - churners;
     let Some(first) = churned.first().filter(|_| churners > 0 && stayers > 0) else { return Err(FitError::OneClass(churned.len())) };
-    let start = newton::solve(x, churned, alpha)?;
+    let start = newton::solve(x, churned, alpha, told)?;
 
     // linfa counts log-odds of its positive class: the more frequent label, the first seen where
     // both are as frequent. The start is turned to that side, the result back from the side

@@ -11,6 +11,7 @@ use super::rules::{RECENCY, Rule, THREE};
 use super::snapshots::{self, Row};
 use crate::domain::{ChurnRisk, Day};
 use crate::model::{Column, Counts, Head, Label, Labeller, Question};
+use crate::progress::Progress;
 
 /// Rows of one part of the data that have a label at one horizon.
 #[derive(Debug, Clone)]
@@ -70,21 +71,36 @@ impl Horizon {
     ///
     /// # Errors
     /// As [`fit::logistic`].
-    pub(super) fn fit(&self, matrix: &mut Matrix, rows: &[Row], columns: &[Column], alpha: f64) -> Result<FittedHorizon, FitError> {
+    pub(super) fn fit(
+        &self,
+        matrix: &mut Matrix,
+        rows: &[Row],
+        columns: &[Column],
+        alpha: f64,
+        progress: Progress,
+    ) -> Result<FittedHorizon, FitError> {
         if self.train.places.len() == rows.len() {
-            return fit_on(matrix, rows, &self.train.churned, columns, alpha);
+            return fit_on(matrix, rows, &self.train.churned, columns, alpha, progress);
         }
         let mut part = matrix.pick(&self.train.places, design::ROOM);
         let rows: Vec<Row> = self.train.places.iter().map(|place| rows[*place]).collect();
-        fit_on(&mut part, &rows, &self.train.churned, columns, alpha)
+        fit_on(&mut part, &rows, &self.train.churned, columns, alpha, progress)
     }
 }
 
-fn fit_on(matrix: &mut Matrix, rows: &[Row], churned: &[bool], columns: &[Column], alpha: f64) -> Result<FittedHorizon, FitError> {
+fn fit_on(
+    matrix: &mut Matrix,
+    rows: &[Row],
+    churned: &[bool],
+    columns: &[Column],
+    alpha: f64,
+    progress: Progress,
+) -> Result<FittedHorizon, FitError> {
     let recency = Rule::fit(matrix, churned, columns, &[RECENCY])?;
     let three = Rule::fit(matrix, churned, columns, &THREE)?;
     design::lay_out(matrix, rows);
-    let fitted = fit::logistic(matrix, churned, alpha)?;
+    let mut told = |step: u32, loss: f64| progress.line(&format!("step {step}: loss {loss:.6}"));
+    let fitted = fit::logistic_told(matrix, churned, alpha, &mut told)?;
     let weights = design::weights(matrix, columns.len(), &fitted.coefficients, rows, churned);
     design::take_back(matrix, columns.len());
     let (intercept, coefficients) = (weights.intercept, weights.coefficients);

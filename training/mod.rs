@@ -149,7 +149,7 @@ fn fit_all(
     let fit = |horizon: &Horizon| {
         let days = horizon.question.horizon_days.get();
         progress.line(&format!("fitting {} rows of {} features for {days} days", horizon.train.counts.rows, columns.len()));
-        horizon.fit(matrix, rows, columns, chosen.alpha).map_err(TrainError::from)
+        horizon.fit(matrix, rows, columns, chosen.alpha, progress).map_err(TrainError::from)
     };
     horizons.iter().map(fit).collect()
 }

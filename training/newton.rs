@@ -59,22 +59,23 @@ pub(super) struct Solution {
     pub steps: u32,
 }
 
-/// Finds the coefficients of least loss.
+/// Finds the coefficients of least loss. `told` is told of the loss a row before each step over
+/// all rows.
 ///
 /// # Errors
 /// Where the data are so degenerate that no optimum is found.
-pub(super) fn solve(x: &Matrix, churned: &[bool], alpha: f64) -> Result<Solution, NewtonError> {
+pub(super) fn solve(x: &Matrix, churned: &[bool], alpha: f64, told: &mut dyn FnMut(u32, f64)) -> Result<Solution, NewtonError> {
     let start = if x.rows() >= HEAD_START_FROM_ROWS {
         let step = x.rows() / HEAD_START_ROWS;
         let some: Vec<bool> = churned.iter().step_by(step).copied().collect();
         let part = x.every(step);
         // A part that holds too few of either class is no start; zero is one for any data.
-        descend(&part, &some, alpha / step as f64, start_of(x.columns(), &some))
+        descend(&part, &some, alpha / step as f64, start_of(x.columns(), &some), &mut |_, _| ())
             .map_or_else(|_| start_of(x.columns(), churned), |(at, _)| at)
     } else {
         start_of(x.columns(), churned)
     };
-    let (mut at, steps) = descend(x, churned, alpha, start)?;
+    let (mut at, steps) = descend(x, churned, alpha, start, told)?;
     let intercept = at.pop().unwrap_or(0.0);
     Ok(Solution { coefficients: at, intercept, steps })
 }
@@ -84,7 +85,7 @@ pub(super) fn solve(x: &Matrix, churned: &[bool], alpha: f64) -> Result<Solution
 /// # Errors
 /// As [`solve`].
 pub(super) fn solve_from(x: &Matrix, churned: &[bool], alpha: f64, start: Vec<f64>) -> Result<Vec<f64>, NewtonError> {
-    descend(x, churned, alpha, start).map(|(at, _)| at)
+    descend(x, churned, alpha, start, &mut |_, _| ()).map(|(at, _)| at)
 }
 
 /// No coefficients, and the intercept that gives everyone the share of churners.
@@ -96,10 +97,18 @@ pub(super) fn start_of(columns: usize, churned: &[bool]) -> Vec<f64> {
     start
 }
 
-/// Newton steps from `at` (intercept last), each halved until the loss falls.
-fn descend(x: &Matrix, churned: &[bool], alpha: f64, mut at: Vec<f64>) -> Result<(Vec<f64>, u32), NewtonError> {
+/// Newton steps from `at` (intercept last), each halved until the loss falls. `told` is told of the
+/// loss a row, penalty included, before each step.
+fn descend(
+    x: &Matrix,
+    churned: &[bool],
+    alpha: f64,
+    mut at: Vec<f64>,
+    told: &mut dyn FnMut(u32, f64),
+) -> Result<(Vec<f64>, u32), NewtonError> {
     let mut here = pass(x, churned, alpha, &at);
     for step in 1..=STEPS_MAX {
+        told(step, here.loss / x.rows().max(1) as f64);
         let direction = here.newton_direction(alpha).ok_or(NewtonError::Singular { step })?;
         let move_by = |length: f64| -> Vec<f64> { at.iter().zip(&direction).map(|(at, by)| at - length * by).collect() };
         if direction.iter().all(|by| by.abs() < LAST_STEP) {
@@ -309,17 +318,20 @@ mod tests {
     fn the_gradient_is_zero_at_the_optimum() {
         let x = Matrix::from_columns(6, 2, vec![-2.0, -1.0, 0.0, 0.5, 1.0, 2.0, 1.0, -1.0, 1.0, -1.0, 1.0, -1.0]).expect("6 x 2");
         let churned = [false, false, true, false, true, true];
-        let solution = solve(&x, &churned, 0.5).expect("well posed");
+        let mut losses = Vec::new();
+        let solution = solve(&x, &churned, 0.5, &mut |_, loss| losses.push(loss)).expect("well posed");
         let mut at = solution.coefficients.clone();
         at.push(solution.intercept);
         let there = pass(&x, &churned, 0.5, &at);
         assert!(there.gradient.iter().all(|slope| slope.abs() < 1e-10), "{:?}", there.gradient);
+        assert_eq!(losses.len() as u64, u64::from(solution.steps));
+        assert!(losses.is_sorted_by(|before, after| before >= after) && losses[0] > losses[1], "{losses:?}");
     }
 
     #[test]
     fn separable_rows_have_an_optimum_under_a_penalty() {
         let x = Matrix::from_columns(4, 1, vec![-1.0, -0.5, 0.5, 1.0]).expect("4 x 1");
-        let solution = solve(&x, &[false, false, true, true], 1.0).expect("the penalty bounds it");
+        let solution = solve(&x, &[false, false, true, true], 1.0, &mut |_, _| ()).expect("the penalty bounds it");
         assert!(solution.coefficients[0] > 0.5 && solution.intercept.abs() < 1e-9);
     }
 

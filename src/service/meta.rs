@@ -151,6 +151,14 @@ impl Meta {
         self.method = Some(loaded.card.method);
         self.label = Some(loaded.model.label());
         self.horizon_days = Some(loaded.model.horizon());
+        if loaded.card.method == Method::Baseline {
+            let counts = loaded.card.main().map(|main| &main.train);
+            let (rows, churners) = counts.map_or((0, 0), |counts| (counts.rows, counts.churners));
+            let detail = format!(
+                "{rows} rows with {churners} who left were too little to train a model on; the risks are those of the rule of recency"
+            );
+            self.warn(Warning::new("baseline", detail));
+        }
         self
     }
 
