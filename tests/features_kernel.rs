@@ -222,8 +222,8 @@ fn usage_that_went_over_to_a_new_subscription_is_known_from_the_day_after() {
         })
     };
     assert_eq!(over(1, 5, "mover"), [false, true, true]);
-    // Less than half, older than 14 days, later than 14 days, somebody else's.
-    for nothing in [over(1, 4, "mover"), over(-20, 5, "mover"), over(15, 5, "mover"), over(1, 5, "other")] {
+    // Less than half, more than twice, older than 14 days, later than 14 days, somebody else's.
+    for nothing in [over(1, 4, "mover"), over(1, 21, "mover"), over(-20, 5, "mover"), over(15, 5, "mover"), over(1, 5, "other")] {
         assert_eq!(nothing, [false; 3]);
     }
 }

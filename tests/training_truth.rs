@@ -162,7 +162,9 @@ fn migrations_are_not_flagged(cases: &[Case], high: f64) {
     let (staying, leaving) = (share(&|case| case.label == Labelled::Stays), share(&|case| case.label == Labelled::Leaves));
     eprintln!("at `high`: migrating {migrating:?}, staying {staying:?}, leaving {leaving:?}");
     assert!(migrating.1 >= 15 && migrating.0 <= staying.0 + 0.05, "{migrating:?} {staying:?}");
+    let labelled = cases.iter().filter(|case| case.label == Labelled::Migrates).count();
     let as_such = cases.iter().filter(|case| moves(case) && case.label == Labelled::Migrates).count();
+    eprintln!("{as_such} of {labelled} that are labelled as migrations are such");
     // Hardly used ones have no usual volume that anybody could take over.
     assert!(as_such * 4 >= migrating.1 * 3, "{as_such} of {} are labelled as what they are", migrating.1);
 }

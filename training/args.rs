@@ -232,6 +232,8 @@ impl ValueEnum for Family {
 pub enum ArgsError {
     #[error(transparent)]
     Horizon(#[from] RiskError),
+    #[error("--alpha is {0}, not a number above 0")]
+    Alpha(f64),
     #[error("--horizon names {0} horizons; a model has 1 to {HEADS_MAX}")]
     Horizons(usize),
     #[error(
@@ -252,6 +254,9 @@ impl TrainArgs {
         let (Some((first, further)), 1..=HEADS_MAX) = (horizons.split_first(), horizons.len()) else {
             return Err(ArgsError::Horizons(horizons.len()));
         };
+        if let Some(alpha) = self.alpha.filter(|alpha| !(alpha.is_finite() && *alpha > 0.0)) {
+            return Err(ArgsError::Alpha(alpha));
+        }
         Ok(TrainRequest {
             question: self.question.question(*first)?,
             further: further.to_vec(),

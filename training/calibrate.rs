@@ -6,6 +6,7 @@
 //! taken apart.
 
 use super::horizons::FittedHorizon;
+use super::levels::{self, Levels};
 use super::penalty::LeftOut;
 use crate::domain::{ChurnRisk, Micros};
 use crate::model::{Calibration, Outcome, measure, recalibrate};
@@ -36,6 +37,20 @@ pub(super) fn find(left_out: &[LeftOut]) -> Option<Calibration> {
     let (intercept, slope) = platt(left_out)?;
     let (brier_after, brier_before) = (measured.of(0).brier.value, measured.of(1).brier.value);
     Some(Calibration { slope, intercept, brier_before, brier_after, kept: lower_beyond_chance && slope > 0.0 })
+}
+
+/// Cut-offs chosen on rows left out, whose risks are those that a new row would get: on rows that the
+/// model was fitted on, a stated precision would be too good. None where too few were left out.
+pub(super) fn levels(left_out: &[LeftOut], calibration: Option<&Calibration>) -> Option<Levels> {
+    let churners = left_out.iter().filter(|row| row.churned).count();
+    if churners < EACH_MIN || left_out.len() - churners < EACH_MIN {
+        return None;
+    }
+    let kept = calibration.filter(|calibration| calibration.kept);
+    let (intercept, slope) = kept.map_or((0.0, 1.0), |calibration| (calibration.intercept, calibration.slope));
+    let risks: Vec<f64> = left_out.iter().map(|row| ChurnRisk::from_log_odds(intercept + slope * row.log_odds).get()).collect();
+    let churned: Vec<bool> = left_out.iter().map(|row| row.churned).collect();
+    Some(levels::choose(&risks, &churned))
 }
 
 /// Puts a calibration that is kept into the coefficients.

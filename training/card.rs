@@ -30,10 +30,8 @@ pub(super) struct Facts<'a> {
 #[must_use]
 pub(super) fn write(facts: Facts<'_>) -> Card {
     let evaluation = facts.horizons.first().and_then(|first| first.evaluation.as_ref());
-    let grade = evaluation.filter(|_| facts.method == Method::Model).map(|evaluation| {
-        let error = evaluation.model.calibration_error.value;
-        Grade::of(&evaluation.gain_over_recency, error)
-    });
+    let graded = evaluation.filter(|_| facts.method == Method::Model);
+    let grade = graded.map(|evaluation| Grade::of(&evaluation.gain_over_recency, &evaluation.model));
     Card {
         version: facts.model.version().to_owned(),
         method: facts.method,

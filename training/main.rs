@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use anyhow::Context;
 use churn_risk::domain::{Day, HorizonDays};
 use churn_risk::lake::Lake;
-use churn_risk::model::{Method, Promotion, PublishError, Registry};
+use churn_risk::model::{Card, Method, Promotion, PublishError, Registry};
 use churn_risk::portfolio::{self, Portfolio};
 use churn_risk::progress::{Progress, say, tell};
 use churn_risk::training::args::{Args, Command, FeaturesArgs, LakeArgs, ModelsArgs, TrainArgs};
@@ -111,14 +111,20 @@ fn train(args: &TrainArgs) -> anyhow::Result<ExitCode> {
     say(training::summary(&trained.card).trim_end())?;
     let version = trained.model.version();
     let report = commands::report(&registry, Some(version), None)?;
-    let code = promote(&registry, version, &folder)?;
+    let code = promote(&registry, &trained.card, &folder)?;
     say(&format!("its report, a page for the browser, is {}", report.display()))?;
     Ok(code)
 }
 
 /// Puts a model in service that earned it.
-fn promote(registry: &Registry, version: &str, folder: &Path) -> anyhow::Result<ExitCode> {
-    match registry.promote(version, &Promotion::Earned, today()) {
+fn promote(registry: &Registry, card: &Card, folder: &Path) -> anyhow::Result<ExitCode> {
+    let version = card.version.as_str();
+    if registry.promotions()?.last().is_some_and(|last| last.back && last.previous.as_deref() == Some(version)) {
+        tell(&format!("model {version} was taken back, so it stays out of service: `churn-train promote {version}` puts it in again"));
+        return Ok(ExitCode::from(NOT_FIT));
+    }
+    let how = card.against.clone().map_or(Promotion::Earned, |against| Promotion::Beside(Box::new(against)));
+    match registry.promote(version, &how, today()) {
         Ok(loaded) => {
             say(&format!("model {version} is in {} and in service", folder.display()))?;
             let too_little = loaded.card.method == Method::Baseline;

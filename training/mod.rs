@@ -64,6 +64,11 @@ pub fn train<'a>(
     in_service: Option<&LoadedModel>,
     progress: Progress,
 ) -> Result<Trained<'a>, TrainError> {
+    let further = split::long_enough(portfolio, request);
+    for short in request.further.iter().filter(|horizon| !further.contains(horizon)) {
+        progress.line(&format!("no horizon of {} days: the data are too short for it", short.get()));
+    }
+    let request = &TrainRequest { further, ..request.clone() };
     let days = split::days(portfolio, request)?;
     let last_training_day = days.train.last().copied().ok_or(DaysError::NoDays)?;
     let volume = VolumeScale::fit(portfolio, last_training_day);
@@ -86,7 +91,11 @@ pub fn train<'a>(
     let mut fitted = fit_all(&horizons, &mut matrix, &training.rows, &columns, &chosen, progress)?;
     calibrate::apply(calibration.as_ref(), &mut fitted[0]);
     let training_risks = matrix.risks(&fitted[0].coefficients, fitted[0].intercept);
-    let (heads, levels): (Vec<_>, Vec<_>) = horizons::heads(&matrix, request.question.label, &horizons, &fitted).into_iter().unzip();
+    let (mut heads, mut levels): (Vec<_>, Vec<_>) =
+        horizons::heads(&matrix, request.question.label, &horizons, &fitted).into_iter().unzip();
+    if let Some(unseen) = calibrate::levels(&chosen.left_out, calibration.as_ref()) {
+        (heads[0].cutoffs, levels[0]) = (unseen.cutoffs, unseen);
+    }
 
     progress.line(&format!("measuring on {} test rows", test.rows.len()));
     let parts = ModelParts { question: request.question.clone(), trained_through: last_training_day, volume, columns, heads };

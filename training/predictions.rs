@@ -108,7 +108,7 @@ pub fn write_features(
     let taken = snapshots::take(&labeller, days, &progress.stage("rows", days.len() as u64, Unit::Items));
     let matrix = taken.matrix(&kernel, 0);
     let mut columns = labelled(portfolio, &taken, &matrix);
-    let customers = taken.rows.iter().map(|row| portfolio.customer(row.customer).id.as_str());
+    let customers = taken.rows.iter().map(|row| portfolio.customer(portfolio.subscription(row.subscription).customer).id.as_str());
     columns.insert(1, ("customer_id", PlainColumn::Text(customers.collect())));
     write(path, &columns)?;
     Ok(taken.rows.len())

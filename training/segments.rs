@@ -45,7 +45,7 @@ pub(super) fn of(portfolio: &Portfolio, rows: &[Row], size: &[f64], outcomes: &[
 
 /// The countries with the most rows, all others together, and each row's place among these.
 fn countries(portfolio: &Portfolio, rows: &[Row]) -> (Vec<String>, Vec<usize>) {
-    let of = |row: &Row| portfolio.customer(row.customer).country.as_deref().unwrap_or("unknown");
+    let of = |row: &Row| portfolio.customer(portfolio.subscription(row.subscription).customer).country.as_deref().unwrap_or("unknown");
     let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
     for row in rows {
         *counts.entry(of(row)).or_default() += 1;

@@ -3,7 +3,7 @@
 use super::matrix::Matrix;
 use crate::domain::Day;
 use crate::features::{FEATURE_COUNT, FeatureVector, History, Kernel, Usual};
-use crate::model::{Censored, Counts, Labelled, Labeller, PROBES_MAX};
+use crate::model::{Censored, Counts, Labelled, Labeller, PROBES_MAX, cluster};
 use crate::portfolio::{CustomerIx, Portfolio, SubscriptionIx};
 use crate::progress::Stage;
 
@@ -11,6 +11,7 @@ use crate::progress::Stage;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Row {
     pub subscription: SubscriptionIx,
+    /// Whose rows go together: see [`cluster`].
     pub customer: CustomerIx,
     pub as_of: Day,
     pub churned: bool,
@@ -44,7 +45,7 @@ pub(super) fn take<'p>(labeller: &Labeller<'p, '_>, days: &[Day], stage: &Stage)
         for subscription in labeller.portfolio.subscription_indices().filter(|each| labeller.has_row(*each, as_of)) {
             let Some(churned) = count(&mut counts, labeller.label(subscription, as_of)) else { continue };
             seen[subscription.at()] = true;
-            let customer = labeller.portfolio.subscription(subscription).customer;
+            let customer = cluster(labeller.portfolio, subscription);
             rows.push(Row { subscription, customer, as_of, churned });
         }
         stage.advance(1);

@@ -9,7 +9,7 @@ use std::str::FromStr;
 use thiserror::Error;
 
 use super::outcome::TrainRequest;
-use crate::domain::{Day, DayError};
+use crate::domain::{Day, DayError, HorizonDays};
 use crate::model::Question;
 use crate::portfolio::Portfolio;
 
@@ -110,6 +110,13 @@ pub(super) fn days(portfolio: &Portfolio, request: &TrainRequest) -> Result<Days
     let (Some(train), Some(test)) = (days.train.last(), days.test.first()) else { return Err(DaysError::NoDays) };
     let known = *train + label_days;
     if known >= *test { Err(DaysError::Overlap { train: *train, known, test: *test }) } else { Ok(days) }
+}
+
+/// Those of the further horizons for which the data are long enough, where days are chosen here.
+pub(super) fn long_enough(portfolio: &Portfolio, request: &TrainRequest) -> Vec<HorizonDays> {
+    let days = portfolio.first_day().zip(portfolio.as_of()).map_or(0, |(first, last)| last - first + 1);
+    let fits = |horizon: &&HorizonDays| request.days.is_some() || least_days(request.question.at(**horizon).label_days()) <= days;
+    request.further.iter().filter(fits).copied().collect()
 }
 
 /// Every 14th day, back from the last whose label is known, that is later than `learnt`.

@@ -477,7 +477,7 @@ pub const FEATURES: &[Feature] = &[
         unit: Unit::Flag,
         window_days: None,
         scale: Scale::Straight,
-        formula: "1 where another subscription, first used within 14 days of its last use, has half its usual volume since, else 0",
+        formula: "1 where another subscription, first used within 14 days of its last use, has 0.5 to 2 times its usual volume since",
         sentence: "its usage went over to another subscription of the customer",
         sentence_below: "no other subscription took its usage over",
     },

@@ -9,16 +9,19 @@ use crate::portfolio::{Portfolio, SubscriptionIx};
 /// must begin to count as taking over.
 pub const HANDOVER_DAYS: i32 = 14;
 
-/// Days over which the leaving subscription's usual volume is taken.
-const USUAL_DAYS: i32 = 28;
+/// Days over which the leaving subscription's usual volume is taken: the larger of the two, so that
+/// whoever faded first is not taken over by anything that begins.
+const USUAL_DAYS: [i32; 2] = [28, 84];
 
-/// Part of its usual volume that another subscription must reach to count as taking over.
+/// Part of its usual volume that another subscription must reach to count as taking over, and how many
+/// times it may be: what is much larger began for a reason of its own.
 const SHARE: f64 = 0.5;
+const TIMES_MAX: f64 = 2.0;
 
 impl Kernel {
     /// Whether a subscription of the same customer, first used within 14 days of `last_day`, had
-    /// in the 14 days after it, and not later than `until`, at least half of the leaving one's usual
-    /// volume a day. Usual are the 28 days that end 14 days before.
+    /// in the 14 days after it, and not later than `until`, from half to twice the leaving one's usual
+    /// volume a day. Usual is the larger of the 28 and the 84 days that end 14 days before.
     ///
     /// Only a new one counts: the usage of one that was there before rises and falls by itself.
     #[must_use]
@@ -42,7 +45,7 @@ impl Kernel {
             self.volume(portfolio.usage(of), from, to) / days
         };
         let usual_end = last_day - HANDOVER_DAYS;
-        let usual = volume(subscription, usual_end - (USUAL_DAYS - 1), usual_end);
-        usual > 0.0 && new.any(|other| volume(*other, last_day + 1, until) >= SHARE * usual)
+        let usual = USUAL_DAYS.map(|days| volume(subscription, usual_end - (days - 1), usual_end)).into_iter().fold(0.0, f64::max);
+        usual > 0.0 && new.any(|other| (SHARE * usual..=TIMES_MAX * usual).contains(&volume(*other, last_day + 1, until)))
     }
 }

@@ -9,7 +9,7 @@
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::{Card, ChurnModel, Scorer, ValueGroup};
+use super::{Card, ChurnModel, Scorer, ValueGroup, scaled};
 use crate::domain::{Day, State};
 use crate::portfolio::{Portfolio, SubscriptionIx};
 
@@ -24,6 +24,10 @@ const LOOKED_AT_MAX: usize = 16_384;
 
 /// Fewest: of fewer, nothing is said.
 const LOOKED_AT_MIN: usize = 50;
+
+/// Least width of a group, in deviations, and the least deviation that counts for it.
+const LEAST_WIDTH: f64 = 0.1;
+const LEAST_DEVIATION: f64 = 0.2;
 
 /// Of how many days of the last 28 gaps are told, and how old a model's last label may be.
 const GAP_WINDOW_DAYS: i32 = 28;
@@ -92,8 +96,16 @@ impl Drift {
         let training_rows = card.main().map_or(0, |main| main.train.subscriptions);
         let moved = |name: &str, groups: &[ValueGroup], values: &[f64]| Moved::of(name, groups, training_rows, values);
         let score = moved("risk", &card.risk_deciles, &risks);
-        let mut features: Vec<Moved> =
-            card.features.iter().zip(&columns).map(|(feature, values)| moved(&feature.name, &feature.deciles, values)).collect();
+        let by_feature = card.features.iter().zip(model.columns()).zip(&columns);
+        let mut features: Vec<Moved> = by_feature
+            .map(|((feature, column), values)| {
+                // As the model sees them: what is clipped has not moved.
+                let seen = |value: f64| scaled(column.scale, value).clamp(column.low, column.high);
+                let groups: Vec<ValueGroup> = feature.deciles.iter().map(|group| ValueGroup { to: seen(group.to), ..*group }).collect();
+                let values: Vec<f64> = values.iter().map(|value| seen(*value)).collect();
+                moved(&feature.name, &apart(&groups, LEAST_WIDTH * column.deviation.max(LEAST_DEVIATION)), &values)
+            })
+            .collect();
         features.sort_by(|a, b| b.psi.total_cmp(&a.psi));
         let moved = std::iter::once(score).chain(features).collect();
         Some(Self { as_of, rows: risks.len() as u64, training_rows, moved })
@@ -103,6 +115,22 @@ impl Drift {
     pub fn alarms(&self) -> impl Iterator<Item = &Moved> {
         self.moved.iter().filter(|moved| moved.alarm)
     }
+}
+
+/// Groups of at least a width: narrower ones are taken together, and each reaches half a width
+/// further. Many values that are one and the same, and drift by a hair with the day as what is
+/// told against the usual does, are then no move.
+fn apart(groups: &[ValueGroup], width: f64) -> Vec<ValueGroup> {
+    let mut kept: Vec<(f64, ValueGroup)> = Vec::with_capacity(groups.len());
+    for group in groups {
+        match kept.last_mut() {
+            Some((first, last)) if group.to - *first < width => {
+                *last = ValueGroup { to: group.to, rows: last.rows + group.rows, churners: last.churners + group.churners };
+            }
+            _ => kept.push((group.to, *group)),
+        }
+    }
+    kept.into_iter().map(|(_, group)| ValueGroup { to: group.to + width / 2.0, ..group }).collect()
 }
 
 impl Moved {
@@ -218,6 +246,19 @@ mod tests {
         for (degrees, exact) in [(1, 15.137), (5, 25.745), (9, 33.720)] {
             assert!((1.0..1.08).contains(&(chi_square(degrees) / exact)), "{degrees}: {}", chi_square(degrees));
         }
+    }
+
+    #[test]
+    fn one_value_that_drifts_by_a_hair_has_not_moved() {
+        let group = |to: f64| ValueGroup { to, rows: 50, churners: 0 };
+        let groups: Vec<ValueGroup> = (0..9_i32).map(|at| group(-0.0076 + 0.0005 * f64::from(at))).chain([group(1.5)]).collect();
+        let today = [vec![-0.0021; 180], vec![0.7; 20]].concat();
+        assert!(Moved::of("x", &groups, 500, &today).psi > 1.0);
+        let moved = Moved::of("x", &apart(&groups, 0.02), 500, &today);
+        assert!(!moved.alarm, "{moved:?}");
+        // What is far apart stays apart.
+        let spread: Vec<ValueGroup> = (0..10_i32).map(|at| group(f64::from(at))).collect();
+        assert_eq!(apart(&spread, 0.1).len(), 10);
     }
 
     #[test]

@@ -31,7 +31,7 @@ pub use grade::{CALIBRATION_ERROR_MAX, Grade};
 pub use head::{Cutoffs, HEADS_MAX, Head};
 pub use judge::Case;
 pub use labels::{Censored, Labelled, Labeller};
-pub use measure::{AtCutoff, Curves, Measurement, Outcome, RiskBar, RiskGroup, log_loss, measure, recalibrate};
+pub use measure::{AtCutoff, Curves, Measurement, Outcome, RiskBar, RiskGroup, cluster, log_loss, measure, recalibrate};
 pub use population::Outside;
 pub use promotion::{Promoted, Promotion};
 pub use ranking::{RankedSubscription, Ranking, Standing, UnknownReason, YOUNGEST_DAYS, cost_30_days};

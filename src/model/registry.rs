@@ -77,6 +77,11 @@ pub enum PublishError {
          `churn-train promote {version} --lake DIR` does that first"
     )]
     NeverBeside { version: String, current: String },
+    #[error(
+        "model {version} answers another question than {current}, in service (label, first horizon, lead, grace, or whom it is about), \
+         so that nobody can say which is better; put it in service by force if you mean it"
+    )]
+    OtherQuestion { version: String, current: String },
     #[error("nothing was in service before {current}, as far as the record goes")]
     NothingBefore { current: String },
     #[error(transparent)]
@@ -87,7 +92,10 @@ impl PublishError {
     /// Whether the version stays out of service for what it is, and not because something failed.
     #[must_use]
     pub const fn is_of_standing(&self) -> bool {
-        matches!(self, Self::Grade { .. } | Self::Baseline { .. } | Self::Worse { .. } | Self::NeverBeside { .. })
+        matches!(
+            self,
+            Self::Grade { .. } | Self::Baseline { .. } | Self::Worse { .. } | Self::NeverBeside { .. } | Self::OtherQuestion { .. }
+        )
     }
 }
 
@@ -257,8 +265,8 @@ impl Registry {
     ///
     /// # Errors
     /// Where the version is refused, a file cannot be written, or, where it is not forced, has grade D,
-    /// is a baseline beside a model, or is below the version in service or was never held beside
-    /// it; `current` then stays as it is.
+    /// is a baseline beside a model, answers another question, is below the version in service or was
+    /// never held beside it; `current` then stays as it is.
     pub fn promote(&self, version: &str, how: &Promotion, on: Day) -> Result<LoadedModel, PublishError> {
         let _lease = self.lease()?;
         let loaded = self.load(version)?;
@@ -284,8 +292,7 @@ impl Registry {
     }
 
     /// Whether a version may come into service by what is known of it. A way back and force ask
-    /// nothing; a version in service that is refused when read, or that answers another question,
-    /// is nothing to be held beside.
+    /// nothing; a version in service that is refused when read is nothing to be held beside.
     fn check_earned(&self, loaded: &LoadedModel, how: &Promotion) -> Result<(), PublishError> {
         let beside = match how {
             Promotion::Earned => loaded.card.against.as_ref(),
@@ -297,12 +304,15 @@ impl Registry {
             return Err(PublishError::Grade { version });
         }
         let Ok(current) = self.load_current() else { return Ok(()) };
-        if current.card.method == Method::Baseline || current.model.question() != loaded.model.question() {
+        if current.card.method == Method::Baseline {
             return Ok(());
         }
         let current_version = current.model.version().to_owned();
         if loaded.card.method == Method::Baseline {
             return Err(PublishError::Baseline { version, current: current_version });
+        }
+        if current.model.question() != loaded.model.question() {
+            return Err(PublishError::OtherQuestion { version, current: current_version });
         }
         match beside.filter(|against| against.version == current_version) {
             None => Err(PublishError::NeverBeside { version, current: current_version }),

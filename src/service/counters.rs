@@ -103,7 +103,11 @@ impl Counters {
             "Days from the as-of day to today; 0 where the service has no clock",
             counters.feed_age_days.clone(),
         );
-        registry.register("model_alarms", "Alarms of /v1/model: drift, gaps, a stale feed, an old model", counters.model_alarms.clone());
+        registry.register(
+            "model_alarms",
+            "Alarms of /v1/model: drift, gaps, a stale feed, an old model; -1 before they are worked out",
+            counters.model_alarms.clone(),
+        );
         registry.register(
             "model_drift_psi",
             "Population stability index of the risk and of each feature against the training rows, once it is worked out",
@@ -149,7 +153,8 @@ impl Counters {
         self.model_loaded.set(i64::from(version.model().is_some()));
         let age = version.seen_on().zip(portfolio.as_of()).map_or(0, |(today, as_of)| today - as_of);
         self.feed_age_days.set(i64::from(age));
-        self.model_alarms.set(version.model().map_or(0, |loaded| size(version.alarms(loaded).len())));
+        let looked_at = version.model().filter(|_| version.knows_drift());
+        self.model_alarms.set(looked_at.map_or(-1, |loaded| size(version.alarms(loaded).len())));
         self.drift.clear();
         for moved in version.known_drift().into_iter().flat_map(|drift| &drift.moved) {
             self.drift.get_or_create(&Figure { name: moved.name.clone() }).set(moved.psi);

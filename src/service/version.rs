@@ -207,6 +207,11 @@ impl Version {
         self.derived.drift.get()?.as_ref()
     }
 
+    /// Whether it is worked out already.
+    pub(super) fn knows_drift(&self) -> bool {
+        self.derived.drift.get().is_some()
+    }
+
     /// What somebody should look at, with the drift as far as it is known.
     pub(super) fn alarms(&self, loaded: &LoadedModel) -> Vec<Alarm> {
         model::alarms(&loaded.model, &self.tables.portfolio, self.known_drift(), self.seen_on)

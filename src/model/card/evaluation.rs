@@ -32,6 +32,8 @@ pub struct TopShare {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Measured {
     pub rows: u64,
+    /// Customers of these rows, which the intervals are drawn from; each subscription without one counts.
+    pub customers: u64,
     pub roc_auc: Interval,
     /// Average precision.
     pub pr_auc: Interval,

@@ -66,8 +66,10 @@ pub struct Population {
 pub struct LevelCard {
     pub medium_from: f64,
     pub high_from: f64,
-    /// The precision that `high` was asked to have on the training rows.
+    /// The precision that `high` was asked to have: on training rows left out at the first horizon where there
+    /// are enough, else on those of the fit.
     pub stated_precision: f64,
+    /// On the same rows.
     pub train_precision: f64,
     pub train_recall: f64,
     pub test_precision: f64,

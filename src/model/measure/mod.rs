@@ -16,8 +16,8 @@ pub use curves::{AtCutoff, Curves, RiskBar, RiskGroup};
 pub use recalibration::recalibrate;
 
 use super::card::{Gain, Interval, Measured, TopShare};
-use crate::domain::Micros;
-use crate::portfolio::CustomerIx;
+use crate::domain::{Micros, UNKNOWN_CUSTOMER};
+use crate::portfolio::{CustomerIx, Portfolio, SubscriptionIx};
 use draws::{Batch, DRAWS, Draws, LANES};
 use recalibration::Sums;
 use sorted::{Pass, Sorted};
@@ -34,6 +34,7 @@ const LOG_LOSS_FLOOR: f64 = 2.220_446_049_250_313e-16;
 /// What became of one row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Outcome {
+    /// Whose rows go together; see [`cluster`].
     pub customer: CustomerIx,
     pub churned: bool,
     /// What it cost in the 30 days that end on its as-of day.
@@ -46,6 +47,7 @@ pub struct Measurement {
     contestants: Vec<Contestant>,
     base_rate: f64,
     rows: usize,
+    customers: usize,
     churners: f64,
     cost: f64,
 }
@@ -78,6 +80,18 @@ struct Figures {
     lift: [f64; TOP.len()],
 }
 
+/// Whose rows a subscription's go together with: its customer's, or its own where nobody knows the
+/// customer. What is given for those is no customer of the portfolio.
+#[must_use]
+pub fn cluster(portfolio: &Portfolio, subscription: SubscriptionIx) -> CustomerIx {
+    let customer = portfolio.subscription(subscription).customer;
+    if portfolio.customer(customer).id == UNKNOWN_CUSTOMER {
+        let customers = u32::try_from(portfolio.customers().len()).unwrap_or(u32::MAX);
+        return CustomerIx(customers.saturating_add(subscription.0));
+    }
+    customer
+}
+
 /// What a risk costs where the subscription left, or did not.
 #[must_use]
 pub fn log_loss(risk: f64, churned: bool) -> f64 {
@@ -93,7 +107,7 @@ pub fn measure(rows: &[Outcome], contestants: &[&[f64]]) -> Measurement {
     let churners = rows.iter().filter(|row| row.churned).count() as f64;
     let contestants = contestants.iter().map(|risks| Contestant::of(rows, risks, &customers, &draws)).collect();
     let cost = rows.iter().filter(|row| row.churned).map(|row| row.cost_30_days.as_f64()).sum();
-    Measurement { contestants, base_rate: churners / rows.len().max(1) as f64, rows: rows.len(), churners, cost }
+    Measurement { contestants, base_rate: churners / rows.len().max(1) as f64, rows: rows.len(), customers: number, churners, cost }
 }
 
 /// The number of each row's customer, in the order in which they come, and how many there are.
@@ -175,6 +189,7 @@ impl Measurement {
         });
         Measured {
             rows: self.rows as u64,
+            customers: self.customers as u64,
             roc_auc: figure(&|figures| figures.roc_auc),
             pr_auc: figure(&|figures| figures.pr_auc),
             brier: figure(&|figures| figures.brier),

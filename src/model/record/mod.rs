@@ -16,6 +16,7 @@ pub use figures::{HorizonRecord, MonthFigures, RecordEvaluation, RecordMonth};
 use super::{Censored, Labelled, Labeller, LoadedModel, Outcome, Question, cost_30_days};
 use crate::domain::{ChurnRisk, Day, HorizonDays, Micros};
 use crate::features::Kernel;
+use crate::model::cluster;
 use crate::portfolio::{Portfolio, SubscriptionIx};
 
 /// Most scorings of one model that are taken: a year of weeks. It bounds the time that reading takes.
@@ -149,7 +150,7 @@ impl<'a> ModelRecord<'a> {
                 let known = cost.filter(|(of, _)| *of == subscription).map(|(_, cost)| cost);
                 let cost_30_days = known.unwrap_or_else(|| cost_30_days(portfolio, subscription, as_of));
                 cost = Some((subscription, cost_30_days));
-                let outcome = Outcome { customer: portfolio.subscription(subscription).customer, churned, cost_30_days };
+                let outcome = Outcome { customer: cluster(portfolio, subscription), churned, cost_30_days };
                 ahead.push(as_of, subscription, outcome, risk);
                 while ahead.outcomes.len() > self.rows_max && ahead.record.one_in < ONE_IN_MAX {
                     ahead.thin();
