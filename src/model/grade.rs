@@ -11,6 +11,9 @@ use super::{Gain, Measured};
 /// Largest calibration error of grade A.
 pub const CALIBRATION_ERROR_MAX: f64 = 0.02;
 
+/// How far from 1 the expected over the actual churners of grade A may be, beyond chance.
+const LEVEL_WITHIN: f64 = 0.1;
+
 /// Fewest customers whose rows an interval of grade A is drawn from: fewer are no sample.
 const CUSTOMERS_MIN: u64 = 30;
 
@@ -18,8 +21,8 @@ const CUSTOMERS_MIN: u64 = 30;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ToSchema)]
 pub enum Grade {
     /// Beats the rule of recency in PR AUC and log loss with both 95 % intervals clear of 0, and its
-    /// calibration error is at most 0.02, and what it expected is what happened, within chance. Of 30
-    /// customers at least.
+    /// calibration error is at most 0.02, and the churners that it expected are not more than a tenth
+    /// off those that left, beyond chance. Of 30 customers at least.
     A,
     /// Beats it in both.
     B,
@@ -35,7 +38,8 @@ impl Grade {
     pub fn of(gain: &Gain, model: &Measured) -> Self {
         // Where leaving is rare, a small calibration error alone is no proof: 0 for everyone has one.
         let level = model.expected_to_actual;
-        let calibrated = model.calibration_error.value <= CALIBRATION_ERROR_MAX && level.low <= 1.0 && level.high >= 1.0;
+        let calibrated =
+            model.calibration_error.value <= CALIBRATION_ERROR_MAX && level.low <= 1.0 + LEVEL_WITHIN && level.high >= 1.0 - LEVEL_WITHIN;
         let (ranks, foretells) = (gain.pr_auc.value > 0.0, gain.log_loss.value < 0.0);
         let clear = gain.pr_auc.low > 0.0 && gain.log_loss.high < 0.0;
         match (ranks, foretells) {
@@ -90,9 +94,10 @@ mod tests {
             Grade::of(&Gain { roc_auc: none, brier: none, pr_auc: interval(pr_auc, half), log_loss: interval(log_loss, half) }, model)
         };
         let sound = measured(0.02, (0.9, 1.2), 30);
+        assert_eq!(of(0.1, -0.1, 0.05, &measured(0.02, (0.95, 0.99), 30)), Grade::A);
         assert_eq!(of(0.1, -0.1, 0.05, &sound), Grade::A);
         assert_eq!(of(0.1, -0.1, 0.1, &sound), Grade::B);
-        for unsound in [measured(0.021, (0.9, 1.2), 30), measured(0.01, (1.01, 1.4), 30), measured(0.01, (0.9, 1.2), 29)] {
+        for unsound in [measured(0.021, (0.9, 1.2), 30), measured(0.01, (1.11, 1.4), 30), measured(0.01, (0.9, 1.2), 29)] {
             assert_eq!(of(0.1, -0.1, 0.05, &unsound), Grade::B);
         }
         assert_eq!((of(0.1, 0.1, 0.01, &sound), of(-0.1, -0.1, 0.01, &sound)), (Grade::C, Grade::C));
