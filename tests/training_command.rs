@@ -77,6 +77,21 @@ fn models_are_listed_shown_compared_promoted_taken_back_and_verified() {
     assert!(said(&desk, &["show", one], 0).contains("as a way back"));
 
     assert_eq!(said(&desk, &["verify"], 0).lines().filter(|line| line.ends_with(": sound")).count(), 2);
+    // A card that says more than was measured, and a list of features that is gone.
+    let card = desk.path("models").join(one).join("card.json");
+    let measured = std::fs::read_to_string(&card).expect("published");
+    let boasting = measured.replace("\"grade\": \"", "\"grade\":  \"");
+    assert_ne!(boasting, measured);
+    std::fs::write(&card, boasting).expect("written");
+    assert!(said(&desk, &["verify"], 4).contains(&format!("{one}: model {one} was altered: card.json is not as it was written")));
+    std::fs::write(&card, measured).expect("written");
+    let features = desk.path("models").join(one).join("features.json");
+    let told = std::fs::read(&features).expect("published");
+    std::fs::remove_file(&features).expect("a file");
+    assert!(said(&desk, &["verify"], 4).contains("features.json is missing"));
+    std::fs::write(&features, told).expect("written");
+    assert_eq!(said(&desk, &["verify"], 0).lines().count(), 2);
+
     let path = desk.path("models").join(other).join("model.bin");
     let bytes = std::fs::read(&path).expect("published");
     std::fs::write(&path, &bytes[..bytes.len() - 1]).expect("written");

@@ -216,7 +216,7 @@ pub fn verify(registry: &Registry) -> Result<(String, bool), LoadError> {
     let mut lines = Vec::new();
     let mut sound = true;
     for version in registry.versions()? {
-        match registry.load(&version) {
+        match registry.verify(&version) {
             Ok(_) => lines.push(format!("{version}: sound")),
             Err(error) => {
                 sound = false;

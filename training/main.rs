@@ -82,6 +82,9 @@ fn features(args: &FeaturesArgs) -> anyhow::Result<ExitCode> {
     let days = args.as_of.days();
     let rows = training::write_features(&args.out, &portfolio, &question, &days, args.scale_until, Progress::Shown)?;
     say(&format!("{rows} rows of {} days are in {}", days.len(), args.out.display()))?;
+    if rows == 0 {
+        tell("no subscription had a label on any of these days: they lie outside the data, or the label is not known yet");
+    }
     Ok(ExitCode::SUCCESS)
 }
 
@@ -95,9 +98,10 @@ fn train(args: &TrainArgs) -> anyhow::Result<ExitCode> {
     let in_service = registry.load_current().ok();
     let trained = match training::train(&portfolio, &request, in_service.as_ref(), Progress::Shown) {
         Err(error) if error.is_too_little() => {
+            // Where not even the rule can be made, what there is too little of for a model is the failure.
+            let Ok(rule) = training::baseline(&portfolio, &request, Progress::Shown) else { return Err(error.into()) };
             tell(&error.to_string());
-            // Where not even the rule can be made, what there is too little of for a model is told.
-            training::baseline(&portfolio, &request, Progress::Shown).map_err(|_| error)?
+            rule
         }
         trained => trained?,
     };

@@ -19,6 +19,7 @@ mod record;
 mod registry;
 mod scorer;
 mod slot;
+mod sums;
 
 pub use card::{
     Against, BacktestMonth, Calibration, Card, Counts, Evaluation, FeatureCard, FitCard, Gain, HorizonCard, Interval, LevelCard, Measured,

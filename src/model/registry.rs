@@ -14,6 +14,7 @@ use thiserror::Error;
 
 use super::file::{self, MODEL_MAX_BYTES, RefusedModel};
 use super::promotion::{self, Promoted, Promotion};
+use super::sums;
 use super::{Card, ChurnModel, Grade, Method};
 use crate::domain::{Day, hex};
 use crate::features::FEATURES;
@@ -50,6 +51,8 @@ pub enum LoadError {
     Card { version: String, source: serde_json::Error },
     #[error("the card of model {version} is that of another model")]
     OtherCard { version: String },
+    #[error("model {version} was altered: {wrong}")]
+    Altered { version: String, wrong: String },
     #[error("the report of model {version} has more than {REPORT_MAX_BYTES} bytes")]
     LongReport { version: String },
 }
@@ -202,7 +205,9 @@ impl Registry {
         let card = serde_json::to_vec_pretty(card).map_err(PublishError::Card)?;
         let features = serde_json::to_vec_pretty(FEATURES).map_err(PublishError::Card)?;
         fs::create_dir_all(&aside).map_err(written(&aside))?;
-        for (name, content) in [("model.bin", bytes), ("card.json", &card), ("features.json", &features)] {
+        let files = [("model.bin", bytes), ("card.json", card.as_slice()), ("features.json", features.as_slice())];
+        let sums = sums::of(&files);
+        for (name, content) in files.into_iter().chain([(sums::SUMS, sums.as_bytes())]) {
             write_synced(&aside.join(name), content).map_err(written(&aside.join(name)))?;
         }
         sync_folder(&aside).map_err(written(&aside))?;
@@ -346,6 +351,21 @@ impl Registry {
             Ok(text) => Ok(promotion::read(&text)),
             Err(source) if source.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
             Err(source) => Err(LoadError::Read { path, source }),
+        }
+    }
+
+    /// Reads and checks a version as [`Registry::load`] does, and compares every file of it with
+    /// what was written.
+    ///
+    /// # Errors
+    /// As [`Registry::load`], and where a file is missing or altered.
+    pub fn verify(&self, version: &str) -> Result<LoadedModel, LoadError> {
+        let loaded = self.load(version)?;
+        let folder = self.folder.join(version);
+        match sums::wrong(&folder) {
+            Ok(None) => Ok(loaded),
+            Ok(Some(wrong)) => Err(LoadError::Altered { version: version.to_owned(), wrong }),
+            Err(source) => Err(LoadError::Read { path: folder, source }),
         }
     }
 

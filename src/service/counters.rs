@@ -47,6 +47,7 @@ pub(super) struct Counters {
     usage_rows: Gauge,
     gap_days: Gauge,
     model_loaded: Gauge,
+    model_refused: Gauge,
     feed_age_days: Gauge,
     model_alarms: Gauge,
     drift: Family<Figure, Gauge<f64, AtomicU64>>,
@@ -75,6 +76,7 @@ impl Counters {
             usage_rows: Gauge::default(),
             gap_days: Gauge::default(),
             model_loaded: Gauge::default(),
+            model_refused: Gauge::default(),
             feed_age_days: Gauge::default(),
             model_alarms: Gauge::default(),
             drift: Family::default(),
@@ -98,6 +100,11 @@ impl Counters {
         registry.register("usage_rows", "Usage rows in the tables", counters.usage_rows.clone());
         registry.register("feed_gap_days", "Days without a single usage row, up to the as-of day", counters.gap_days.clone());
         registry.register("model_loaded", "1 where a model is in service", counters.model_loaded.clone());
+        registry.register(
+            "model_refused",
+            "1 where the registry names a version that is refused, and another stays in service",
+            counters.model_refused.clone(),
+        );
         registry.register(
             "feed_age_days",
             "Days from the as-of day to today; 0 where the service has no clock",
@@ -127,6 +134,11 @@ impl Counters {
     pub(super) fn answered(&self, route: Option<Cow<'static, str>>, status: u16, took: Duration) {
         self.requests.get_or_create(&Request { route: route.unwrap_or(Cow::Borrowed("other")), status }).inc();
         self.durations.observe(took.as_secs_f64());
+    }
+
+    /// Whether the version that the registry names was refused at the last look.
+    pub(super) fn model_refused(&self, refused: bool) {
+        self.model_refused.set(i64::from(refused));
     }
 
     /// Counts a look among the answers given before.

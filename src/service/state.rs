@@ -168,12 +168,17 @@ impl State {
         }
         let in_service = self.0.model.current().map(|loaded| loaded.model.version().to_owned());
         match self.0.model.current_version() {
-            Ok(version) if in_service.as_ref() != Some(&version) => match self.reload_model() {
-                Ok(loaded) => tracing::info!(model = loaded.model.version(), previous = in_service, "a model came into service"),
-                Err(error) => tracing::error!(error = &error as &dyn std::error::Error, "the current model is refused"),
-            },
+            Ok(version) if in_service.as_ref() != Some(&version) => {
+                let reloaded = self.reload_model();
+                self.0.counters.model_refused(reloaded.is_err());
+                match reloaded {
+                    Ok(loaded) => tracing::info!(model = loaded.model.version(), previous = in_service, "a model came into service"),
+                    Err(error) => tracing::error!(error = &error as &dyn std::error::Error, "the current model is refused"),
+                }
+            }
+            Ok(_) => self.0.counters.model_refused(false),
             // No model at all is told at the start, and by /readyz.
-            Ok(_) | Err(_) => {}
+            Err(_) => {}
         }
         self.wake();
         self.turn_the_day();
