@@ -68,7 +68,8 @@ fn a_promoted_model_comes_into_service_by_itself() {
     assert_eq!(served.get("/v1/model").ok()["data"]["version"], version.as_str());
 
     // A version that is refused leaves it in service, and whoever watches the counters learns of it.
-    let refused = |served: &Served| String::from_utf8(served.get("/metrics").body).expect("text").contains("churn_risk_model_refused 1");
+    let refused =
+        |served: &Served| String::from_utf8(served.get("/metrics").body).expect("text").contains("\nchurn_risk_model_refused 1\n");
     assert!(!refused(&served));
     std::fs::write(served.models().join("current"), "2026-01-01-00000000\n").expect("written");
     let began = Instant::now();
