@@ -6,7 +6,6 @@
 
 use super::design;
 use super::fit::FitError;
-use super::newton;
 use super::rules::{RECENCY, Rule};
 use super::sample::Sample;
 use super::snapshots::{Row, as_of_days};
@@ -53,9 +52,7 @@ fn month(sample: &Sample, alpha: f64, label_days: i32, first: Day) -> Result<Opt
     let columns = transform::fit(&x);
     transform::apply(&columns, &mut x);
     let rule = Rule::fit(&x, &churned, &columns, &[RECENCY])?;
-    design::lay_out(&mut x, &rows);
-    let fitted = newton::solve_from(&x, &churned, alpha, newton::start_of(x.columns(), &churned))?;
-    let weights = design::weights(&x, columns.len(), &fitted, &rows, &churned);
+    let Some(weights) = design::solve(&mut x, &rows, &churned, [alpha])?.pop() else { return Ok(None) };
 
     let mut out = sample.matrix(&within, 0);
     let by_recency: Vec<f64> = (0..out.rows()).map(|row| rule.risk(&out.row(row).collect::<Vec<f64>>())).collect();

@@ -3,16 +3,10 @@
 use super::outcome::TrainError;
 use super::snapshots::{self, Row, Snapshots};
 use super::split;
-use crate::domain::Day;
 use crate::features::Kernel;
 use crate::model::{Against, ChurnModel, Labeller, LoadedModel, Outcome, cost_30_days, measure};
 use crate::portfolio::Portfolio;
 use crate::progress::{Progress, Unit};
-
-/// The last day that a model's labels read.
-fn learnt_through(model: &ChurnModel) -> Day {
-    model.trained_through() + model.question().label_days()
-}
 
 /// Whether two models answer the same question at their first horizon.
 fn is_comparable(one: &ChurnModel, other: &ChurnModel) -> bool {
@@ -34,22 +28,24 @@ pub fn hold_beside(
     if !is_comparable(one, other) {
         return Ok(None);
     }
-    let days = split::unseen_days(portfolio, one.question(), learnt_through(one).max(learnt_through(other)))?;
+    let days = split::unseen_days(portfolio, one.question(), one.learnt_through().max(other.learnt_through()))?;
     let kernel = Kernel::new(portfolio, one.volume_scale());
     let labeller = Labeller::new(portfolio, &kernel, one.question());
     let rows = snapshots::take(&labeller, &days, &progress.stage("rows that neither had seen", days.len() as u64, Unit::Items));
-    Ok(on_rows(&rows, one, other))
+    Ok(on_rows(&rows, &outcomes(portfolio, &rows.rows), (one, &risks(&rows, one)), other))
 }
 
-/// On those of some rows that the other had not learnt from. All of them must be new to the first.
-pub(super) fn on_rows(rows: &Snapshots<'_>, one: &ChurnModel, other: &ChurnModel) -> Option<Against> {
-    let first = rows.rows.partition_point(|row| row.as_of <= learnt_through(other));
+/// On those of some rows that the other had not learnt from. All of them must be new to the first,
+/// whose risks of them come with it.
+pub(super) fn on_rows(rows: &Snapshots<'_>, outcomes: &[Outcome], one: (&ChurnModel, &[f64]), other: &ChurnModel) -> Option<Against> {
+    let (one, own) = one;
+    let first = rows.rows.partition_point(|row| row.as_of <= other.learnt_through());
     let unseen = Snapshots { portfolio: rows.portfolio, rows: rows.rows[first..].to_vec(), counts: rows.counts.clone() };
     let churners = unseen.rows.iter().filter(|row| row.churned).count();
     if !is_comparable(one, other) || churners == 0 || churners == unseen.rows.len() {
         return None;
     }
-    let measured = measure(&outcomes(unseen.portfolio, &unseen.rows), &[&risks(&unseen, one), &risks(&unseen, other)]);
+    let measured = measure(&outcomes[first..], &[&own[first..], &risks(&unseen, other)]);
     Some(Against {
         version: other.version().to_owned(),
         rows: unseen.rows.len() as u64,

@@ -11,6 +11,7 @@
 //! then set so that the mean risk of the latest rows is their share of churners.
 
 use super::matrix::Matrix;
+use super::newton::{self, NewtonError};
 use super::snapshots::{Row, as_of_days};
 use crate::domain::ChurnRisk;
 use crate::features::catalogue;
@@ -51,6 +52,28 @@ pub(super) fn lay_out(matrix: &mut Matrix, rows: &[Row]) {
     for level in 0..levels {
         matrix.push_column(level_of.iter().map(|of| if *of == level { LIGHT } else { 0.0 }));
     }
+}
+
+/// Lays a transformed matrix out, and finds the weights under each penalty by Newton's method, each from where the
+/// one before ended. The matrix stays laid out.
+///
+/// # Errors
+/// Where the data are so degenerate that no optimum is found.
+pub(super) fn solve(
+    x: &mut Matrix,
+    rows: &[Row],
+    churned: &[bool],
+    alphas: impl IntoIterator<Item = f64>,
+) -> Result<Vec<Weights>, NewtonError> {
+    let features = x.columns();
+    lay_out(x, rows);
+    let mut at = newton::start_of(x.columns(), churned);
+    let mut found = Vec::new();
+    for alpha in alphas {
+        at = newton::solve_from(x, churned, alpha, at)?;
+        found.push(weights(x, features, &at, rows, churned));
+    }
+    Ok(found)
 }
 
 /// Takes the layout back: the features alone, as they were transformed.

@@ -114,10 +114,10 @@ pub(super) fn heads(matrix: &Matrix, label: Label, horizons: &[Horizon], fitted:
     let mut heads = Vec::with_capacity(horizons.len());
     for (horizon, fitted) in horizons.iter().zip(fitted) {
         let own = matrix.log_odds(&fitted.coefficients, fitted.intercept);
-        so_far = match (label, so_far.is_empty()) {
-            (_, true) => own,
-            (Label::Status, false) => so_far.iter().zip(own).map(|(shorter, own)| own.max(*shorter)).collect(),
-            (Label::Silence, false) => so_far.iter().zip(own).map(|(shorter, own)| own.min(*shorter)).collect(),
+        so_far = if so_far.is_empty() {
+            own
+        } else {
+            so_far.iter().zip(own).map(|(shorter, own)| if label.longer_speaks(own, *shorter) { own } else { *shorter }).collect()
         };
         let risk = |place: &usize| ChurnRisk::from_log_odds(so_far[*place]).get();
         let risks: Vec<f64> = horizon.train.places.iter().map(risk).collect();

@@ -47,7 +47,6 @@ use crate::model::{self, Column, FitCard, Labeller, LoadedModel, Method, ModelPa
 use crate::portfolio::Portfolio;
 use crate::progress::{Progress, Unit};
 use horizons::{FittedHorizon, Horizon, Part};
-use matrix::Matrix as Features;
 use penalty::Chosen;
 use sample::Sample;
 use tested::Tested;
@@ -101,7 +100,7 @@ pub fn train<'a>(
     let parts = ModelParts { question: request.question.clone(), trained_through: last_training_day, volume, columns, heads };
     let (model, model_bin) = model::encode(parts, &test.probes(&kernel))?;
     let tested = Tested::score(&test, &kernel, &model, &fitted, &mut sample);
-    let against = in_service.and_then(|other| beside::on_rows(&test, &model, &other.model));
+    let against = in_service.and_then(|other| tested.against(&test, &model, &other.model));
     progress.line("testing as of every month of the last year");
     let backtest = backtest::run(&sample, chosen.alpha, request.question.label_days())?;
     let cards = horizons.iter().zip(&levels).enumerate().map(|(at, (horizon, levels))| tested.card(at, horizon, levels)).collect();
@@ -149,7 +148,7 @@ fn horizons(kernel: &Kernel, request: &TrainRequest, training: &Snapshots<'_>, t
 
 fn fit_all(
     horizons: &[Horizon],
-    matrix: &mut Features,
+    matrix: &mut Matrix,
     rows: &[Row],
     columns: &[Column],
     chosen: &Chosen,
@@ -164,7 +163,7 @@ fn fit_all(
 }
 
 /// Takes the features of some families for constants.
-fn leave_out(matrix: &mut Features, without: &[Family]) {
+fn leave_out(matrix: &mut Matrix, without: &[Family]) {
     for (values, feature) in matrix.columns_mut().zip(FEATURES) {
         if without.contains(&feature.family) {
             values.fill(0.0);

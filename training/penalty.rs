@@ -7,7 +7,6 @@
 use super::design;
 use super::fit::FitError;
 use super::matrix::Matrix;
-use super::newton;
 use super::snapshots::{Row, as_of_days};
 use super::transform;
 use crate::domain::{ChurnRisk, Day};
@@ -137,20 +136,12 @@ impl Fold {
         let columns = transform::fit(&x);
         transform::apply(&columns, &mut x);
         transform::apply(&columns, &mut out);
-        let features = x.columns();
         let rows_in: Vec<Row> = self.fitted.iter().map(|row| rows[*row]).collect();
         let labels: Vec<bool> = self.fitted.iter().map(|row| churned[*row]).collect();
-        design::lay_out(&mut x, &rows_in);
         // As if every row of the training part were there.
         let lighter = rows.len().div_ceil(ROWS_MAX).max(1) as f64;
-        let mut start = newton::start_of(x.columns(), &labels);
-        let mut found = Vec::with_capacity(alphas.len());
-        for alpha in alphas {
-            start = newton::solve_from(&x, &labels, alpha / lighter, start)?;
-            let weights = design::weights(&x, features, &start, &rows_in, &labels);
-            found.push(out.log_odds(&weights.coefficients, weights.intercept));
-        }
-        Ok(found)
+        let found = design::solve(&mut x, &rows_in, &labels, alphas.iter().map(|alpha| alpha / lighter))?;
+        Ok(found.iter().map(|weights| out.log_odds(&weights.coefficients, weights.intercept)).collect())
     }
 }
 

@@ -6,7 +6,7 @@ use super::levels::Levels;
 use super::sample::Sample;
 use super::snapshots::{Row, Snapshots};
 use crate::features::{FeatureVector, Kernel, catalogue};
-use crate::model::{ChurnModel, Curves, Evaluation, HorizonCard, LevelCard, Outcome, Segment, measure};
+use crate::model::{Against, ChurnModel, Curves, Evaluation, HorizonCard, LevelCard, Outcome, Segment, measure};
 use crate::portfolio::Portfolio;
 
 /// A test row and the risk it got at the first horizon.
@@ -71,6 +71,11 @@ impl<'a> Tested<'a> {
     pub(super) fn scored(&self) -> Vec<Scored> {
         let risks = self.by_horizon.first().map(|first| first.model.as_slice()).unwrap_or_default();
         self.rows.iter().zip(risks).map(|(row, risk)| Scored { row: *row, risk: *risk }).collect()
+    }
+
+    /// The model beside another one, on the rows that the other had not learnt from.
+    pub(super) fn against(&self, test: &Snapshots<'_>, model: &ChurnModel, other: &ChurnModel) -> Option<Against> {
+        beside::on_rows(test, &self.outcomes, (model, &self.by_horizon[0].model), other)
     }
 
     /// The card of one horizon.

@@ -192,7 +192,7 @@ pub fn alarms(model: &ChurnModel, portfolio: &Portfolio, drift: Option<&Drift>, 
         let detail = format!("the feed has no row on {gaps} of the last {GAP_WINDOW_DAYS} days");
         alarms.push(Alarm { code: "gaps", detail });
     }
-    let learnt = model.trained_through() + model.question().label_days();
+    let learnt = model.learnt_through();
     if as_of - learnt > MODEL_AGE_MAX_DAYS {
         let detail = format!("the model learnt from what happened up to {learnt}, {} days before the as-of day {as_of}", as_of - learnt);
         alarms.push(Alarm { code: "old_model", detail });

@@ -4,7 +4,7 @@
 
 use super::{ChurnModel, Explanation, Factor, Outside, Standing, UnknownReason, YOUNGEST_DAYS};
 use crate::domain::Day;
-use crate::features::{AsOf, FeedDays, History, VolumeScale};
+use crate::features::{AsOf, FeatureVector, FeedDays, History, VolumeScale};
 
 /// Days before the as-of day over which gaps are counted.
 const GAP_WINDOW_DAYS: i32 = 28;
@@ -43,32 +43,43 @@ impl ChurnModel {
         }
     }
 
+    /// The features of a history.
+    ///
+    /// # Errors
+    /// Why a risk of it would be a guess.
+    pub fn known(&self, kernel: &mut AsOf<'_>, case: &Case<'_>) -> Result<FeatureVector, UnknownReason> {
+        match self.unknown(case) {
+            Some(reason) => Err(reason),
+            None => Ok(kernel.features(&case.history)),
+        }
+    }
+
     /// The standing at a horizon of a history of an active subscription, and the features that push
     /// its risk most: at most `most` of them, and none that push it not at all.
     pub fn judge(&self, kernel: &mut AsOf<'_>, case: &Case<'_>, head: usize, most: usize) -> (Standing, Vec<Factor>) {
-        if let Some(reason) = self.unknown(case) {
-            return (Standing::Unknown { reason }, Vec::new());
-        }
-        let features = kernel.features(&case.history);
+        let features = match self.known(kernel, case) {
+            Ok(features) => features,
+            Err(reason) => return (Standing::Unknown { reason }, Vec::new()),
+        };
         let (risk, factors) = self.strongest(&features, head, most);
         (Standing::Known { risk, level: self.level(head, risk) }, factors)
     }
 
     /// The standing at every horizon.
     pub fn judge_ahead(&self, kernel: &mut AsOf<'_>, case: &Case<'_>) -> Vec<Standing> {
-        if let Some(reason) = self.unknown(case) {
-            return vec![Standing::Unknown { reason }; self.heads().len()];
-        }
-        let risks = self.risks(&kernel.features(&case.history));
+        let risks = match self.known(kernel, case) {
+            Ok(features) => self.risks(&features),
+            Err(reason) => return vec![Standing::Unknown { reason }; self.heads().len()],
+        };
         risks.into_iter().enumerate().map(|(head, risk)| Standing::Known { risk, level: self.level(head, risk) }).collect()
     }
 
     /// The standing of a history, with the whole of its risk taken apart where it has one.
     pub fn take_apart(&self, kernel: &mut AsOf<'_>, case: &Case<'_>, head: usize) -> (Standing, Option<Explanation>) {
-        if let Some(reason) = self.unknown(case) {
-            return (Standing::Unknown { reason }, None);
-        }
-        let explanation = self.explain(&kernel.features(&case.history), head);
+        let explanation = match self.known(kernel, case) {
+            Ok(features) => self.explain(&features, head),
+            Err(reason) => return (Standing::Unknown { reason }, None),
+        };
         let level = self.level(head, explanation.risk);
         (Standing::Known { risk: explanation.risk, level }, Some(explanation))
     }

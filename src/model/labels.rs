@@ -60,8 +60,7 @@ impl<'p, 'k> Labeller<'p, 'k> {
         let horizon = self.question.horizon_days.days();
         let (from, to) = (as_of + lead + 1, as_of + lead + horizon);
         let data_end = self.portfolio.as_of().unwrap_or(as_of);
-        let known_until = if self.question.label == Label::Status { to + self.grace() } else { to };
-        if known_until > data_end {
+        if as_of + self.question.label_days() > data_end {
             return Labelled::Censored(Censored::Window);
         }
         let gaps = horizon - i32::try_from(self.kernel.feed().count(from, to)).unwrap_or(horizon);

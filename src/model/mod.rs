@@ -60,6 +60,19 @@ pub enum Label {
     Silence,
 }
 
+impl Label {
+    /// Whether a horizon's own number speaks for it beside that of the shorter ones. Whoever leaves
+    /// within 30 days leaves within 60, so the risk of a longer horizon is at least that of each
+    /// shorter one. To be silent for 60 days is rarer than for 30, so there it is the other way round.
+    #[must_use]
+    pub fn longer_speaks(self, own: f64, shorter: f64) -> bool {
+        match self {
+            Self::Status => own >= shorter,
+            Self::Silence => own <= shorter,
+        }
+    }
+}
+
 /// The whole question: what, when, and of whom.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Question {
@@ -166,19 +179,15 @@ impl ChurnModel {
         pushes
     }
 
-    /// Who speaks for a horizon. Whoever leaves within 30 days leaves within 60, so the risk of a
-    /// longer horizon is at least that of each shorter one: where its own sum says less, the
-    /// shorter one's sum speaks. To be silent for 60 days is rarer than for 30, so there
-    /// it is the other way round.
+    /// Who speaks for a horizon: its own sum, or that of a shorter one (see [`Label::longer_speaks`]).
     fn speaking(&self, pushes: &[f64; MODEL_WIDTH], head: usize) -> Spoken {
         let own = |head: usize| Spoken { head, log_odds: self.parts.heads[head].log_odds(self.base_log_odds[head], pushes) };
-        (1..=head).map(own).fold(own(0), |so_far, next| {
-            let binds = match self.label() {
-                Label::Status => next.log_odds >= so_far.log_odds,
-                Label::Silence => next.log_odds <= so_far.log_odds,
-            };
-            if binds { next } else { so_far }
-        })
+        (1..=head).map(own).fold(
+            own(0),
+            |so_far, next| {
+                if self.label().longer_speaks(next.log_odds, so_far.log_odds) { next } else { so_far }
+            },
+        )
     }
 
     /// The place of a horizon; that of the first where none is asked for.
@@ -226,6 +235,12 @@ impl ChurnModel {
     #[must_use]
     pub const fn trained_through(&self) -> Day {
         self.parts.trained_through
+    }
+
+    /// The last day that the labels of its first horizon read.
+    #[must_use]
+    pub fn learnt_through(&self) -> Day {
+        self.parts.trained_through + self.parts.question.label_days()
     }
 
     /// The scale of volume under which its features are made.

@@ -106,7 +106,7 @@ impl Scoring<'_> {
     /// The features of a subscription whose risk is no guess.
     pub fn known_features(&mut self, subscription: SubscriptionIx) -> Option<FeatureVector> {
         let case = self.scorer.case(subscription, self.as_of);
-        self.scorer.model.unknown(&case).is_none().then(|| self.kernel.features(&case.history))
+        self.scorer.model.known(&mut self.kernel, &case).ok()
     }
 
     /// What the usage of four weeks ago would make of the risk at a horizon; none where the risk
@@ -115,11 +115,8 @@ impl Scoring<'_> {
         let (scorer, model) = (self.scorer, self.scorer.model);
         let usage_of = self.as_of - BEFORE_DAYS;
         let (now, then) = (scorer.case(subscription, self.as_of), scorer.case(subscription, usage_of));
-        if model.unknown(&now).is_some() || model.unknown(&then).is_some() {
-            return None;
-        }
-        let features = self.kernel.features(&now.history);
-        let earlier = scorer.kernel_at(usage_of).features(&then.history);
+        let features = model.known(&mut self.kernel, &now).ok()?;
+        let earlier = model.known(&mut scorer.kernel_at(usage_of), &then).ok()?;
         let ahead = |features: &FeatureVector| model.strongest(features, head, 0).0;
         let (risk, present) = (ahead(&features.with_usage_of(&earlier)), ahead(&features));
         let percent = |risk: ChurnRisk| format!("{:.0} %", risk.get() * 100.0);

@@ -4,13 +4,12 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::sorted::Sorted;
-use super::{Outcome, by_customer};
+use super::{CALIBRATION_GROUPS as GROUPS, Outcome, by_customer};
 
 /// Cut-offs among the riskiest tenth of the rows, and among the others.
 const CUTOFFS: usize = 100;
 
-/// Groups of the calibration curve, and bars of the histogram.
-const GROUPS: usize = 10;
+/// Bars of the histogram.
 const BARS: usize = 20;
 
 /// Who would be called from a risk on, and what that would come to. ROC, precision-recall, gain

@@ -126,8 +126,7 @@ impl<'a> ModelRecord<'a> {
     /// The first error among the rows. What was taken before it stays.
     pub fn take<E>(&mut self, as_of: Day, rows: impl IntoIterator<Item = Result<IssuedRisk, E>>) -> Result<(), E> {
         let mut cost: Option<(SubscriptionIx, Micros)> = None;
-        let question = self.loaded.model.question();
-        let is_seen = as_of < self.loaded.model.trained_through() + question.label_days();
+        let is_seen = as_of < self.loaded.model.learnt_through();
         for row in rows {
             let row = row?;
             let place = self.horizon(row.horizon_days);
@@ -178,7 +177,7 @@ impl<'a> ModelRecord<'a> {
         let cards = &self.loaded.card.horizons;
         let measured = |ahead: Ahead| {
             let card = cards.iter().find(|card| card.horizon_days == ahead.record.horizon_days);
-            let base_rate = card.filter(|card| card.train.rows > 0).map(|card| card.train.churners as f64 / card.train.rows as f64);
+            let base_rate = card.filter(|card| card.train.rows > 0).map(|card| card.train.base_rate());
             ahead.measured(base_rate)
         };
         self.horizons.into_iter().map(measured).collect()

@@ -6,7 +6,7 @@ use utoipa::ToSchema;
 use crate::domain::{ChurnRisk, Day, HorizonDays, IssuedScore, Period, ScoreStanding, State, SubscriptionId};
 use crate::features::Family;
 use crate::metrics::Filter;
-use crate::model::{Counterfactual, Explanation, LoadedModel, Standing};
+use crate::model::{Counterfactual, Explanation, Standing};
 use crate::portfolio::SubscriptionIx;
 
 use super::super::endpoint::{About, Figures};
@@ -189,7 +189,7 @@ impl Figures for OneRisk {
         let mut meta = Meta::of(sight).spoken_by(loaded).ahead(loaded, head);
         meta.warn(Warning::doubts_about_cost(sight.portfolio));
         meta.warn(Warning::gaps(sight.portfolio, as_of - (COST_DAYS - 1), as_of));
-        let learnt = learnt_through(loaded);
+        let learnt = loaded.model.learnt_through();
         if as_of < learnt {
             let detail = format!("the model learnt from what happened up to {learnt}; a score on an earlier day is no forecast");
             meta.warn(Warning::new("seen_in_training", detail));
@@ -230,11 +230,6 @@ fn history(version: &Version, ix: SubscriptionIx, as_of: Day, horizon_days: Hori
             None
         }
     }
-}
-
-/// The last day that the labels of training read.
-fn learnt_through(loaded: &LoadedModel) -> Day {
-    loaded.model.trained_through() + loaded.model.question().label_days()
 }
 
 /// The day to stand on: the as-of day, or an earlier one with data.
