@@ -7,7 +7,7 @@ use std::path::Path;
 
 use churn_risk::domain::{Bucket, Day, Period, State};
 use churn_risk::features::{History, Kernel, Usual, VolumeScale};
-use churn_risk::lake::{ImportRequest, import};
+use churn_risk::lake::{ImportRequest, Reading, import};
 use churn_risk::metrics::{Filter, RawFilter, churn, summary};
 use churn_risk::portfolio::{self, Portfolio};
 use churn_risk::progress::Progress;
@@ -28,6 +28,7 @@ fn request(files: &Path, lake: &Path, today: Day) -> ImportRequest {
         memory_bytes: 128 << 20,
         currency: None,
         rates: BTreeMap::new(),
+        reading: Reading::default(),
         progress: Progress::Silent,
     }
 }

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use anyhow::{Context, ensure};
 use churn_risk::domain::{Day, HorizonDays, Level};
-use churn_risk::lake::{ImportRequest, import};
+use churn_risk::lake::{ImportRequest, Reading, import};
 use churn_risk::model::{Label, Promotion, Question, Registry, Scorer, Standing};
 use churn_risk::portfolio::{self, Portfolio};
 use churn_risk::progress::{Progress, Unit, say};
@@ -61,6 +61,7 @@ pub(crate) fn run(arguments: &DemoArguments) -> anyhow::Result<ExitCode> {
         memory_bytes: 256 << 20,
         currency: None,
         rates: BTreeMap::new(),
+        reading: Reading::default(),
         progress: Progress::Shown,
     })?;
     super::import::print(&report)?;

@@ -6,15 +6,16 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::ensure;
-use churn_risk::domain::{Currency, Rate, RateError};
-use churn_risk::lake::{FileReport, ImportReport, ImportRequest, Outcome, import};
+use churn_risk::domain::{Currency, Day, Rate, RateError};
+use churn_risk::lake::{CostBasis, FileReport, ImportReport, ImportRequest, Outcome, Reading, import, source_names};
 use churn_risk::progress::{Progress, say};
-use clap::Args;
+use clap::builder::PossibleValuesParser;
+use clap::{Args, ValueEnum};
 use comfy_table::{CellAlignment, Table, presets};
 
 #[derive(Debug, Args)]
 pub(crate) struct ImportArguments {
-    /// Files, folders or globs: CSV, TSV (also .gz, .zst) or Parquet, one canonical table each
+    /// Files, folders or globs: CSV, TSV, JSON, JSON Lines (also .gz, .zst) or Parquet, of any source
     #[arg(required = true)]
     paths: Vec<PathBuf>,
     /// Folder of the tables; made where it is absent
@@ -33,6 +34,36 @@ pub(crate) struct ImportArguments {
     /// What one unit of another currency is worth in it; may be given again for another
     #[arg(long = "rate", value_name = "USD=0.92", value_parser = rate)]
     rates: Vec<(Currency, Rate)>,
+    /// The source of the files, where their headers should not tell it
+    #[arg(long, value_parser = PossibleValuesParser::new(source_names()))]
+    format: Option<String>,
+    /// The day of exports of subscriptions that do not say theirs [default: today]
+    #[arg(long, value_name = "2026-06-30", value_parser = Day::parse)]
+    exported_on: Option<Day>,
+    /// Take a subscription that an export of all of them shows no more as ended
+    #[arg(long)]
+    missing_means_ended: bool,
+    /// Which cost of FOCUS is the cost: purchases of commitments spread over their use, or as billed
+    #[arg(long, value_enum, default_value_t = Cost::Effective)]
+    cost: Cost,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Cost {
+    Effective,
+    Billed,
+}
+
+fn reading(arguments: &ImportArguments) -> Reading {
+    Reading {
+        format: arguments.format.clone(),
+        exported_on: arguments.exported_on,
+        missing_means_ended: arguments.missing_means_ended,
+        cost_basis: match arguments.cost {
+            Cost::Effective => CostBasis::Effective,
+            Cost::Billed => CostBasis::Billed,
+        },
+    }
 }
 
 fn rate(text: &str) -> Result<(Currency, Rate), String> {
@@ -76,6 +107,7 @@ pub(crate) fn run(arguments: &ImportArguments) -> anyhow::Result<ExitCode> {
         memory_bytes: arguments.memory,
         currency: arguments.currency.clone(),
         rates: rates(&arguments.rates)?,
+        reading: reading(arguments),
         progress: Progress::Shown,
     })?;
     print(&report)?;
@@ -88,6 +120,9 @@ pub(crate) fn print(report: &ImportReport) -> io::Result<()> {
     say(&table(&report.files).to_string())?;
     for (reason, rows) in &report.refused {
         say(&format!("refused: {rows} rows, {reason}"))?;
+    }
+    for (reason, rows) in &report.set_aside {
+        say(&format!("set aside: {rows} rows, {reason}"))?;
     }
     for reject in &report.first_rejects {
         say(&format!("  {reject}"))?;
@@ -116,16 +151,19 @@ pub(crate) fn print(report: &ImportReport) -> io::Result<()> {
 fn table(files: &[FileReport]) -> Table {
     let mut table = Table::new();
     table.load_style(presets::UTF8_FULL_CONDENSED);
-    table.set_header(["file", "table", "rows read", "kept", "refused", "first day", "last day"]);
+    table.set_header(["file", "source", "table", "rows read", "kept", "set aside", "refused", "first day", "last day"]);
     for file in files {
         let day = |day: Option<churn_risk::domain::Day>| day.map_or_else(String::new, |day| day.to_string());
-        let (read, kept, refused) = match file.known_since {
-            Some(since) => (format!("as import {since}"), String::new(), String::new()),
-            None => (file.rows_read.to_string(), (file.rows_read - file.rows_refused).to_string(), file.rows_refused.to_string()),
+        let (read, kept, aside, refused) = if let Some(since) = file.known_since {
+            (format!("as import {since}"), String::new(), String::new(), String::new())
+        } else {
+            let kept = file.rows_read - file.rows_refused - file.rows_set_aside;
+            (file.rows_read.to_string(), kept.to_string(), file.rows_set_aside.to_string(), file.rows_refused.to_string())
         };
-        table.add_row([file.name.clone(), file.table.to_owned(), read, kept, refused, day(file.first_day), day(file.last_day)]);
+        let (source, table_name) = (file.source.to_owned(), file.table.to_owned());
+        table.add_row([file.name.clone(), source, table_name, read, kept, aside, refused, day(file.first_day), day(file.last_day)]);
     }
-    for column in 2..5 {
+    for column in 3..7 {
         if let Some(column) = table.column_mut(column) {
             column.set_cell_alignment(CellAlignment::Right);
         }

@@ -96,6 +96,13 @@ impl Exact {
         Some(Self(if (self.0 < 0) == (factor.0 < 0) { attos } else { -attos }))
     }
 
+    /// The amount `factor` times; none where it is beyond what one row may hold.
+    #[must_use]
+    pub fn times_whole(self, factor: u64) -> Option<Self> {
+        let attos = self.0.checked_mul(i128::from(factor))?;
+        (attos.unsigned_abs() <= MAX_UNITS.unsigned_abs() * 1_000_000_000_000_000_000).then_some(Self(attos))
+    }
+
     /// Rounded half-even to micro-units; none where that passes `i64`.
     #[must_use]
     pub fn round(self) -> Option<Micros> {

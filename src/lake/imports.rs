@@ -4,7 +4,7 @@
 //! also what tells a running service, at the cost of two looks at the file system, whether
 //! something came in.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io;
 use std::path::Path;
@@ -32,6 +32,14 @@ pub struct ImportedFile {
     pub sha256: String,
     /// The table it was read as.
     pub table: String,
+    /// The source that it was recognised as.
+    #[serde(default = "generic")]
+    pub source: String,
+}
+
+/// The one source of releases that did not name it.
+fn generic() -> String {
+    "generic".to_owned()
 }
 
 /// One row of `imports`: what came in, and the version of each table that holds it.
@@ -39,15 +47,17 @@ pub struct ImportedFile {
 pub struct ImportRecord {
     /// 1 for the first import; also the number of the table version that readers name.
     pub import_id: u64,
-    /// The form of its files, such as `generic`.
+    /// The sources of its files, such as `generic`, with commas between them.
     pub source: String,
     /// The day that the operator's clock showed.
     pub imported_on: Day,
     pub files: Vec<ImportedFile>,
-    /// `rows_kept + rows_refused`, of all tables together.
+    /// `rows_kept + rows_refused + rows_set_aside`, of all tables together.
     pub rows_read: u64,
     pub rows_kept: u64,
     pub rows_refused: u64,
+    /// Rows that are read and rightly in no table, as a purchase or a tax among usage.
+    pub rows_set_aside: u64,
     /// First and last day with a usage row in the import; none where it had no usage.
     pub first_day: Option<Day>,
     pub last_day: Option<Day>,
@@ -60,6 +70,38 @@ pub struct ImportRecord {
     pub warnings: Vec<String>,
     /// Delta version by table name. A table that nothing was ever imported into has none.
     pub table_versions: BTreeMap<String, u64>,
+    /// The usage days of the import by source, as first and last day of each run of days. Empty in
+    /// records of releases that did not keep it.
+    pub source_days: BTreeMap<String, Vec<(Day, Day)>>,
+}
+
+/// Runs of consecutive days, each by its first and last day.
+pub(super) fn ranges(days: &BTreeSet<Day>) -> Vec<(Day, Day)> {
+    let mut ranges: Vec<(Day, Day)> = Vec::new();
+    for day in days {
+        match ranges.last_mut() {
+            Some((_, last)) if *last + 1 == *day => *last = *day,
+            _ => ranges.push((*day, *day)),
+        }
+    }
+    ranges
+}
+
+/// `2026-05-01..2026-05-31` for each run, by source.
+type WrittenRanges = BTreeMap<String, Vec<String>>;
+
+fn write_ranges(source_days: &BTreeMap<String, Vec<(Day, Day)>>) -> WrittenRanges {
+    let text = |(first, last): &(Day, Day)| format!("{first}..{last}");
+    source_days.iter().map(|(source, ranges)| (source.clone(), ranges.iter().map(text).collect())).collect()
+}
+
+fn read_ranges(text: &str) -> Result<BTreeMap<String, Vec<(Day, Day)>>, String> {
+    let written: WrittenRanges = serde_json::from_str(text).map_err(|error| error.to_string())?;
+    let range = |text: String| {
+        let (first, last) = text.split_once("..").ok_or_else(|| format!("`{text}` is no range of days"))?;
+        Ok((Day::parse(first).map_err(|error| error.to_string())?, Day::parse(last).map_err(|error| error.to_string())?))
+    };
+    written.into_iter().map(|(source, ranges)| Ok((source, ranges.into_iter().map(range).collect::<Result<_, String>>()?))).collect()
 }
 
 impl Lake {
@@ -158,7 +200,7 @@ impl Lake {
             u64::try_from(columns.long(name, row)?).map_err(|_| damaged(format!("{name} is negative")))
         };
         // Releases before the two columns wrote files without them.
-        let currency = if columns.has("currency") { columns.text("currency", row)? } else { None };
+        let currency = columns.later_text("currency", row)?;
         Ok(ImportRecord {
             import_id: count("import_id")?,
             source: text("source")?,
@@ -169,10 +211,12 @@ impl Lake {
             rows_refused: count("rows_refused")?,
             first_day: columns.day("first_day", row)?,
             last_day: columns.day("last_day", row)?,
-            as_of: if columns.has("as_of") { columns.day("as_of", row)? } else { None },
+            as_of: columns.later_day("as_of", row)?,
             currency: currency.map(|text| Currency::parse(&text)).transpose().map_err(|error| damaged(error.to_string()))?,
             warnings: serde_json::from_str(&text("warnings")?).map_err(|error| damaged(error.to_string()))?,
             table_versions: serde_json::from_str(&text("table_versions")?).map_err(|error| damaged(error.to_string()))?,
+            rows_set_aside: if columns.has("rows_set_aside") { count("rows_set_aside")? } else { 0 },
+            source_days: columns.later_text("source_days", row)?.map_or(Ok(BTreeMap::new()), |text| read_ranges(&text)).map_err(damaged)?,
         })
     }
 }
@@ -186,6 +230,8 @@ fn imports_batch(records: &[ImportRecord]) -> Result<RecordBatch, LakeError> {
     let files = records.iter().map(|record| json(serde_json::to_string(&record.files))).collect::<Result<Vec<_>, _>>()?;
     let warnings = records.iter().map(|record| json(serde_json::to_string(&record.warnings))).collect::<Result<Vec<_>, _>>()?;
     let versions = records.iter().map(|record| json(serde_json::to_string(&record.table_versions))).collect::<Result<Vec<_>, _>>()?;
+    let source_days =
+        records.iter().map(|record| json(serde_json::to_string(&write_ranges(&record.source_days)))).collect::<Result<Vec<_>, _>>()?;
     let columns: Vec<ArrayRef> = vec![
         long(&|record| record.import_id),
         texts(records.iter().map(|record| Some(record.source.as_str()))),
@@ -200,6 +246,8 @@ fn imports_batch(records: &[ImportRecord]) -> Result<RecordBatch, LakeError> {
         text(versions),
         days(records.iter().map(|record| record.as_of)),
         texts(records.iter().map(|record| record.currency.as_ref().map(Currency::as_str))),
+        long(&|record| record.rows_set_aside),
+        text(source_days),
     ];
     Ok(RecordBatch::try_new(Table::Imports.arrow_schema(), columns)?)
 }

@@ -25,7 +25,7 @@ mod usage;
 
 pub use census::TableCensus;
 pub use feedback::{FeedbackError, FeedbackReceipt};
-pub use import::{FileReport, ImportError, ImportReport, ImportRequest, Outcome, Reject, import};
+pub use import::{CostBasis, FileReport, ImportError, ImportReport, ImportRequest, Outcome, Reading, Reject, import, source_names};
 pub use imports::{ImportRecord, ImportedFile};
 pub use scores::{ScoreRows, ScoresError, ScoresReceipt};
 pub use table_file::{ParquetColumns, PlainColumn, TableFileError, write_parquet};

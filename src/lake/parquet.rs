@@ -293,6 +293,21 @@ impl Columns {
         Ok(column.is_valid(row).then(|| Day::from_epoch_days(column.value(row))))
     }
 
+    /// A column that files of earlier releases do not have.
+    pub(crate) fn later_day(&self, name: &str, row: usize) -> Result<Option<Day>, LakeError> {
+        if self.has(name) { self.day(name, row) } else { Ok(None) }
+    }
+
+    /// The same of a flag.
+    pub(crate) fn later_flag(&self, name: &str, row: usize) -> Result<Option<bool>, LakeError> {
+        if self.has(name) { self.flag(name, row) } else { Ok(None) }
+    }
+
+    /// The same of text.
+    pub(crate) fn later_text(&self, name: &str, row: usize) -> Result<Option<String>, LakeError> {
+        if self.has(name) { self.text(name, row) } else { Ok(None) }
+    }
+
     pub(crate) fn flag(&self, name: &str, row: usize) -> Result<Option<bool>, LakeError> {
         let column = self.column(name)?.as_boolean_opt().ok_or_else(|| Self::wrong_type(name))?;
         Ok(column.is_valid(row).then(|| column.value(row)))

@@ -15,6 +15,8 @@ pub(crate) enum Table {
     Subscriptions,
     Lifecycle,
     UsageDaily,
+    /// Usage that a source tells by the month alone.
+    UsageMonthly,
     Commitments,
     Imports,
     /// Not of any version: it only grows, beside the imports.
@@ -47,6 +49,7 @@ const CUSTOMERS: &[Column] = &[
     ("segment", Kind::Text, true),
     ("reseller_id", Kind::Text, true),
     ("reseller_name", Kind::Text, true),
+    ("told_on", Kind::Day, true),
 ];
 
 const SUBSCRIPTIONS: &[Column] = &[
@@ -60,12 +63,22 @@ const SUBSCRIPTIONS: &[Column] = &[
     ("is_trial", Kind::Flag, true),
     ("status", Kind::Text, true),
     ("status_on", Kind::Day, true),
+    ("vendor_level", Kind::Text, true),
+    ("vendor_level_on", Kind::Day, true),
+    ("told_on", Kind::Day, true),
 ];
 
-const LIFECYCLE: &[Column] =
-    &[("subscription_id", Kind::Text, false), ("on", Kind::Day, false), ("event", Kind::Text, false), ("reason", Kind::Text, true)];
+const LIFECYCLE: &[Column] = &[
+    ("subscription_id", Kind::Text, false),
+    ("on", Kind::Day, false),
+    ("event", Kind::Text, false),
+    ("reason", Kind::Text, true),
+    // True where an export showed the state and not the day, which is that of the export then.
+    ("observed", Kind::Flag, true),
+];
 
-const USAGE_DAILY: &[Column] = &[
+/// Of `usage_daily`, and of `usage_monthly`, whose `on` is the first day of the month.
+const USAGE: &[Column] = &[
     ("subscription_id", Kind::Name, false),
     ("on", Kind::Day, false),
     ("category", Kind::Name, false),
@@ -98,6 +111,8 @@ const IMPORTS: &[Column] = &[
     ("table_versions", Kind::Text, false),
     ("as_of", Kind::Day, true),
     ("currency", Kind::Text, true),
+    ("rows_set_aside", Kind::Long, true),
+    ("source_days", Kind::Text, true),
 ];
 
 const FEEDBACK: &[Column] = &[
@@ -149,8 +164,8 @@ pub(crate) fn month_of(day: Day) -> String {
 
 impl Table {
     /// Every table that an import writes, the commit point last.
-    pub(crate) const ALL: [Self; 6] =
-        [Self::Customers, Self::Subscriptions, Self::Lifecycle, Self::UsageDaily, Self::Commitments, Self::Imports];
+    pub(crate) const ALL: [Self; 7] =
+        [Self::Customers, Self::Subscriptions, Self::Lifecycle, Self::UsageDaily, Self::UsageMonthly, Self::Commitments, Self::Imports];
 
     /// Its name, which is also its folder's.
     pub(crate) const fn name(self) -> &'static str {
@@ -159,6 +174,7 @@ impl Table {
             Self::Subscriptions => "subscriptions",
             Self::Lifecycle => "lifecycle",
             Self::UsageDaily => "usage_daily",
+            Self::UsageMonthly => "usage_monthly",
             Self::Commitments => "commitments",
             Self::Imports => "imports",
             Self::Feedback => "feedback",
@@ -171,7 +187,7 @@ impl Table {
             Self::Customers => CUSTOMERS,
             Self::Subscriptions => SUBSCRIPTIONS,
             Self::Lifecycle => LIFECYCLE,
-            Self::UsageDaily => USAGE_DAILY,
+            Self::UsageDaily | Self::UsageMonthly => USAGE,
             Self::Commitments => COMMITMENTS,
             Self::Imports => IMPORTS,
             Self::Feedback => FEEDBACK,
@@ -212,7 +228,7 @@ impl Table {
 
     const fn partition_columns(self) -> &'static [Column] {
         match self {
-            Self::UsageDaily => &[(MONTH, Kind::Text, true)],
+            Self::UsageDaily | Self::UsageMonthly => &[(MONTH, Kind::Text, true)],
             Self::Scores => SCORING,
             _ => &[],
         }

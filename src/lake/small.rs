@@ -10,13 +10,23 @@ use super::schema::Table;
 use super::tables::{LakeError, Snapshot};
 use crate::domain::{CommitmentId, CommitmentRow, CustomerId, CustomerRow, Day, EventKind, SubscriptionId, SubscriptionRow};
 
+/// What is known of an event beside its day and kind.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct EventNote {
+    pub(crate) reason: Option<String>,
+    /// An export showed the state and not the day: the event is dated by the day of the export.
+    pub(crate) is_observed: bool,
+}
+
+/// The events of one subscription.
+pub(crate) type Events = BTreeMap<(Day, EventKind), EventNote>;
+
 /// Rows by key.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct SmallRows {
     pub(crate) customers: BTreeMap<CustomerId, CustomerRow>,
     pub(crate) subscriptions: BTreeMap<SubscriptionId, SubscriptionRow>,
-    /// Reasons by (day, event).
-    pub(crate) lifecycle: BTreeMap<SubscriptionId, BTreeMap<(Day, EventKind), Option<String>>>,
+    pub(crate) lifecycle: BTreeMap<SubscriptionId, Events>,
     pub(crate) commitments: BTreeMap<CommitmentId, CommitmentRow>,
 }
 
@@ -26,8 +36,8 @@ pub(crate) fn read(snapshot: Option<&Snapshot>) -> Result<SmallRows, LakeError> 
     let Some(snapshot) = snapshot else { return Ok(rows) };
     rows.customers = snapshot.customers()?.into_iter().map(|row| (row.customer_id.clone(), row)).collect();
     rows.subscriptions = snapshot.subscriptions()?.into_iter().map(|row| (row.subscription_id.clone(), row)).collect();
-    for (id, event) in snapshot.lifecycle()? {
-        rows.lifecycle.entry(id).or_default().insert((event.on, event.kind), event.reason);
+    for (id, event, is_observed) in snapshot.noted_lifecycle()? {
+        rows.lifecycle.entry(id).or_default().insert((event.on, event.kind), EventNote { reason: event.reason, is_observed });
     }
     rows.commitments = snapshot.commitments()?.into_iter().map(|row| (row.commitment_id.clone(), row)).collect();
     Ok(rows)
@@ -61,6 +71,7 @@ fn customers(rows: &SmallRows) -> Vec<ArrayRef> {
         texts(rows().map(|row| row.segment.as_deref())),
         texts(rows().map(|row| row.reseller_id.as_deref())),
         texts(rows().map(|row| row.reseller_name.as_deref())),
+        days(rows().map(|row| row.told_on)),
     ]
 }
 
@@ -77,16 +88,20 @@ fn subscriptions(rows: &SmallRows) -> Vec<ArrayRef> {
         flags(rows().map(|row| row.is_trial)),
         texts(rows().map(|row| row.status.as_deref())),
         days(rows().map(|row| row.status_on)),
+        texts(rows().map(|row| row.vendor_level.as_deref())),
+        days(rows().map(|row| row.vendor_level_on)),
+        days(rows().map(|row| row.told_on)),
     ]
 }
 
 fn lifecycle(rows: &SmallRows) -> Vec<ArrayRef> {
-    let rows = || rows.lifecycle.iter().flat_map(|(id, events)| events.iter().map(move |((on, kind), reason)| (id, *on, *kind, reason)));
+    let rows = || rows.lifecycle.iter().flat_map(|(id, events)| events.iter().map(move |((on, kind), note)| (id, *on, *kind, note)));
     vec![
         texts(rows().map(|(id, ..)| Some(id.as_str()))),
         days(rows().map(|(_, on, ..)| Some(on))),
         texts(rows().map(|(_, _, kind, _)| Some(kind.as_str()))),
-        texts(rows().map(|(.., reason)| reason.as_deref())),
+        texts(rows().map(|(.., note)| note.reason.as_deref())),
+        flags(rows().map(|(.., note)| note.is_observed.then_some(true))),
     ]
 }
 

@@ -78,6 +78,7 @@ impl Snapshot {
                 segment: columns.text("segment", row)?,
                 reseller_id: columns.text("reseller_id", row)?,
                 reseller_name: columns.text("reseller_name", row)?,
+                told_on: columns.later_day("told_on", row)?,
             })
         })
     }
@@ -102,6 +103,9 @@ impl Snapshot {
                 is_trial: columns.flag("is_trial", row)?,
                 status: columns.text("status", row)?,
                 status_on: columns.day("status_on", row)?,
+                vendor_level: columns.later_text("vendor_level", row)?,
+                vendor_level_on: columns.later_day("vendor_level_on", row)?,
+                told_on: columns.later_day("told_on", row)?,
             })
         })
     }
@@ -111,13 +115,19 @@ impl Snapshot {
     /// # Errors
     /// Where a file cannot be read or holds what no import writes.
     pub fn lifecycle(&self) -> Result<Vec<(SubscriptionId, Event)>, LakeError> {
+        Ok(self.noted_lifecycle()?.into_iter().map(|(id, event, _)| (id, event)).collect())
+    }
+
+    /// The same, each with whether its day is that of an export alone.
+    pub(crate) fn noted_lifecycle(&self) -> Result<Vec<(SubscriptionId, Event, bool)>, LakeError> {
         let table = Table::Lifecycle;
         self.rows(table, |columns, row| {
             let id = columns.text("subscription_id", row)?.unwrap_or_default();
             let kind: EventKind = columns.text("event", row)?.unwrap_or_default().parse().map_err(|error| damaged(table, error))?;
             let on = columns.day("on", row)?.ok_or_else(|| damaged(table, "an event without a day"))?;
             let id = SubscriptionId::parse(&id).map_err(|error| damaged(table, error))?;
-            Ok((id, Event { on, kind, reason: columns.text("reason", row)? }))
+            let is_observed = columns.later_flag("observed", row)?.unwrap_or(false);
+            Ok((id, Event { on, kind, reason: columns.text("reason", row)? }, is_observed))
         })
     }
 

@@ -143,7 +143,7 @@ pub fn write_csv(plan: Plan, dir: &Path, mut progress: impl FnMut(DayDone)) -> R
 fn write_customers(partner: &Partner, dir: &Path) -> Result<u64, WriteError> {
     let mut table = Table::create(dir, "customers.csv", "customer_id,name,country,segment,reseller_id,reseller_name")?;
     for row in partner.customers() {
-        let CustomerRow { customer_id, name, country, segment, reseller_id, reseller_name } = row?;
+        let CustomerRow { customer_id, name, country, segment, reseller_id, reseller_name, .. } = row?;
         let text = |field: Option<String>| field.unwrap_or_default();
         let fields = [text(name), text(country), text(segment), text(reseller_id), text(reseller_name)];
         let [name, country, segment, reseller_id, reseller_name] = fields.each_ref().map(String::as_str);

@@ -82,6 +82,7 @@ pub(super) fn customer(plan: Plan, number: u32) -> Result<CustomerRow, IdError> 
         segment: Some(segment.to_owned()),
         reseller_id: Some(format!("R{reseller:05}")),
         reseller_name: Some(format!("{} Cloud Partners", PLACES[reseller % PLACES.len()])),
+        told_on: None,
     })
 }
 
@@ -90,17 +91,16 @@ pub(super) fn subscription(plan: Plan, number: u32, customer: u32, life: &Life) 
     let mut random = stream(plan.seed(), Topic::Product, number);
     let product = choose(&PRODUCTS, uniform(&mut random));
     let purpose = PURPOSES[skewed(&mut random, PURPOSES.len(), 1.5)];
+    let id = SubscriptionId::parse(&guid(plan, Topic::SubscriptionId, number))?;
+    let bare = SubscriptionRow::bare(id, CustomerId::parse(&guid(plan, Topic::CustomerId, customer))?);
     Ok(SubscriptionRow {
-        subscription_id: SubscriptionId::parse(&guid(plan, Topic::SubscriptionId, number))?,
-        customer_id: CustomerId::parse(&guid(plan, Topic::CustomerId, customer))?,
         name: Some(format!("{purpose}-{number:06}")),
         product: Some(product.to_owned()),
         created_on: Some(life.created()),
         auto_renew: Some(life.auto_renew()),
         term_end_on: Some(life.term_end(plan.until())),
         is_trial: Some(life.is_trial(plan.until())),
-        status: None,
-        status_on: None,
+        ..bare
     })
 }
 

@@ -6,7 +6,9 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use churn_risk::domain::Day;
-use churn_risk::lake::{ImportError, ImportRecord, ImportReport, ImportRequest, Lake, LakeError, Outcome, Reject, Snapshot, UsageColumns};
+use churn_risk::lake::{
+    ImportError, ImportRecord, ImportReport, ImportRequest, Lake, LakeError, Outcome, Reading, Reject, Snapshot, UsageColumns,
+};
 use churn_risk::lake::{PlainColumn, import, write_parquet};
 use churn_risk::progress::Progress;
 use tempfile::TempDir;
@@ -72,6 +74,7 @@ impl Desk {
             memory_bytes: 128 << 20,
             currency: None,
             rates: BTreeMap::new(),
+            reading: Reading::default(),
             progress: Progress::Silent,
         }
     }

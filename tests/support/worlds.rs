@@ -42,22 +42,17 @@ impl World {
             segment: None,
             reseller_id: reseller.map(str::to_owned),
             reseller_name: None,
+            told_on: None,
         });
     }
 
     /// A subscription that was created on `created`, where that is told.
     pub(crate) fn subscription(&mut self, id: &str, customer: &str, created: Option<&str>) -> &mut SubscriptionRow {
+        let customer = CustomerId::parse(customer).expect("a test's own id");
         self.subscriptions.push(SubscriptionRow {
-            subscription_id: subscription_id(id),
-            customer_id: CustomerId::parse(customer).expect("a test's own id"),
             name: Some(format!("Name of {id}")),
-            product: None,
             created_on: created.map(day),
-            auto_renew: None,
-            term_end_on: None,
-            is_trial: None,
-            status: None,
-            status_on: None,
+            ..SubscriptionRow::bare(subscription_id(id), customer)
         });
         self.subscriptions.last_mut().expect("just pushed")
     }

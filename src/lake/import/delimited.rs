@@ -15,7 +15,7 @@ use simd_csv::{ZeroCopyByteRecord, ZeroCopyReader, ZeroCopyReaderBuilder};
 
 use super::discover::InputFile;
 use super::quotes::{self, Quotes};
-use super::source::{Cells, Container, Literal, Packing, Place};
+use super::source::{Bytes, Cells, Container, Literal, Packing, Place, Seen};
 use super::{ImportError, io_error};
 use crate::progress::Stage;
 
@@ -104,7 +104,7 @@ pub(super) fn rows(
     file: &InputFile,
     (delimiter, packing): (u8, Packing),
     stage: &Stage,
-    mut visit: impl FnMut(Place, &dyn Cells) -> Result<(), ImportError>,
+    mut visit: impl FnMut(Place, Seen<'_>) -> Result<(), ImportError>,
 ) -> Result<Option<Literal>, ImportError> {
     let path = &file.path;
     let row = Cell::new(0);
@@ -124,7 +124,7 @@ pub(super) fn rows(
                 wrong => return Err(quote_error(path, line_of(file, start)?, record.as_slice(), wrong)),
             }
         }
-        visit(Place::Byte(start), &record)?;
+        visit(Place::Byte(start), Ok(&record))?;
     }
     let from = row.get();
     drop(reader);
@@ -138,7 +138,7 @@ fn rest(
     file: &InputFile,
     delimiter: u8,
     (mut bytes, mut start): (impl BufRead, u64),
-    mut visit: impl FnMut(Place, &dyn Cells) -> Result<(), ImportError>,
+    mut visit: impl FnMut(Place, Seen<'_>) -> Result<(), ImportError>,
 ) -> Result<Literal, ImportError> {
     let mut literal = Literal { rows: 0, first: Place::Byte(start) };
     let (mut row, mut cells) = (Vec::new(), Vec::new());
@@ -165,7 +165,7 @@ fn rest(
             Quotes::Sound { in_plain_cell } if row.len() as u64 <= ROW_MAX_BYTES => {
                 literal.rows += u64::from(in_plain_cell);
                 if !whole.is_empty() {
-                    visit(Place::Byte(start), &SplitRow { bytes: whole, cells: &cells })?;
+                    visit(Place::Byte(start), Ok(&SplitRow { bytes: whole, cells: &cells }))?;
                 }
             }
             Quotes::Sound { .. } => return Err(long_row(&file.path, line_of(file, start)?)),
@@ -215,8 +215,6 @@ fn long_row(path: &Path, line: u64) -> ImportError {
         format!("the row that begins here is longer than {} MiB: does a quote (\") open a cell and never close it?", ROW_MAX_BYTES >> 20);
     ImportError::Quote { path: path.to_path_buf(), line, reason }
 }
-
-type Bytes<'a> = Box<dyn Read + 'a>;
 
 fn csv(bytes: Bytes<'_>, delimiter: u8, has_headers: bool) -> ZeroCopyReader<Bytes<'_>> {
     // Rows of another length are refused one by one, so the reader must not stop at them.
@@ -277,7 +275,7 @@ impl Read for Counted<'_> {
     }
 }
 
-fn unpack<'a>(path: &Path, packing: Packing, stage: Option<&'a Stage>) -> Result<Bytes<'a>, ImportError> {
+pub(super) fn unpack<'a>(path: &Path, packing: Packing, stage: Option<&'a Stage>) -> Result<Bytes<'a>, ImportError> {
     let file = Counted { file: File::open(path).map_err(|source| io_error(path, source))?, stage };
     Ok(match packing {
         Packing::Plain => Box::new(file),
@@ -289,9 +287,9 @@ fn unpack<'a>(path: &Path, packing: Packing, stage: Option<&'a Stage>) -> Result
 /// The line (from 1) on which each of `places` begins, in the order given, which must ascend.
 /// The file is read once more: only files with refused rows pay for their line numbers.
 pub(super) fn lines(file: &InputFile, places: &[Place]) -> Result<Vec<u64>, ImportError> {
-    let numbers: Vec<u64> = places.iter().map(|(Place::Row(number) | Place::Byte(number))| *number).collect();
+    let numbers: Vec<u64> = places.iter().map(|(Place::Row(number) | Place::Byte(number) | Place::Line(number))| *number).collect();
     match file.container {
-        Container::Parquet => Ok(numbers),
+        Container::Parquet | Container::Json { .. } => Ok(numbers),
         Container::Delimited { packing, .. } => lines_of(&file.path, packing, &numbers),
     }
 }

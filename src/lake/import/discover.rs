@@ -8,11 +8,12 @@ use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
 
-use super::generic::{self, ColumnMap};
+use super::form::{self, ColumnMap, Form};
+use super::generic::SOURCE;
 use super::source::{self, Container};
-use super::{ImportError, io_error};
+use super::sources::{self, Source};
+use super::{ImportError, io_error, manifest};
 use crate::domain::hex;
-use crate::lake::schema::Table;
 use crate::progress::Stage;
 
 /// A file that an import is going to read.
@@ -21,7 +22,8 @@ pub(super) struct InputFile {
     pub(super) path: PathBuf,
     pub(super) name: String,
     pub(super) container: Container,
-    pub(super) table: Table,
+    pub(super) form: &'static Form,
+    pub(super) reader: &'static dyn Source,
     pub(super) columns: ColumnMap,
     /// Columns that no table has.
     pub(super) unread: Vec<String>,
@@ -30,7 +32,24 @@ pub(super) struct InputFile {
 }
 
 /// Endings that are tables, longest first.
-const ENDINGS: [&str; 7] = [".csv.gz", ".csv.zst", ".tsv.gz", ".tsv.zst", ".csv", ".tsv", ".parquet"];
+const ENDINGS: [&str; 16] = [
+    ".csv.gz",
+    ".csv.zst",
+    ".tsv.gz",
+    ".tsv.zst",
+    ".json.gz",
+    ".json.zst",
+    ".jsonl.gz",
+    ".jsonl.zst",
+    ".ndjson.gz",
+    ".ndjson.zst",
+    ".csv",
+    ".tsv",
+    ".json",
+    ".jsonl",
+    ".ndjson",
+    ".parquet",
+];
 
 /// Columns that are named when they are not read.
 const UNREAD_SHOWN: usize = 6;
@@ -108,16 +127,47 @@ pub(super) fn file_name(path: &Path) -> String {
     path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default()
 }
 
-/// Hashes a file and recognises its source.
-pub(super) fn recognise(path: &Path, stage: &Stage) -> Result<InputFile, ImportError> {
+/// What a file is.
+pub(super) enum Found {
+    Table(Box<InputFile>),
+    /// The manifest of an export, which names the files with its rows, all of them there.
+    Manifest {
+        name: String,
+        blobs: Vec<PathBuf>,
+    },
+}
+
+/// Hashes a file and recognises its source, among all or as the operator names it.
+pub(super) fn recognise(path: &Path, format: Option<&str>, stage: &Stage) -> Result<Found, ImportError> {
     if !path.metadata().map_err(|source| io_error(path, source))?.is_file() {
         return Err(ImportError::NoPlainFile { path: path.to_path_buf() });
     }
     let (sha256, bytes) = hash(path, stage).map_err(|source| io_error(path, source))?;
-    let (container, header) = source::look(path)?;
-    let (table, columns) = generic::recognise(&header).map_err(|reason| ImportError::Header { path: path.to_path_buf(), reason })?;
-    let unread = header.into_iter().enumerate().filter(|(at, _)| columns.reads(*at).is_none()).map(|(_, name)| name).collect();
-    Ok(InputFile { path: path.to_path_buf(), name: file_name(path), container, table, columns, unread, bytes, sha256 })
+    let (container, mut header) = source::look(path)?;
+    if matches!(container, Container::Json { .. }) && manifest::is_one(&header) {
+        return Ok(Found::Manifest { name: file_name(path), blobs: manifest::blobs(path)? });
+    }
+    let form =
+        form::recognise(&sources::forms(format), &header).map_err(|reason| ImportError::Header { path: path.to_path_buf(), reason })?;
+    let seen = header.len();
+    if let Container::Json { .. } = container {
+        form.add_aliases(&mut header);
+    }
+    let columns = ColumnMap::new(form, header);
+    let unread =
+        columns.header().iter().take(seen).enumerate().filter(|(at, _)| !columns.reads(*at)).map(|(_, name)| name.clone()).collect();
+    let file = InputFile {
+        path: path.to_path_buf(),
+        name: file_name(path),
+        container,
+        form,
+        reader: sources::reader(form),
+        columns,
+        unread,
+        bytes,
+        sha256,
+    };
+    Ok(Found::Table(Box::new(file)))
 }
 
 /// Calls files of one name by their paths, so that a message says which of them it means.
@@ -131,12 +181,16 @@ pub(super) fn tell_apart(files: &mut [InputFile]) {
     }
 }
 
-/// What is told of the columns of a file that are not read; none where all are.
+/// What is told of the columns of a file of ours that are not read; none where all are. Exports of
+/// others have many that say nothing to us.
 pub(super) fn unread(file: &InputFile) -> Option<String> {
+    if file.form.source != SOURCE {
+        return None;
+    }
     let shown = file.unread.iter().take(UNREAD_SHOWN).map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
     let more = file.unread.len().saturating_sub(UNREAD_SHOWN);
     let rest = if more > 0 { format!(" and {more} more") } else { String::new() };
-    (!file.unread.is_empty()).then(|| format!("{}: the table {} has no column {shown}{rest}; not read", file.name, file.table.name()))
+    (!file.unread.is_empty()).then(|| format!("{}: the table {} has no column {shown}{rest}; not read", file.name, file.form.table.name()))
 }
 
 fn hash(path: &Path, stage: &Stage) -> io::Result<(String, u64)> {

@@ -1,23 +1,22 @@
 //! The import itself, as a list of steps. Everything before the first commit can fail without
 //! a trace; everything before the last one can fail without a reader seeing it.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::calendar::Calendar;
-use super::discover::{self, InputFile};
-use super::intake::{Counts, Intake};
+use super::discover::{self, Found, InputFile};
+use super::intake::{Counts, Days, Intake};
 use super::money::Money;
 use super::rejects;
 use super::report::{FileReport, ImportReport, Outcome};
 use super::staging::{self, StagedMonth, Staging};
-use super::{ImportError, ImportRequest, REJECTS_ALWAYS_BORNE, delimited, generic, io_error};
-use crate::domain::{CustomerId, SubscriptionRow, UNKNOWN_CUSTOMER};
+use super::{ImportError, ImportRequest, REJECTS_ALWAYS_BORNE, delimited, io_error, merge, source_names};
 use crate::lake::data_file::DataFile;
 use crate::lake::durable::create_dirs;
 use crate::lake::engine::{self, MonthJob, Numbering, RolledMonth, SERIES_MAX};
-use crate::lake::imports::{ImportRecord, ImportedFile};
+use crate::lake::imports::{ImportRecord, ImportedFile, ranges};
 use crate::lake::parquet::WrittenFile;
 use crate::lake::restated::Replaced;
 use crate::lake::schema::{MONTH, Partition, Table, month_of};
@@ -34,6 +33,9 @@ const REJECTS_QUOTED: usize = 5;
 /// Files that are missing or of no known source, more refused rows than allowed, and whatever
 /// keeps the tables from being read or written. Nothing is in the tables then.
 pub fn import(request: &ImportRequest) -> Result<ImportReport, ImportError> {
+    if let Some(format) = request.reading.format.as_deref().filter(|name| source_names().all(|known| known != *name)) {
+        return Err(ImportError::Format { name: format.to_owned(), known: source_names().collect::<Vec<_>>().join(", ") });
+    }
     let lake = Lake::open(&request.lake)?;
     let (paths, passed_over) = discover::expand(&request.paths)?;
     if paths.is_empty() {
@@ -68,6 +70,7 @@ fn unchanged(version: u64, files: Vec<FileReport>, warnings: Vec<String>) -> Imp
         outcome: Outcome::Unchanged { version },
         files,
         refused: BTreeMap::new(),
+        set_aside: BTreeMap::new(),
         first_rejects: Vec::new(),
         rejects_file: None,
         gaps: Vec::new(),
@@ -84,11 +87,20 @@ fn recognise<'r>(
 ) -> Result<(Vec<InputFile>, Vec<FileReport>), ImportError> {
     let hashes = |record: &'r ImportRecord| record.files.iter().map(|file| (file.sha256.as_str(), record.import_id));
     let known_hashes: HashMap<&str, u64> = records.iter().flat_map(hashes).collect();
+    let mut paths: VecDeque<PathBuf> = paths.iter().cloned().collect();
+    let named: HashSet<PathBuf> = paths.iter().cloned().collect();
     let total = paths.iter().filter_map(|path| path.metadata().ok()).map(|metadata| metadata.len()).sum();
     let stage = request.progress.stage("looking at files", total, Unit::Bytes);
     let (mut files, mut known) = (Vec::<InputFile>::new(), Vec::new());
-    for path in paths {
-        let file = discover::recognise(path, &stage)?;
+    while let Some(path) = paths.pop_front() {
+        let file = match discover::recognise(&path, request.reading.format.as_deref(), &stage)? {
+            Found::Table(file) => *file,
+            Found::Manifest { name, blobs } => {
+                warnings.push(format!("{name} is a manifest; its {} blobs are all beside it and are read", blobs.len()));
+                paths.extend(blobs.into_iter().filter(|blob| !named.contains(blob)));
+                continue;
+            }
+        };
         let since = known_hashes.get(file.sha256.as_str()).copied();
         let twin = files.iter().find(|other| other.sha256 == file.sha256).map(|other| other.name.clone());
         if let Some(twin) = &twin {
@@ -99,9 +111,11 @@ fn recognise<'r>(
         } else {
             known.push(FileReport {
                 name: file.name,
-                table: file.table.name(),
+                source: file.form.source,
+                table: file.form.table.name(),
                 rows_read: 0,
                 rows_refused: 0,
+                rows_set_aside: 0,
                 first_day: None,
                 last_day: None,
                 known_since: since,
@@ -115,7 +129,10 @@ fn recognise<'r>(
 }
 
 fn read(request: &ImportRequest, lake: &Lake, files: &[InputFile], money: Money) -> Result<(Intake, Vec<Counts>), ImportError> {
-    let mut intake = Intake::new(request.today, Staging::create(&staging_dir(lake))?, money);
+    let days = Days { today: request.today, exported_on: request.reading.exported_on.unwrap_or(request.today) };
+    let dir = staging_dir(lake);
+    let staging = (Staging::create(&dir.join("daily"))?, Staging::create(&dir.join("monthly"))?);
+    let mut intake = Intake::new(days, request.reading.cost_basis, staging, money);
     let stage = request.progress.stage("reading rows", files.iter().map(|file| file.bytes).sum(), Unit::Bytes);
     let counts = files.iter().enumerate().map(|(number, file)| intake.read(number, file, &stage)).collect::<Result<Vec<_>, _>>()?;
     stage.finish();
@@ -167,47 +184,50 @@ impl Import<'_> {
             self.warnings.push(delimited::told(file, literal)?);
         }
         let refused = intake.rejects.by_reason();
+        let set_aside = by_reason(&intake.set_aside);
+        self.warnings.extend(remarks(&intake, self.files));
         let reports = self.file_reports(&intake, counts).into_iter().chain(known).collect();
-        let days = std::mem::take(&mut intake.days);
+        let (days, source_days) = (std::mem::take(&mut intake.days), std::mem::take(&mut intake.source_days));
         let mut commits = self.small_tables(&mut intake)?;
-        let rolled = self.usage(&mut intake)?;
+        let rolled = self.usage(&mut intake, Table::UsageDaily)?;
+        let monthly = self.usage(&mut intake, Table::UsageMonthly)?;
         let stored = self.stored(Table::UsageDaily, |_| true);
         let calendar = Calendar::new(&rolled, &stored);
         let (gaps, as_of) = (calendar.gaps(&days)?, calendar.last_used()?);
         self.warnings.extend(replaced(&rolled));
-        if !rolled.is_empty() {
-            let touched: BTreeSet<&str> = rolled.iter().map(|month| month.month.as_str()).collect();
-            let kept = self.stored(Table::UsageDaily, |file| !file.month.as_deref().is_some_and(|month| touched.contains(month)));
-            let new = rolled.iter().map(|month| (Partition::from([(MONTH, month.month.clone())]), month.file.clone())).collect();
-            commits.push((Table::UsageDaily, kept, new));
-        }
+        commits.extend(self.usage_commit(Table::UsageDaily, &rolled));
+        commits.extend(self.usage_commit(Table::UsageMonthly, &monthly));
         let mut table_versions = self.snapshot.as_ref().map(|snapshot| snapshot.record().table_versions.clone()).unwrap_or_default();
         for (table, kept, new) in commits {
             let version = self.lake.commit(table, &kept, &new)?;
             table_versions.insert(table.name().to_owned(), version);
         }
         let rows_read = counts.iter().map(|count| count.read).sum();
-        let rows_refused = intake.rejects.len() as u64;
+        let (rows_refused, rows_set_aside) = (intake.rejects.len() as u64, intake.set_aside.values().sum());
+        let sources: BTreeSet<&str> = self.files.iter().map(|file| file.form.source).collect();
         let record = ImportRecord {
             import_id: self.number,
-            source: generic::SOURCE.to_owned(),
+            source: sources.into_iter().collect::<Vec<_>>().join(", "),
             imported_on: self.request.today,
             files: self.imported_files(),
             rows_read,
-            rows_kept: rows_read - rows_refused,
+            rows_kept: rows_read - rows_refused - rows_set_aside,
             rows_refused,
+            rows_set_aside,
             first_day: days.first().copied(),
             last_day: days.last().copied(),
             as_of,
             currency: intake.money.reporting().cloned(),
             warnings: self.warnings.clone(),
             table_versions,
+            source_days: source_days.into_iter().map(|(source, days)| (source.to_owned(), ranges(&days))).collect(),
         };
         self.lake.commit_import(self.records, &record)?;
         Ok(ImportReport {
-            outcome: Outcome::Committed(record),
+            outcome: Outcome::Committed(Box::new(record)),
             files: reports,
             refused,
+            set_aside,
             first_rejects: self.first_rejects,
             rejects_file: self.rejects_file,
             gaps,
@@ -215,12 +235,22 @@ impl Import<'_> {
         })
     }
 
+    /// What a table of usage keeps and gains; none where no month of it was touched.
+    fn usage_commit(&self, table: Table, rolled: &[RolledMonth]) -> Option<Commit> {
+        let touched: BTreeSet<&str> = rolled.iter().map(|month| month.month.as_str()).collect();
+        let kept = self.stored(table, |file| !file.month.as_deref().is_some_and(|month| touched.contains(month)));
+        let new = rolled.iter().map(|month| (Partition::from([(MONTH, month.month.clone())]), month.file.clone())).collect();
+        (!rolled.is_empty()).then_some((table, kept, new))
+    }
+
     fn file_reports(&self, intake: &Intake, counts: &[Counts]) -> Vec<FileReport> {
         let report = |(number, (file, count)): (usize, (&InputFile, &Counts))| FileReport {
             name: file.name.clone(),
-            table: file.table.name(),
+            source: file.form.source,
+            table: file.form.table.name(),
             rows_read: count.read,
             rows_refused: intake.rejects.of_file(number),
+            rows_set_aside: intake.set_aside.iter().filter(|((file, _), _)| *file == number).map(|(_, rows)| rows).sum(),
             first_day: count.first,
             last_day: count.last,
             known_since: None,
@@ -229,8 +259,12 @@ impl Import<'_> {
     }
 
     fn imported_files(&self) -> Vec<ImportedFile> {
-        let imported =
-            |file: &InputFile| ImportedFile { name: file.name.clone(), sha256: file.sha256.clone(), table: file.table.name().to_owned() };
+        let imported = |file: &InputFile| ImportedFile {
+            name: file.name.clone(),
+            sha256: file.sha256.clone(),
+            table: file.form.table.name().to_owned(),
+            source: file.form.source.to_owned(),
+        };
         self.files.iter().map(imported).collect()
     }
 
@@ -243,28 +277,16 @@ impl Import<'_> {
     fn small_tables(&mut self, intake: &mut Intake) -> Result<Vec<Commit>, ImportError> {
         let stored = small::read(self.snapshot.as_ref())?;
         let mut merged = stored.clone();
-        std::mem::take(&mut intake.customers).merge_into(&mut merged.customers, |_, _| ());
-        let mut moved = 0_u64;
-        std::mem::take(&mut intake.subscriptions).merge_into(&mut merged.subscriptions, |before, after| {
-            moved += u64::from(before.customer_id != after.customer_id && before.customer_id.as_str() != UNKNOWN_CUSTOMER);
-        });
-        if moved > 0 {
-            self.warnings.push(format!("{moved} subscriptions now belong to another customer than before this import"));
-        }
-        for (id, events) in std::mem::take(&mut intake.lifecycle) {
-            let known = merged.lifecycle.entry(id).or_default();
-            for (key, reason) in events {
-                let kept = known.entry(key).or_default();
-                if reason.is_some() {
-                    *kept = reason;
-                }
-            }
-        }
-        std::mem::take(&mut intake.commitments).merge_into(&mut merged.commitments, |_, _| ());
-        self.adopt_unknown(&mut merged, intake)?;
+        merge::merge(intake, &mut merged, self.request.reading.missing_means_ended, &mut self.warnings)
+            .map_err(|error| io_error(self.lake.dir(), std::io::Error::other(error)))?;
         // Every stored id takes part in the numbering, so that stored rows can be merged.
         for id in merged.subscriptions.keys() {
-            intake.staging.ids.number(id.as_str().as_bytes(), id.clone());
+            intake.daily.ids.number(id.as_str().as_bytes(), id.clone());
+        }
+        if !intake.monthly.is_empty() {
+            for id in merged.subscriptions.keys() {
+                intake.monthly.ids.number(id.as_str().as_bytes(), id.clone());
+            }
         }
         let mut commits = Vec::new();
         for (table, batch) in small::changed(&stored, &merged)? {
@@ -275,55 +297,23 @@ impl Import<'_> {
         Ok(commits)
     }
 
-    /// Gives subscriptions that only usage or an event names a row with the customer `unknown`.
-    fn adopt_unknown(&mut self, merged: &mut small::SmallRows, intake: &Intake) -> Result<(), ImportError> {
-        let unknown = CustomerId::parse(UNKNOWN_CUSTOMER).map_err(|error| io_error(self.lake.dir(), std::io::Error::other(error)))?;
-        let named: BTreeSet<_> = intake.staging.ids.iter().chain(merged.lifecycle.keys()).cloned().collect();
-        let (mut adopted, mut rows) = (0_u64, 0_u64);
-        for id in named {
-            if merged.subscriptions.contains_key(&id) {
-                continue;
-            }
-            adopted += 1;
-            rows += intake.staging.rows_of(&id);
-            let row = SubscriptionRow {
-                subscription_id: id.clone(),
-                customer_id: unknown.clone(),
-                name: None,
-                product: None,
-                created_on: None,
-                auto_renew: None,
-                term_end_on: None,
-                is_trial: None,
-                status: None,
-                status_on: None,
-            };
-            merged.subscriptions.insert(id, row);
-        }
-        if adopted > 0 {
-            self.warnings.push(format!(
-                "{adopted} subscriptions ({rows} usage rows) are in no subscriptions file; they are kept under the customer `{UNKNOWN_CUSTOMER}`"
-            ));
-        }
-        Ok(())
-    }
-
-    /// Rolls up every month that the import touches.
-    fn usage(&self, intake: &mut Intake) -> Result<Vec<RolledMonth>, ImportError> {
-        let months = intake.staging.seal()?;
+    /// Rolls up every month of a table of usage that the import touches.
+    fn usage(&self, intake: &mut Intake, table: Table) -> Result<Vec<RolledMonth>, ImportError> {
+        let staging = intake.staging(table);
+        let months = staging.seal()?;
         if months.is_empty() {
             return Ok(Vec::new());
         }
         let stored_of = |month: &StagedMonth| {
             let name = month_of(month.month);
-            self.stored(Table::UsageDaily, |file| file.month.as_deref() == Some(&name))
+            self.stored(table, |file| file.month.as_deref() == Some(&name))
         };
         for file in months.iter().flat_map(stored_of) {
             for (category, unit) in usage::series_of(&file)? {
-                intake.staging.series.number(&category, &unit);
+                staging.series.number(&category, &unit);
             }
         }
-        let numbering = Arc::new(Numbering::new(&intake.staging.ids, &intake.staging.series));
+        let numbering = Arc::new(Numbering::new(&staging.ids, &staging.series));
         if numbering.series_count() > SERIES_MAX {
             return Err(ImportError::TooManySeries(numbering.series_count()));
         }
@@ -331,7 +321,7 @@ impl Import<'_> {
         create_dirs(&spill).map_err(|source| io_error(&spill, source))?;
         let context = engine::session(self.request.memory_bytes, &spill)?;
         let stage = self.request.progress.stage("rolling up months", months.len() as u64, Unit::Items);
-        let table_dir = self.lake.table_dir(Table::UsageDaily);
+        let table_dir = self.lake.table_dir(table);
         let mut rolled = Vec::with_capacity(months.len());
         for staged in &months {
             let stored = stored_of(staged);
@@ -342,6 +332,21 @@ impl Import<'_> {
         stage.finish();
         Ok(rolled)
     }
+}
+
+/// Rows by reason, of all files together.
+fn by_reason(rows: &BTreeMap<(usize, String), u64>) -> BTreeMap<String, u64> {
+    rows.iter().fold(BTreeMap::new(), |mut counts, ((_, reason), rows)| {
+        *counts.entry(reason.clone()).or_default() += rows;
+        counts
+    })
+}
+
+/// What is told of rows that were kept.
+fn remarks(intake: &Intake, files: &[InputFile]) -> Vec<String> {
+    let told =
+        |((file, remark), rows): (&(usize, &'static str), &u64)| files.get(*file).map(|file| format!("{}: {rows} {remark}", file.name));
+    intake.remarks.iter().filter_map(told).collect()
 }
 
 /// What is told of stored rows that newer ones have taken the place of.

@@ -3,20 +3,36 @@
 //!
 //! Absent on purpose: a clock. Today is an argument, and so is the memory that may be used.
 
+mod aliases;
+mod analytics;
 mod calendar;
+mod cost;
+mod daily_rated;
 mod dates;
 mod delimited;
 mod discover;
 mod flow;
+mod focus;
+mod form;
 mod generic;
+mod insights;
 mod intake;
+mod json;
+mod manifest;
+mod merge;
 mod money;
 mod quotes;
 mod rejects;
 mod report;
+mod rest;
+mod row;
 mod source;
+mod sources;
 mod staging;
+mod states;
 mod taken;
+mod told;
+mod units;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -26,6 +42,7 @@ use thiserror::Error;
 pub use flow::import;
 pub use rejects::Reject;
 pub use report::{FileReport, ImportReport, Outcome};
+pub use sources::source_names;
 pub(crate) use staging::{AMOUNT_TYPE, Ids, SeriesNumbers, StagedMonth, read_staged};
 
 use super::LakeError;
@@ -49,7 +66,30 @@ pub struct ImportRequest {
     pub currency: Option<Currency>,
     /// What one unit of another currency is worth in it.
     pub rates: BTreeMap<Currency, Rate>,
+    pub reading: Reading,
     pub progress: Progress,
+}
+
+/// How files are read where they leave it open.
+#[derive(Debug, Clone, Default)]
+pub struct Reading {
+    /// The source of all of the files, by its name; none tells it by their headers.
+    pub format: Option<String>,
+    /// The day of exports that do not say theirs; none is the operator's day.
+    pub exported_on: Option<Day>,
+    /// Whether a subscription that an export of all of them shows no more has ended.
+    pub missing_means_ended: bool,
+    pub cost_basis: CostBasis,
+}
+
+/// Which of the costs of FOCUS is the cost.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum CostBasis {
+    /// Purchases of commitments spread over what they cover: the one for trends.
+    #[default]
+    Effective,
+    /// What is charged, when it is charged.
+    Billed,
 }
 
 /// Refused rows that every import may have, however small.
@@ -66,12 +106,18 @@ pub enum ImportError {
     NoPlainFile { path: PathBuf },
     #[error("`{pattern}` is no pattern: {reason}")]
     Pattern { pattern: String, reason: &'static str },
-    #[error("nothing to import: none of {passed_over} files there is CSV, TSV (also .gz, .zst) or Parquet")]
+    #[error("nothing to import: none of {passed_over} files there is CSV, TSV, JSON, JSON Lines (also .gz, .zst) or Parquet")]
     NoTables { passed_over: usize },
     #[error("{one} and {other} are the same table in two forms; name the one to read")]
     Twins { one: PathBuf, other: PathBuf },
     #[error("{path}: {reason}")]
     Header { path: PathBuf, reason: String },
+    #[error("{path} line {line}, column {column}: {reason}")]
+    Json { path: PathBuf, line: u64, column: u64, reason: String },
+    #[error("the manifest {path}: {reason}")]
+    Manifest { path: PathBuf, reason: String },
+    #[error("no source is called `{name}`; there are {known}")]
+    Format { name: String, known: String },
     #[error("{path} line {line}: {reason}")]
     Quote { path: PathBuf, line: u64, reason: String },
     #[error("more than {kept} rows refused: these are other files than they seem")]

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use super::discover::InputFile;
+use super::intake::At;
 use super::source::Place;
 use super::{ImportError, delimited, io_error};
 use crate::lake::durable::{create_dirs, replace_file};
@@ -34,6 +35,8 @@ pub(super) enum Kind {
     NoRate,
     TwoCustomers,
     Conflict,
+    Status,
+    Object,
 }
 
 impl Kind {
@@ -55,6 +58,8 @@ impl Kind {
             Self::NoRate => "currency without a rate",
             Self::TwoCustomers => "two customers for one subscription",
             Self::Conflict => "same key twice with other values",
+            Self::Status => "unknown status",
+            Self::Object => "not an object with each key once",
         }
     }
 }
@@ -63,8 +68,8 @@ impl Kind {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Refusal {
     pub(super) kind: Kind,
-    /// Empty where no single column is at fault.
-    pub(super) column: &'static str,
+    /// As the file names it; empty where no single column is at fault.
+    pub(super) column: String,
     pub(super) value: String,
     pub(super) reason: String,
 }
@@ -100,8 +105,8 @@ pub(super) struct Rejects {
 }
 
 impl Rejects {
-    /// Keeps a refused row of the file number `file`.
-    pub(super) fn push(&mut self, file: usize, place: Place, mut refusal: Refusal) -> Result<(), ImportError> {
+    /// Keeps a refused row.
+    pub(super) fn push(&mut self, At { file, place }: At, mut refusal: Refusal) -> Result<(), ImportError> {
         if self.rows.len() == KEPT_MAX {
             return Err(ImportError::TooManyToList { kept: KEPT_MAX });
         }
@@ -144,7 +149,7 @@ impl Rejects {
                 resolved.push(Reject {
                     file: file.name.clone(),
                     line,
-                    column: refusal.column.to_owned(),
+                    column: refusal.column.clone(),
                     value: refusal.value.clone(),
                     reason: refusal.reason.clone(),
                 });

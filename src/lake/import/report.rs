@@ -12,7 +12,7 @@ use super::Reject;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Outcome {
     /// The import is in the tables, durably, under this version.
-    Committed(ImportRecord),
+    Committed(Box<ImportRecord>),
     /// Every file was imported before; the tables stay at this version.
     Unchanged { version: u64 },
 }
@@ -21,9 +21,13 @@ pub enum Outcome {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FileReport {
     pub name: String,
+    /// The source that its header was recognised as.
+    pub source: &'static str,
     pub table: &'static str,
     pub rows_read: u64,
     pub rows_refused: u64,
+    /// Rows that are read and rightly in no table: purchases, taxes, duplicates.
+    pub rows_set_aside: u64,
     /// First and last day of its usage rows.
     pub first_day: Option<Day>,
     pub last_day: Option<Day>,
@@ -38,6 +42,8 @@ pub struct ImportReport {
     pub files: Vec<FileReport>,
     /// Refused rows by reason.
     pub refused: BTreeMap<&'static str, u64>,
+    /// Rows set aside by reason, as `ChargeCategory=Tax`.
+    pub set_aside: BTreeMap<String, u64>,
     /// The first refused rows; all of them are in `rejects_file`.
     pub first_rejects: Vec<Reject>,
     pub rejects_file: Option<PathBuf>,

@@ -11,6 +11,7 @@ use datafusion::arrow::datatypes::DataType;
 use datafusion::arrow::error::ArrowError;
 
 use super::discover::InputFile;
+use super::json::{self, Stop, Unread};
 use super::{ImportError, delimited, io_error};
 use crate::lake::LakeError;
 use crate::lake::parquet::{read_file, read_places};
@@ -20,6 +21,7 @@ use crate::progress::Stage;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Container {
     Delimited { delimiter: u8, packing: Packing },
+    Json { packing: Packing },
     Parquet,
 }
 
@@ -37,7 +39,12 @@ pub(super) enum Place {
     Byte(u64),
     /// The number of the row, from 1, in a file that has no lines.
     Row(u64),
+    /// The line on which the row begins.
+    Line(u64),
 }
+
+/// The bytes of a file, unpacked.
+pub(super) type Bytes<'a> = Box<dyn Read + 'a>;
 
 /// The cells of a row, by the place of their column in the header.
 pub(super) trait Cells {
@@ -45,6 +52,9 @@ pub(super) trait Cells {
     /// None where the row has no such cell, or the file says that it is null.
     fn cell(&self, column: usize) -> Option<Cow<'_, [u8]>>;
 }
+
+/// A row, or what stands in its place and is none.
+pub(super) type Seen<'a> = Result<&'a dyn Cells, String>;
 
 /// Rows in which a quote was read as text, since it stands within a plain cell.
 #[derive(Debug, Clone, Copy)]
@@ -92,17 +102,48 @@ pub(super) fn look(path: &Path) -> Result<(Container, Vec<String>), ImportError>
         [0x28, 0xb5, 0x2f, 0xfd] => Packing::Zstd,
         _ => Packing::Plain,
     };
+    if is_json(path, packing)? {
+        let names = json::header(delimited::unpack(path, packing, None)?).map_err(|unread| json_error(path, unread))?;
+        return Ok((Container::Json { packing }, names));
+    }
     let (delimiter, names) = delimited::header(path, packing)?;
     Ok((Container::Delimited { delimiter, packing }, names))
 }
 
-/// Gives each row after the header to `visit`; tells of quotes that were read as text.
+/// Whether a file's first character is one that opens a list or an object.
+fn is_json(path: &Path, packing: Packing) -> Result<bool, ImportError> {
+    let mut start = Vec::new();
+    delimited::unpack(path, packing, None)?.take(4096).read_to_end(&mut start).map_err(|source| io_error(path, source))?;
+    let start = start.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&start);
+    Ok(matches!(start.trim_ascii_start().first(), Some(b'{' | b'[')))
+}
+
+fn json_error(path: &Path, unread: Unread) -> ImportError {
+    let path = path.to_path_buf();
+    match unread {
+        Unread::Malformed { line, column, reason } => ImportError::Json { path, line, column, reason },
+        Unread::TooLong { line } => {
+            let reason = "one value is longer than 2 MiB: does a quote or a bracket before it never close?".to_owned();
+            ImportError::Json { path, line, column: 0, reason }
+        }
+        Unread::Io(source) => io_error(&path, source),
+        Unread::Stopped(Stop::Import(error)) => *error,
+        Unread::Stopped(Stop::Enough) => ImportError::Header { path, reason: "it could not be looked at".to_owned() },
+    }
+}
+
+/// Gives each row after the header to `visit`, and what stands in the place of one; tells of quotes
+/// that were read as text.
 pub(super) fn read_rows(
     file: &InputFile,
     stage: &Stage,
-    visit: impl FnMut(Place, &dyn Cells) -> Result<(), ImportError>,
+    visit: impl FnMut(Place, Seen<'_>) -> Result<(), ImportError>,
 ) -> Result<Option<Literal>, ImportError> {
     match file.container {
+        Container::Json { packing } => {
+            let bytes = delimited::unpack(&file.path, packing, Some(stage))?;
+            json::rows(file, bytes, visit).map(|()| None).map_err(|unread| json_error(&file.path, unread))
+        }
         Container::Parquet => read_parquet(file, stage, visit).map(|()| None),
         Container::Delimited { delimiter, packing } => delimited::rows(file, (delimiter, packing), stage, visit),
     }
@@ -111,21 +152,21 @@ pub(super) fn read_rows(
 fn read_parquet(
     file: &InputFile,
     stage: &Stage,
-    mut visit: impl FnMut(Place, &dyn Cells) -> Result<(), ImportError>,
+    mut visit: impl FnMut(Place, Seen<'_>) -> Result<(), ImportError>,
 ) -> Result<(), ImportError> {
     let mut number = 0;
     let unreadable = |reason: String| ImportError::Lake(LakeError::File { path: file.path.clone(), reason });
-    let wanted: Vec<usize> = (0..file.columns.width()).filter(|place| file.columns.reads(*place).is_some()).collect();
+    let wanted: Vec<usize> = (0..file.columns.width()).filter(|place| file.columns.reads(*place)).collect();
     for batch in read_places(&file.path, &wanted)? {
         let batch: RecordBatch = batch.map_err(|error| unreadable(error.to_string()))?;
         let mut columns: Vec<Option<Column>> = (0..file.columns.width()).map(|_| None).collect();
         for (at, column) in wanted.iter().zip(batch.columns()) {
-            let failed = |error| unreadable(format!("column {}: {error}", file.columns.reads(*at).unwrap_or_default()));
+            let failed = |error| unreadable(format!("column {}: {error}", file.columns.header().get(*at).map_or("", String::as_str)));
             columns[*at] = Some(as_text(column).map_err(failed)?);
         }
         for row in 0..batch.num_rows() {
             number += 1;
-            visit(Place::Row(number), &ParquetRow { columns: &columns, row })?;
+            visit(Place::Row(number), Ok(&ParquetRow { columns: &columns, row }))?;
         }
     }
     stage.advance(file.bytes);

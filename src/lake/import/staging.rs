@@ -14,6 +14,7 @@ use datafusion::arrow::ipc::reader::StreamReader;
 use datafusion::arrow::ipc::writer::StreamWriter;
 use hashbrown::{DefaultHashBuilder, HashMap, HashTable};
 
+use super::units::{Unit, fold};
 use super::{ImportError, io_error};
 use crate::domain::{Day, Exact, SubscriptionId};
 use crate::lake::LakeError;
@@ -119,6 +120,9 @@ impl Ids {
 pub(crate) struct SeriesNumbers {
     by_names: HashMap<OwnedPair, u32>,
     names: Vec<(String, String)>,
+    /// Pairs as files spell them whose units are folded: their numbers, and how many of the folded
+    /// unit one of the file's is.
+    folded: HashMap<OwnedPair, (u32, u64)>,
 }
 
 impl SeriesNumbers {
@@ -136,6 +140,25 @@ impl SeriesNumbers {
         self.by_names.insert((key.0.into(), key.1.into()), next);
         self.names.push((category.to_owned(), unit.to_owned()));
         next
+    }
+
+    /// The number of a pair that some file spelt like this before, and the block of its unit.
+    pub(super) fn spelt(&self, category: &[u8], unit: &[u8], is_folded: bool) -> Option<(u32, u64)> {
+        if is_folded {
+            return self.folded.get(&BorrowedPair(category, unit)).copied();
+        }
+        self.known(category, unit).map(|number| (number, 1))
+    }
+
+    /// The same of a pair that no file spelt like this before.
+    pub(super) fn spell(&mut self, category: &str, unit: &str, is_folded: bool) -> (u32, u64) {
+        if !is_folded {
+            return (self.number(category, unit), 1);
+        }
+        let Unit { name, block } = fold(unit);
+        let number = self.number(category, &name);
+        self.folded.insert((category.as_bytes().into(), unit.as_bytes().into()), (number, block));
+        (number, block)
     }
 
     /// Pairs ascending, and for each number the place of its pair there.
@@ -313,6 +336,11 @@ impl Staging {
             self.waiting = 0;
         }
         Ok(())
+    }
+
+    /// Whether no row was staged.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.months.is_empty()
     }
 
     /// Usage rows of a subscription.

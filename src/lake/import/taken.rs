@@ -6,15 +6,22 @@
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 
+use super::form::ColumnMap;
 use crate::domain::{CommitmentRow, CustomerRow, SubscriptionRow};
 
-/// Columns that a file does not have, a bit each, by their number in the form of `generic.rs`.
+/// Columns that a file does not have, a bit each, by their number in the forms of `generic`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Lacking(u16);
 
 impl Lacking {
-    pub(super) fn new(places: &[Option<usize>]) -> Self {
-        Self(places.iter().enumerate().filter(|(_, place)| place.is_none()).fold(0, |bits, (column, _)| bits | (1 << column)))
+    /// The columns of the form that a file does not have.
+    pub(super) fn absent(columns: &ColumnMap) -> Self {
+        Self(columns.absent().fold(0, |bits, column| bits | 1_u16.checked_shl(u32::try_from(column).unwrap_or(u32::MAX)).unwrap_or(0)))
+    }
+
+    /// Every column but the keys: what is not told says nothing.
+    pub(super) const fn all_but(kept: u16) -> Self {
+        Self(!kept)
     }
 
     fn keep<T: Clone>(self, column: u32, value: &mut T, known: &T) {
