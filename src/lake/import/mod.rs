@@ -17,6 +17,7 @@ mod report;
 mod source;
 mod staging;
 mod taken;
+mod units;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
