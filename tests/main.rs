@@ -26,6 +26,7 @@ mod import_headers;
 mod import_quotes;
 mod import_rejects;
 mod import_replaced;
+mod import_sources;
 mod import_sums;
 mod import_versions;
 mod lake_damage;

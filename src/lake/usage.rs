@@ -119,7 +119,10 @@ impl Snapshot {
     }
 
     /// The same, each with whether its day is that of an export alone.
-    pub(crate) fn noted_lifecycle(&self) -> Result<Vec<(SubscriptionId, Event, bool)>, LakeError> {
+    ///
+    /// # Errors
+    /// As [`Snapshot::lifecycle`].
+    pub fn noted_lifecycle(&self) -> Result<Vec<(SubscriptionId, Event, bool)>, LakeError> {
         let table = Table::Lifecycle;
         self.rows(table, |columns, row| {
             let id = columns.text("subscription_id", row)?.unwrap_or_default();
@@ -173,6 +176,23 @@ impl Snapshot {
     pub fn scan_usage<E: From<LakeError>>(
         &self,
         which: UsageColumns,
+        visit: impl FnMut(&UsageChunk<'_>) -> Result<(), E>,
+    ) -> Result<(), E> {
+        self.scan(Table::UsageDaily, which, visit)
+    }
+
+    /// The same of `usage_monthly`, whose days are the first of their months.
+    ///
+    /// # Errors
+    /// Where a file cannot be read, and what `visit` returns.
+    pub fn scan_monthly_usage<E: From<LakeError>>(&self, visit: impl FnMut(&UsageChunk<'_>) -> Result<(), E>) -> Result<(), E> {
+        self.scan(Table::UsageMonthly, UsageColumns::All, visit)
+    }
+
+    fn scan<E: From<LakeError>>(
+        &self,
+        table: Table,
+        which: UsageColumns,
         mut visit: impl FnMut(&UsageChunk<'_>) -> Result<(), E>,
     ) -> Result<(), E> {
         let mut names = SeriesNames::default();
@@ -180,7 +200,7 @@ impl Snapshot {
             UsageColumns::Days => Some(&["subscription_id", "on", "quantity_micros"]),
             UsageColumns::All => None,
         };
-        for file in self.files(Table::UsageDaily) {
+        for file in self.files(table) {
             for batch in file.read(columns)? {
                 let batch = batch?;
                 let series = if which == UsageColumns::All { names.series(&batch)? } else { Vec::new() };
