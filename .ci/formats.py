@@ -1,16 +1,19 @@
 """What DuckDB makes of the real files under FORMATS.md's rules, beside what the importer does.
 
-    formats.py DATA              tells what DuckDB finds in DATA/focus
-    formats.py DATA BIN WORK     also imports each file with BIN into a lake in WORK, and compares
+    formats.py real DATA              tells what DuckDB finds in DATA/focus
+    formats.py real DATA BIN WORK     also imports each file with BIN into a lake in WORK, and compares
+    formats.py examples BIN WORK      imports each example of tests/fixtures, and compares with what is expected
 
 Amounts are decimals of 38 digits all the way, rounded half-even once; no double is anywhere.
 """
 
 import csv
 import decimal
+import gzip
 import json
 import pathlib
 import re
+import shlex
 import subprocess
 import sys
 
@@ -138,12 +141,12 @@ def newest(lake):
     return dict(zip(columns, max(stored(lake, "imports", len(versions) - 1, columns))))
 
 
-def imported(binary, path, lake):
+def imported(binary, path, lake, flags):
     """Quirks may be more than ten rows: what is refused is compared, not limited."""
-    command = [binary, "import", str(path), "--lake", str(lake), "--currency", "USD", "--max-rejects", "1"]
+    command = [binary, "import", path, "--lake", lake, "--max-rejects", "1", *flags]
     done = subprocess.run(command, capture_output=True, text=True)
     if done.returncode != 0:
-        sys.exit(f"{' '.join(command)}\n{done.stdout}{done.stderr}")
+        raise RuntimeError(f"{shlex.join(map(str, command))}\n{done.stdout}{done.stderr}")
     return newest(lake)
 
 
@@ -189,7 +192,7 @@ def commitments(path):
         FROM {table} ORDER BY ALL""").fetchall()
 
 
-def main(data, binary=None, work=None):
+def real(data, binary=None, work=None):
     folder, units = data / "focus", data / "azure_open_data" / "PricingUnits.csv"
     duckdb.execute("SET TimeZone = 'UTC'")
     told = []
@@ -201,14 +204,14 @@ def main(data, binary=None, work=None):
                 print(f"    {what:15}{', '.join(f'{reason} {rows}' for reason, rows in value) if isinstance(value, list) else value}")
         if binary:
             lake = work / re.sub(r"\W", "_", name)
-            told += differences(name, oracle, imported(binary, folder / name, lake), lake)
+            told += differences(name, oracle, imported(binary, folder / name, lake, ["--currency", "USD"]), lake)
     theirs = commitments(folder / COMMITMENTS)
     print(f"{COMMITMENTS}\n    commitments    {len(theirs)}")
     for kind in ("reservation", "savings_plan", "term"):
         print(f"    {kind:15}{sum(row[2] == kind for row in theirs)}")
     if binary:
         lake = work / "commitments"
-        record = imported(binary, folder / COMMITMENTS, lake)
+        record = imported(binary, folder / COMMITMENTS, lake, [])
         columns = ["commitment_id", "subscription_id", "kind", "quantity_micros", "ends_on"]
         ours = sorted(stored(lake, "commitments", json.loads(record["table_versions"])["commitments"], columns))
         theirs = [(*row[:3], micros(row[3]), row[4]) for row in theirs]
@@ -220,5 +223,122 @@ def main(data, binary=None, work=None):
         print("the lake holds what DuckDB finds, to the last micro-unit")
 
 
+# ------------------------------------------------------------------ the examples
+
+EXAMPLES = pathlib.Path(__file__).resolve().parent.parent / "tests" / "fixtures"
+
+
+def plain(micros_):
+    """Micro-units as a decimal without trailing zeros."""
+    text = format(decimal.Decimal(micros_).scaleb(-6), "f")
+    return text.rstrip("0").rstrip(".") if "." in text else text
+
+
+def told_by(column, value):
+    """A stored value as the expected files write it."""
+    if value is None:
+        return ""
+    if column in ("quantity", "cost"):
+        return plain(value)
+    return str(value).lower() if isinstance(value, bool) else str(value)[:7] if column == "month" else str(value)
+
+
+def table_of(lake, record, table, columns):
+    versions = json.loads(record["table_versions"])
+    if table not in versions:
+        return []
+    stored_as = [f"{column}_micros" if column in ("quantity", "cost") else column for column in columns]
+    rows = stored(lake, table, versions[table], stored_as)
+    return sorted([told_by(column, value) for column, value in zip(columns, row)] for row in rows)
+
+
+def refused_of(lake, record):
+    """The rejects file of an import. The reason is a sentence there and a kind in the examples, so it is left out; the items
+    of a JSON document have no line."""
+    files = (lake / "rejects").glob(f"*{record['import_id']:08}.csv")
+    return sorted(rejected(row) for file in files for row in csv.DictReader(file.open(encoding="utf-8", newline="")))
+
+
+def rejected(row):
+    name = pathlib.Path(row["file"]).name
+    return [name, "" if name.endswith(".json") else row["line"], row["column"].lower(), row["value"]]
+
+
+def example(binary, name, source, lake, same_file=True):
+    """Differences between a lake into which `source` was imported and the expected tables. In another form than that of the
+    example a file has another name and other lines, and may lack what is refused."""
+    folder = EXAMPLES / name
+    record = imported(binary, source, lake, shlex.split((folder / "flags").read_text()))
+    told = []
+    for path in sorted((folder / "expected").glob("*.csv")):
+        with path.open(encoding="utf-8", newline="") as file:
+            columns, *expected = csv.reader(file)
+        if path.stem == "missing" or path.stem in ("rejects", "set_aside") and not same_file:
+            continue
+        if path.stem == "rejects":
+            expected, ours = sorted(rejected(dict(zip(columns, row))) for row in expected), refused_of(lake, record)
+        elif path.stem == "set_aside":
+            expected = [[sum(int(row[1]) for row in expected)]]
+            ours = [[record["rows_read"] - record["rows_kept"] - record["rows_refused"]]]
+        else:
+            ours = table_of(lake, record, path.stem, columns)
+        told += [f"{name}: {path.stem}: expected and not there: {row}" for row in expected if row not in ours]
+        told += [f"{name}: {path.stem}: there and not expected: {row}" for row in ours if row not in expected]
+    return told
+
+
+# Columns that Parquet exports have as numbers and times.
+TYPES = {"Cost": "DECIMAL(38, 18)", "CostInUsd": "DECIMAL(38, 18)", "Quantity": "DECIMAL(38, 18)", "PeriodStart": "TIMESTAMP", "PeriodEnd": "TIMESTAMP"}
+
+
+def other_forms(name, work):
+    """The same rows as partners also have them: packed, as Parquet of texts, and, where the header is FOCUS's, of types."""
+    inputs = sorted((EXAMPLES / name / "input").iterdir())
+    if len(inputs) != 1 or inputs[0].suffix not in (".csv", ".tsv"):
+        return
+    path = inputs[0]
+    packed = work / f"{name}-packed" / f"{path.name}.gz"
+    packed.parent.mkdir()
+    packed.write_bytes(gzip.compress(path.read_bytes()))
+    yield packed
+    delimiter = "\t" if path.suffix == ".tsv" else ","
+    read = f"read_csv('{path}', header = true, all_varchar = true, delim = '{delimiter}', quote = '\"', escape = '\"', nullstr = '')"
+    texts = work / f"{name}-texts.parquet"
+    duckdb.execute(f"COPY (SELECT * FROM {read}) TO '{texts}' (FORMAT parquet)")
+    yield texts
+    if name.startswith("focus"):
+        columns = [row[0] for row in duckdb.execute(f"DESCRIBE SELECT * FROM {read}").fetchall()]
+        cells = {column: CELL.format(f'"{column}"') for column in columns}
+        kinds = {column: next((kind for end, kind in TYPES.items() if column.lower().endswith(end.lower())), "VARCHAR") for column in columns}
+        typed = ", ".join(f'TRY_CAST({cells[column]} AS {kinds[column]}) AS "{column}"' for column in columns)
+        sound = " AND ".join(f"({cells[column]} IS NULL OR TRY_CAST({cells[column]} AS {kinds[column]}) IS NOT NULL)" for column in columns)
+        types = work / f"{name}-types.parquet"
+        duckdb.execute(f"COPY (SELECT {typed} FROM {read} WHERE {sound}) TO '{types}' (FORMAT parquet)")
+        yield types
+
+
+def examples(binary, work):
+    told, imports = [], 0
+    names = sorted(path.name for path in EXAMPLES.iterdir() if path.is_dir())
+    for name in names:
+        before = EXAMPLES / name / "before"
+        lake = work / f"example-{name}"
+        try:
+            if before.exists():
+                earlier = before.read_text().strip()
+                example(binary, earlier, EXAMPLES / earlier / "input", lake)
+            told += example(binary, name, EXAMPLES / name / "input", lake)
+            for form in other_forms(name, work):
+                told += [f"{form.name}: {one}" for one in example(binary, name, form, work / f"lake-of-{form.name}", same_file=False)]
+                imports += 1
+            imports += 1
+        except (RuntimeError, duckdb.Error) as error:
+            told.append(f"{name}: {error}")
+    if told:
+        sys.exit("\n".join([f"{len(told)} differences", *told]))
+    print(f"{len(names)} examples are imported as expected, in {imports} forms")
+
+
 if __name__ == "__main__":
-    main(pathlib.Path(sys.argv[1]), *[pathlib.Path(path) for path in sys.argv[2:4]])
+    command, *words = sys.argv[1:]
+    {"real": real, "examples": examples}[command](*map(pathlib.Path, words))

@@ -1,0 +1,4 @@
+//! JSON lines.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|file: &[u8]| churn_risk_fuzz::whole("file.jsonl", file));
