@@ -12,6 +12,7 @@ use crate::support::lakes::{Desk, rejects, sentence};
 use crate::support::worlds::day;
 
 type Table = Vec<Vec<String>>;
+type Read = fn(&Snapshot) -> Table;
 
 fn fixtures() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures")
@@ -40,7 +41,7 @@ fn request(desk: &Desk, folder: &Path) -> ImportRequest {
                 request.rates.insert(Currency::parse(code).expect("a currency"), rate.parse().expect("a rate"));
             }
             ["--exported-on", on] => request.reading.exported_on = Some(day(on)),
-            _ => panic!("{folder:?} has the flags {pair:?}"),
+            _ => panic!("{} has the flags {pair:?}", folder.display()),
         }
     }
     request
@@ -155,10 +156,15 @@ fn differences(name: &str, seen: &Table, wanted: &Table) -> Vec<String> {
     told
 }
 
+/// Whether the examples count a file's items where the importer tells their lines.
+fn is_json(file: &str) -> bool {
+    Path::new(file).extension().is_some_and(|ending| ending.eq_ignore_ascii_case("json"))
+}
+
 /// Refused rows by file, column and value, and by line where the file has one for each row.
 fn refused(report: &ImportReport) -> Table {
     let rows = rejects(report).into_iter();
-    let line = |file: &str, line: u64| if file.ends_with(".json") { String::new() } else { line.to_string() };
+    let line = |file: &str, line: u64| if is_json(file) { String::new() } else { line.to_string() };
     let mut rows: Table = rows.map(|row| vec![row.file.clone(), line(&row.file, row.line), row.column.to_lowercase(), row.value]).collect();
     rows.sort();
     rows
@@ -172,7 +178,6 @@ fn check(folder: &Path) -> Vec<String> {
     let report = run(&desk, folder);
     let snapshot = Lake::open(&desk.lake()).and_then(|lake| lake.snapshot(None)).expect("a lake").expect("an import");
     let mut told = Vec::new();
-    type Read = fn(&Snapshot) -> Table;
     let tables: [(&str, Read); 6] = [
         ("customers.csv", customers),
         ("subscriptions.csv", subscriptions),
@@ -185,7 +190,6 @@ fn check(folder: &Path) -> Vec<String> {
         told.extend(differences(name, &read(&snapshot), &expected(folder, name)));
     }
     let wanted = expected(folder, "rejects.csv").into_iter();
-    let is_json = |file: &str| file.ends_with(".json");
     let mut wanted: Table = wanted
         .map(|row| {
             vec![row[0].clone(), if is_json(&row[0]) { String::new() } else { row[1].clone() }, row[2].to_lowercase(), row[3].clone()]

@@ -7,7 +7,7 @@ use std::process::ExitCode;
 
 use anyhow::ensure;
 use churn_risk::domain::{Currency, Day, Rate, RateError};
-use churn_risk::lake::{CostBasis, FileReport, ImportReport, ImportRequest, Outcome, Reading, import, source_names};
+use churn_risk::lake::{CostBasis, FileReport, ImportReport, ImportRequest, Outcome, ParquetReader, Reading, import, source_names};
 use churn_risk::progress::{Progress, say};
 use clap::builder::PossibleValuesParser;
 use clap::{Args, ValueEnum};
@@ -54,8 +54,12 @@ enum Cost {
     Billed,
 }
 
-fn reading(arguments: &ImportArguments) -> Reading {
-    Reading {
+/// Room that a Parquet file of others has at least: a page of it may be large, and is not damage.
+const PARQUET_MIN_BYTES: usize = 256 << 20;
+
+fn reading(arguments: &ImportArguments) -> io::Result<Reading> {
+    let memory_bytes = arguments.memory.max(PARQUET_MIN_BYTES) as u64;
+    Ok(Reading {
         format: arguments.format.clone(),
         exported_on: arguments.exported_on,
         missing_means_ended: arguments.missing_means_ended,
@@ -63,7 +67,8 @@ fn reading(arguments: &ImportArguments) -> Reading {
             Cost::Effective => CostBasis::Effective,
             Cost::Billed => CostBasis::Billed,
         },
-    }
+        parquet_reader: Some(ParquetReader { program: std::env::current_exe()?, memory_bytes }),
+    })
 }
 
 fn rate(text: &str) -> Result<(Currency, Rate), String> {
@@ -107,7 +112,7 @@ pub(crate) fn run(arguments: &ImportArguments) -> anyhow::Result<ExitCode> {
         memory_bytes: arguments.memory,
         currency: arguments.currency.clone(),
         rates: rates(&arguments.rates)?,
-        reading: reading(arguments),
+        reading: reading(arguments)?,
         progress: Progress::Shown,
     })?;
     print(&report)?;

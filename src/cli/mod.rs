@@ -3,6 +3,7 @@
 #[cfg(feature = "training")]
 mod demo;
 mod import;
+mod read_parquet;
 mod serve;
 mod simulate;
 mod tables;
@@ -14,6 +15,7 @@ use clap::{Parser, Subcommand};
 use tracing_subscriber::EnvFilter;
 
 use churn_risk::domain::Day;
+use churn_risk::lake::PARQUET_COMMAND;
 use churn_risk::progress::tell;
 
 /// Which Azure subscriptions of a cloud partner are about to leave, and why.
@@ -35,6 +37,9 @@ enum Command {
     Serve(serve::ServeArguments),
     /// List what the tables hold and which imports made them
     Tables(tables::TablesArguments),
+    /// Read one Parquet file for an import, which calls this itself
+    #[command(name = PARQUET_COMMAND, hide = true)]
+    ReadParquet(read_parquet::ReadParquetArguments),
     /// Write a made-up partner with known hazards, as files that `import` reads
     Simulate(simulate::SimulateArguments),
 }
@@ -48,6 +53,7 @@ pub(crate) fn run() -> ExitCode {
         Command::Serve(arguments) => serve::run(&arguments),
         Command::Import(arguments) => import::run(&arguments),
         Command::Tables(arguments) => tables::run(&arguments),
+        Command::ReadParquet(arguments) => read_parquet::run(&arguments),
         Command::Simulate(arguments) => simulate::run(&arguments),
     };
     match result {

@@ -25,7 +25,10 @@ mod usage;
 
 pub use census::TableCensus;
 pub use feedback::{FeedbackError, FeedbackReceipt};
+#[doc(hidden)]
+pub use import::fuzz;
 pub use import::{CostBasis, FileReport, ImportError, ImportReport, ImportRequest, Outcome, Reading, Reject, import, source_names};
+pub use import::{PARQUET_COMMAND, ParquetReader, serve_parquet};
 pub use imports::{ImportRecord, ImportedFile};
 pub use scores::{ScoreRows, ScoresError, ScoresReceipt};
 pub use table_file::{ParquetColumns, PlainColumn, TableFileError, write_parquet};

@@ -1,7 +1,7 @@
 //! Which files an import reads: paths, folders and globs expanded, each file hashed and its
 //! source recognised by its header.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
@@ -12,7 +12,8 @@ use super::form::{self, ColumnMap, Form};
 use super::generic::SOURCE;
 use super::source::{self, Container};
 use super::sources::{self, Source};
-use super::{ImportError, io_error, manifest};
+use super::untrusted::ParquetReader;
+use super::{ImportError, Reading, io_error, manifest};
 use crate::domain::hex;
 use crate::progress::Stage;
 
@@ -22,6 +23,8 @@ pub(super) struct InputFile {
     pub(super) path: PathBuf,
     pub(super) name: String,
     pub(super) container: Container,
+    /// Who reads it, where it is Parquet.
+    pub(super) parquet: Option<ParquetReader>,
     pub(super) form: &'static Form,
     pub(super) reader: &'static dyn Source,
     pub(super) columns: ColumnMap,
@@ -54,10 +57,20 @@ const ENDINGS: [&str; 16] = [
 /// Columns that are named when they are not read.
 const UNREAD_SHOWN: usize = 6;
 
-/// The files that `paths` name, in a fixed order, and the files of named folders that are no
-/// tables and are passed over.
-pub(super) fn expand(paths: &[PathBuf]) -> Result<(Vec<PathBuf>, Vec<PathBuf>), ImportError> {
-    let (mut files, mut passed_over) = (Vec::new(), Vec::new());
+/// The files that some paths name.
+#[derive(Debug, Default)]
+pub(super) struct Expanded {
+    /// In a fixed order.
+    pub(super) files: VecDeque<PathBuf>,
+    /// Files of named folders that are no tables.
+    pub(super) passed_over: Vec<PathBuf>,
+    /// Files that only their folder was named of: among them JSON of any kind may lie.
+    pub(super) of_folders: HashSet<PathBuf>,
+}
+
+/// The files that `paths` name.
+pub(super) fn expand(paths: &[PathBuf]) -> Result<Expanded, ImportError> {
+    let (mut files, mut passed_over, mut of_folders) = (Vec::new(), Vec::new(), HashSet::new());
     for path in paths {
         if path.is_dir() {
             let mut entries: Vec<PathBuf> = std::fs::read_dir(path)
@@ -74,7 +87,12 @@ pub(super) fn expand(paths: &[PathBuf]) -> Result<(Vec<PathBuf>, Vec<PathBuf>), 
                     continue;
                 }
                 let is_table = !name.starts_with(['.', '_']) && ENDINGS.iter().any(|ending| name.to_lowercase().ends_with(ending));
-                if is_table { files.push(entry) } else { passed_over.push(entry) }
+                if is_table {
+                    of_folders.insert(entry.clone());
+                    files.push(entry);
+                } else {
+                    passed_over.push(entry);
+                }
             }
         } else if path.exists() {
             files.push(path.clone());
@@ -94,10 +112,10 @@ pub(super) fn expand(paths: &[PathBuf]) -> Result<(Vec<PathBuf>, Vec<PathBuf>), 
             }
         }
     }
-    let mut seen = std::collections::HashSet::new();
+    let mut seen = HashSet::new();
     files.retain(|path| seen.insert(path.clone()));
     refuse_twins(&files)?;
-    Ok((files, passed_over))
+    Ok(Expanded { files: files.into(), passed_over, of_folders })
 }
 
 /// What is told of an entry of a folder that is not read.
@@ -135,20 +153,26 @@ pub(super) enum Found {
         name: String,
         blobs: Vec<PathBuf>,
     },
+    /// JSON of no source, and why.
+    OtherJson(ImportError),
 }
 
 /// Hashes a file and recognises its source, among all or as the operator names it.
-pub(super) fn recognise(path: &Path, format: Option<&str>, stage: &Stage) -> Result<Found, ImportError> {
+pub(super) fn recognise(path: &Path, reading: &Reading, stage: &Stage) -> Result<Found, ImportError> {
     if !path.metadata().map_err(|source| io_error(path, source))?.is_file() {
         return Err(ImportError::NoPlainFile { path: path.to_path_buf() });
     }
     let (sha256, bytes) = hash(path, stage).map_err(|source| io_error(path, source))?;
-    let (container, mut header) = source::look(path)?;
+    let (container, mut header) = source::look(path, reading.parquet_reader.as_ref())?;
     if matches!(container, Container::Json { .. }) && manifest::is_one(&header) {
         return Ok(Found::Manifest { name: file_name(path), blobs: manifest::blobs(path)? });
     }
-    let form =
-        form::recognise(&sources::forms(format), &header).map_err(|reason| ImportError::Header { path: path.to_path_buf(), reason })?;
+    let fault = |reason| ImportError::Header { path: path.to_path_buf(), reason };
+    let form = match (form::recognise(&sources::forms(reading.format.as_deref()), &header).map_err(fault), container) {
+        (Ok(form), _) => form,
+        (Err(error), Container::Json { .. }) => return Ok(Found::OtherJson(error)),
+        (Err(error), _) => return Err(error),
+    };
     let seen = header.len();
     if let Container::Json { .. } = container {
         form.add_aliases(&mut header);
@@ -160,6 +184,7 @@ pub(super) fn recognise(path: &Path, format: Option<&str>, stage: &Stage) -> Res
         path: path.to_path_buf(),
         name: file_name(path),
         container,
+        parquet: reading.parquet_reader.clone(),
         form,
         reader: sources::reader(form),
         columns,

@@ -1,12 +1,12 @@
 //! The import itself, as a list of steps. Everything before the first commit can fail without
 //! a trace; everything before the last one can fail without a reader seeing it.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::calendar::Calendar;
-use super::discover::{self, Found, InputFile};
+use super::discover::{self, Expanded, Found, InputFile};
 use super::intake::{Counts, Days, Intake};
 use super::money::Money;
 use super::rejects;
@@ -37,18 +37,21 @@ pub fn import(request: &ImportRequest) -> Result<ImportReport, ImportError> {
         return Err(ImportError::Format { name: format.to_owned(), known: source_names().collect::<Vec<_>>().join(", ") });
     }
     let lake = Lake::open(&request.lake)?;
-    let (paths, passed_over) = discover::expand(&request.paths)?;
-    if paths.is_empty() {
-        return Err(ImportError::NoTables { passed_over: passed_over.len() });
+    let expanded = discover::expand(&request.paths)?;
+    if expanded.files.is_empty() {
+        return Err(ImportError::NoTables { passed_over: expanded.passed_over.len() });
     }
     let _lease = lake.lease(|| request.progress.line("another import writes to this lake; waiting for it to end"))?;
     staging::clear(&staging_dir(&lake))?;
     let records = lake.imports()?;
     let snapshot = lake.newest(&records)?;
-    let mut warnings: Vec<String> = passed_over.iter().map(|path| discover::passed_over(path)).collect();
+    let mut warnings: Vec<String> = expanded.passed_over.iter().map(|path| discover::passed_over(path)).collect();
     let of_lake = snapshot.as_ref().and_then(|snapshot| snapshot.record().currency.clone());
     let money = Money::new(of_lake, request.currency.clone(), request.rates.clone())?;
-    let (files, known) = recognise(request, &records, &paths, &mut warnings)?;
+    let (files, known) = recognise(request, &records, expanded, &mut warnings)?;
+    if files.is_empty() && known.is_empty() {
+        return Err(ImportError::NoTables { passed_over: warnings.len() });
+    }
     if let (true, Some(snapshot)) = (files.is_empty(), &snapshot) {
         return Ok(unchanged(snapshot.version(), known, warnings));
     }
@@ -82,24 +85,29 @@ fn unchanged(version: u64, files: Vec<FileReport>, warnings: Vec<String>) -> Imp
 fn recognise<'r>(
     request: &ImportRequest,
     records: &'r [ImportRecord],
-    paths: &[PathBuf],
+    expanded: Expanded,
     warnings: &mut Vec<String>,
 ) -> Result<(Vec<InputFile>, Vec<FileReport>), ImportError> {
     let hashes = |record: &'r ImportRecord| record.files.iter().map(|file| (file.sha256.as_str(), record.import_id));
     let known_hashes: HashMap<&str, u64> = records.iter().flat_map(hashes).collect();
-    let mut paths: VecDeque<PathBuf> = paths.iter().cloned().collect();
+    let Expanded { files: mut paths, of_folders, .. } = expanded;
     let named: HashSet<PathBuf> = paths.iter().cloned().collect();
     let total = paths.iter().filter_map(|path| path.metadata().ok()).map(|metadata| metadata.len()).sum();
     let stage = request.progress.stage("looking at files", total, Unit::Bytes);
     let (mut files, mut known) = (Vec::<InputFile>::new(), Vec::new());
     while let Some(path) = paths.pop_front() {
-        let file = match discover::recognise(&path, request.reading.format.as_deref(), &stage)? {
+        let file = match discover::recognise(&path, &request.reading, &stage)? {
             Found::Table(file) => *file,
             Found::Manifest { name, blobs } => {
                 warnings.push(format!("{name} is a manifest; its {} blobs are all beside it and are read", blobs.len()));
                 paths.extend(blobs.into_iter().filter(|blob| !named.contains(blob)));
                 continue;
             }
+            Found::OtherJson(_) if of_folders.contains(&path) => {
+                warnings.push(discover::passed_over(&path));
+                continue;
+            }
+            Found::OtherJson(error) => return Err(error),
         };
         let since = known_hashes.get(file.sha256.as_str()).copied();
         let twin = files.iter().find(|other| other.sha256 == file.sha256).map(|other| other.name.clone());
@@ -131,7 +139,7 @@ fn recognise<'r>(
 fn read(request: &ImportRequest, lake: &Lake, files: &[InputFile], money: Money) -> Result<(Intake, Vec<Counts>), ImportError> {
     let days = Days { today: request.today, exported_on: request.reading.exported_on.unwrap_or(request.today) };
     let dir = staging_dir(lake);
-    let staging = (Staging::create(&dir.join("daily"))?, Staging::create(&dir.join("monthly"))?);
+    let staging = (Staging::create(&dir, "daily")?, Staging::create(&dir, "monthly")?);
     let mut intake = Intake::new(days, request.reading.cost_basis, staging, money);
     let stage = request.progress.stage("reading rows", files.iter().map(|file| file.bytes).sum(), Unit::Bytes);
     let counts = files.iter().enumerate().map(|(number, file)| intake.read(number, file, &stage)).collect::<Result<Vec<_>, _>>()?;

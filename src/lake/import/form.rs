@@ -40,9 +40,10 @@ pub(super) enum Need {
 }
 
 impl Form {
-    /// `focus cost`, `rest-subscriptions`.
+    /// `` `focus` cost``, `` `rest-subscriptions` ``.
     pub(super) fn title(&self) -> String {
-        [self.source, self.name].into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(" ")
+        let source = format!("`{}`", self.source);
+        [source.as_str(), self.name].into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(" ")
     }
 
     /// Adds the names that a later row of JSON may have where the first rows do not.
@@ -114,12 +115,7 @@ pub(super) fn recognise(forms: &[&'static Form], header: &[String]) -> Result<&'
     let nearest = other.or_else(|| forms.iter().rev().filter(|form| form.admits(header)).max_by_key(distance));
     Err(nearest.map_or_else(String::new, |form| {
         let lacking: Vec<&str> = form.lacking(header).collect();
-        format!(
-            "the header ({}) fits no source; the nearest is `{}`, for which it lacks {}",
-            shown(header),
-            form.title(),
-            lacking.join(", ")
-        )
+        format!("the header ({}) fits no source; the nearest is {}, for which it lacks {}", shown(header), form.title(), lacking.join(", "))
     }))
 }
 
@@ -217,11 +213,11 @@ mod tests {
     #[test]
     fn a_header_is_recognised_in_any_order_and_case() {
         let check = |text, wanted: &str| assert_eq!(told(text), Ok(wanted.to_owned()));
-        check("Quantity,UNIT,category,on,subscription_id,extra", "generic usage_daily");
-        check("subscription_id,on,event", "generic lifecycle");
-        check("customer_id,subscription_id", "generic subscriptions");
-        check("customer_id", "generic customers");
-        check("Kind,ends_on,subscription_id,customer_id,COMMITMENT_ID", "generic commitments");
+        check("Quantity,UNIT,category,on,subscription_id,extra", "`generic` usage_daily");
+        check("subscription_id,on,event", "`generic` lifecycle");
+        check("customer_id,subscription_id", "`generic` subscriptions");
+        check("customer_id", "`generic` customers");
+        check("Kind,ends_on,subscription_id,customer_id,COMMITMENT_ID", "`generic` commitments");
     }
 
     #[test]

@@ -14,6 +14,8 @@ mod discover;
 mod flow;
 mod focus;
 mod form;
+#[doc(hidden)]
+pub mod fuzz;
 mod generic;
 mod insights;
 mod intake;
@@ -33,6 +35,7 @@ mod states;
 mod taken;
 mod told;
 mod units;
+mod untrusted;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -44,6 +47,7 @@ pub use rejects::Reject;
 pub use report::{FileReport, ImportReport, Outcome};
 pub use sources::source_names;
 pub(crate) use staging::{AMOUNT_TYPE, Ids, SeriesNumbers, StagedMonth, read_staged};
+pub use untrusted::{COMMAND as PARQUET_COMMAND, ParquetReader, serve as serve_parquet};
 
 use super::LakeError;
 use crate::domain::{Currency, Day, Rate};
@@ -80,6 +84,8 @@ pub struct Reading {
     /// Whether a subscription that an export of all of them shows no more has ended.
     pub missing_means_ended: bool,
     pub cost_basis: CostBasis,
+    /// Who reads Parquet files; none reads them in this process.
+    pub parquet_reader: Option<ParquetReader>,
 }
 
 /// Which of the costs of FOCUS is the cost.

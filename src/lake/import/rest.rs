@@ -8,7 +8,7 @@ use super::rejects::{Kind, Refusal};
 use super::row::{Fault, Row};
 use super::sources::Source;
 use super::states::Observation;
-use crate::domain::{CustomerId, CustomerRow, SubscriptionRow, UNKNOWN_CUSTOMER};
+use crate::domain::{CustomerId, SubscriptionRow, UNKNOWN_CUSTOMER};
 
 #[derive(Debug)]
 pub(super) struct RestSubscriptions;
@@ -31,9 +31,6 @@ impl Source for RestSubscriptions {
             ..SubscriptionRow::bare(id.clone(), customer(row)?)
         };
         let reason = subscription.status.as_deref().map(str::to_lowercase);
-        if subscription.customer_id.as_str() != UNKNOWN_CUSTOMER {
-            intake.told.customer(CustomerRow { told_on: Some(on), ..CustomerRow::bare(subscription.customer_id.clone()) });
-        }
         intake.shown(&subscription, false);
         intake.told.subscription(subscription);
         intake.observe(id, Observation { on, state, ended_on: None, renewed_on: None, reason });

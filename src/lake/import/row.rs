@@ -141,7 +141,8 @@ impl<'a> Row<'a> {
         match self.day_by(column, parse)? {
             Some(day) if day > today + 1 => {
                 let reason = format!("after tomorrow, which is {}", today + 1);
-                Err(self.refuse(column, Kind::Future, &day.to_string(), reason))
+                let text = self.required(column)?;
+                Err(self.refuse(column, Kind::Future, &text, reason))
             }
             day => Ok(day),
         }
@@ -149,7 +150,7 @@ impl<'a> Row<'a> {
 
     /// A day that must be there and is at most tomorrow.
     pub(super) fn required_day(&self, column: usize, today: Day, parse: fn(&str) -> Result<Day, DayError>) -> Result<Day, Refusal> {
-        self.past_day_by(column, today, parse)?.ok_or_else(|| self.missing(column))
+        self.past_day_by(column, today, parse)?.ok_or_else(|| self.refuse(column, Kind::Empty, "", "a day is needed here".to_owned()))
     }
 
     /// A day that is far off where there is none: sources write "never" as 9999-12-31 and the like.

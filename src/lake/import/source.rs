@@ -5,16 +5,12 @@ use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 
-use datafusion::arrow::array::{Array, ArrayRef, AsArray, BinaryArray, RecordBatch, RecordBatchReader, StringArray};
-use datafusion::arrow::compute::{CastOptions, cast_with_options};
-use datafusion::arrow::datatypes::DataType;
-use datafusion::arrow::error::ArrowError;
+use datafusion::arrow::array::RecordBatch;
 
 use super::discover::InputFile;
 use super::json::{self, Stop, Unread};
+use super::untrusted::{self, ParquetReader};
 use super::{ImportError, delimited, io_error};
-use crate::lake::LakeError;
-use crate::lake::parquet::{read_file, read_places};
 use crate::progress::Stage;
 
 /// How the bytes of a file are packed.
@@ -63,40 +59,31 @@ pub(super) struct Literal {
     pub(super) first: Place,
 }
 
-/// A column of a Parquet batch that is read.
-enum Column {
-    Text(StringArray),
-    /// Bytes that are UTF-8 or not: each row tells.
-    Bytes(BinaryArray),
-}
-
-/// A row of a Parquet batch; none for columns that are not read.
+/// A row of a Parquet batch.
 struct ParquetRow<'a> {
-    columns: &'a [Option<Column>],
+    /// The column of the batch that each column of the file is; none for those that are not read.
+    places: &'a [Option<usize>],
+    batch: &'a RecordBatch,
     row: usize,
 }
 
 impl Cells for ParquetRow<'_> {
     fn len(&self) -> usize {
-        self.columns.len()
+        self.places.len()
     }
 
     fn cell(&self, column: usize) -> Option<Cow<'_, [u8]>> {
-        match self.columns.get(column)?.as_ref()? {
-            Column::Text(texts) => texts.is_valid(self.row).then(|| Cow::Borrowed(texts.value(self.row).as_bytes())),
-            Column::Bytes(bytes) => bytes.is_valid(self.row).then(|| Cow::Borrowed(bytes.value(self.row))),
-        }
+        untrusted::cell(self.batch.columns().get((*self.places.get(column)?)?)?, self.row).map(Cow::Borrowed)
     }
 }
 
 /// How a file is packed, and the names of its columns in their order.
-pub(super) fn look(path: &Path) -> Result<(Container, Vec<String>), ImportError> {
+pub(super) fn look(path: &Path, parquet: Option<&ParquetReader>) -> Result<(Container, Vec<String>), ImportError> {
     let mut start = Vec::new();
     File::open(path).and_then(|file| file.take(4).read_to_end(&mut start)).map_err(|source| io_error(path, source))?;
     let packing = match start.as_slice() {
         b"PAR1" => {
-            let schema = read_file(path)?.schema();
-            return Ok((Container::Parquet, schema.fields().iter().map(|field| field.name().clone()).collect()));
+            return Ok((Container::Parquet, untrusted::names(parquet, path)?));
         }
         [0x1f, 0x8b, ..] => Packing::Gzip,
         [0x28, 0xb5, 0x2f, 0xfd] => Packing::Zstd,
@@ -154,30 +141,19 @@ fn read_parquet(
     stage: &Stage,
     mut visit: impl FnMut(Place, Seen<'_>) -> Result<(), ImportError>,
 ) -> Result<(), ImportError> {
-    let mut number = 0;
-    let unreadable = |reason: String| ImportError::Lake(LakeError::File { path: file.path.clone(), reason });
     let wanted: Vec<usize> = (0..file.columns.width()).filter(|place| file.columns.reads(*place)).collect();
-    for batch in read_places(&file.path, &wanted)? {
-        let batch: RecordBatch = batch.map_err(|error| unreadable(error.to_string()))?;
-        let mut columns: Vec<Option<Column>> = (0..file.columns.width()).map(|_| None).collect();
-        for (at, column) in wanted.iter().zip(batch.columns()) {
-            let failed = |error| unreadable(format!("column {}: {error}", file.columns.header().get(*at).map_or("", String::as_str)));
-            columns[*at] = Some(as_text(column).map_err(failed)?);
-        }
+    let mut places = vec![None; file.columns.width()];
+    for (number, at) in wanted.iter().enumerate() {
+        places[*at] = Some(number);
+    }
+    let mut number = 0;
+    untrusted::batches(file.parquet.as_ref(), &file.path, &wanted, |batch| {
         for row in 0..batch.num_rows() {
             number += 1;
-            visit(Place::Row(number), Ok(&ParquetRow { columns: &columns, row }))?;
+            visit(Place::Row(number), Ok(&ParquetRow { places: &places, batch, row }))?;
         }
-    }
+        Ok::<(), ImportError>(())
+    })?;
     stage.advance(file.bytes);
     Ok(())
-}
-
-/// A cast that cannot be made is an error: one that gave null instead would lose a value.
-fn as_text(column: &ArrayRef) -> Result<Column, ArrowError> {
-    let strict = CastOptions { safe: false, ..CastOptions::default() };
-    if matches!(column.data_type(), DataType::Binary | DataType::LargeBinary | DataType::BinaryView) {
-        return Ok(Column::Bytes(cast_with_options(column, &DataType::Binary, &strict)?.as_binary::<i32>().clone()));
-    }
-    Ok(Column::Text(cast_with_options(column, &DataType::Utf8, &strict)?.as_string::<i32>().clone()))
 }

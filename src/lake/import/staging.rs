@@ -270,6 +270,7 @@ pub(crate) fn clear(dir: &Path) -> Result<(), ImportError> {
 #[derive(Debug)]
 pub(crate) struct Staging {
     dir: PathBuf,
+    prefix: &'static str,
     schema: SchemaRef,
     months: BTreeMap<Day, MonthStage>,
     waiting: usize,
@@ -288,11 +289,12 @@ pub(crate) struct StagedMonth {
 }
 
 impl Staging {
-    /// An empty staging area in `dir`.
-    pub(crate) fn create(dir: &Path) -> Result<Self, ImportError> {
+    /// An empty staging area in `dir`, whose files begin with `prefix`.
+    pub(crate) fn create(dir: &Path, prefix: &'static str) -> Result<Self, ImportError> {
         create_dirs(dir).map_err(|source| io_error(dir, source))?;
         Ok(Self {
             dir: dir.to_path_buf(),
+            prefix,
             schema: staged_schema(),
             months: BTreeMap::new(),
             waiting: 0,
@@ -316,7 +318,7 @@ impl Staging {
     pub(crate) fn push(&mut self, row: StagedRow) -> Result<(), ImportError> {
         let month = self.month_of(row.on);
         if !self.months.contains_key(&month) {
-            let path = self.dir.join(format!("{month}.arrow"));
+            let path = self.dir.join(format!("{}-{month}.arrow", self.prefix));
             self.months.insert(month, MonthStage::create(path, &self.schema)?);
         }
         let Some(stage) = self.months.get_mut(&month) else { return Ok(()) };

@@ -133,6 +133,10 @@ impl Told {
         for ((id, _), mut rows) in self.customers {
             rows.sort();
             for row in rows {
+                // A customer of whom nothing but the id is told has no row.
+                if (CustomerRow { told_on: None, ..row.clone() }) == CustomerRow::bare(id.clone()) {
+                    continue;
+                }
                 customers.entry(id.clone()).and_modify(|known| lay_customer(known, &row)).or_insert(row);
             }
         }
