@@ -48,12 +48,13 @@ fn file(desk: &Desk, name: &str, rows: &[String]) -> PathBuf {
     desk.file(name, text)
 }
 
-/// An export of the states of all subscriptions on a day of June.
+/// An export of the states of all subscriptions on a day of June. Its bytes are its own: the same ones
+/// again would be no other export.
 fn export(desk: &Desk, name: &str, states: &[u8]) -> PathBuf {
     let word = |state: &u8| ["ACTIVE", "SUSPENDED", "DEPROVISIONED"][usize::from(*state)];
     let row = |(number, state): (usize, &u8)| {
         format!(
-            r#"{{"customerTenantId":"c{}","id":"0000000{number}-0000-4000-8000-000000000000","status":"{}","creationDate":"2026-04-0{}T00:00:00"}}"#,
+            r#"{{"customerTenantId":"c{}","id":"0000000{number}-0000-4000-8000-000000000000","status":"{}","creationDate":"2026-04-0{}T00:00:00","export":"{name}"}}"#,
             number / 2,
             word(state),
             number + 1

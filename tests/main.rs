@@ -23,6 +23,7 @@ mod import_crash;
 mod import_currency;
 mod import_forms;
 mod import_headers;
+mod import_hostile;
 mod import_order;
 mod import_quotes;
 mod import_rejects;

@@ -6,7 +6,7 @@
 
 use super::aliases::cost;
 use super::dates;
-use super::focus::{azure_id, keep, subscription_of};
+use super::focus::azure_id;
 use super::form::Form;
 use super::intake::{At, Grain, Intake, UNKNOWN, UsageColumns};
 use super::money::Priced;
@@ -14,7 +14,7 @@ use super::rejects::Refusal;
 use super::row::{Fault, Row};
 use super::sources::Source;
 use super::told::NameColumns;
-use crate::domain::{CommitmentId, CommitmentKind, CommitmentRow};
+use crate::domain::{CommitmentId, CommitmentKind};
 
 #[derive(Debug)]
 pub(super) struct AzureCost;
@@ -67,20 +67,12 @@ fn is_consumption(row: &Row<'_>) -> bool {
 fn commitment_of(row: &Row<'_>, at: At, intake: &mut Intake) -> Result<(), Refusal> {
     let Some(id) = row.possible_id(cost::COMMITMENT, CommitmentId::parse)? else { return Ok(()) };
     let text = id.as_str().to_ascii_lowercase();
-    // A purchase that has not been filled yet names the order alone.
-    if intake.commitments.get(&id).is_some() || text.ends_with('/') {
-        return Ok(());
+    match () {
+        // A purchase that has not been filled yet names the order alone.
+        () if text.ends_with('/') => {}
+        () if text.contains("savingsplan") => intake.benefit(id, CommitmentKind::SavingsPlan, row.owned(cost::COMMITMENT_NAME)?),
+        () if text.contains("reservation") => intake.benefit(id, CommitmentKind::Reservation, row.owned(cost::COMMITMENT_NAME)?),
+        () => intake.remark(at, "rows name a benefit that is neither a reservation nor a savings plan"),
     }
-    let kind = match () {
-        () if text.contains("savingsplan") => CommitmentKind::SavingsPlan,
-        () if text.contains("reservation") => CommitmentKind::Reservation,
-        () => {
-            intake.remark(at, "rows name a benefit that is neither a reservation nor a savings plan");
-            return Ok(());
-        }
-    };
-    let subscription_id = subscription_of(id.as_str()).ok().flatten();
-    let product = row.owned(cost::COMMITMENT_NAME)?;
-    keep(intake, at, CommitmentRow { commitment_id: id, subscription_id, customer_id: None, product, kind, quantity: None, ends_on: None });
     Ok(())
 }

@@ -126,25 +126,11 @@ pub(super) fn subscription_of(resource: &str) -> Result<Option<SubscriptionId>, 
 /// The commitment that a row of cost and usage names, whatever the row is.
 fn commitment_of(row: &Row<'_>, at: At, intake: &mut Intake) -> Result<(), Refusal> {
     let Some(id) = row.possible_id(focus::COMMITMENT, CommitmentId::parse)? else { return Ok(()) };
-    if intake.commitments.get(&id).is_some() {
-        return Ok(());
+    match row.text(focus::COMMITMENT_TYPE)?.and_then(|text| text.parse().ok()) {
+        Some(kind) => intake.benefit(id, kind, row.owned(focus::COMMITMENT_NAME)?),
+        None => intake.remark(at, "rows name a commitment of a kind that is neither a reservation nor a savings plan"),
     }
-    let Some(kind) = row.text(focus::COMMITMENT_TYPE)?.and_then(|text| text.parse().ok()) else {
-        intake.remark(at, "rows name a commitment of a kind that is neither a reservation nor a savings plan");
-        return Ok(());
-    };
-    let subscription_id = subscription_of(id.as_str()).ok().flatten();
-    let product = row.owned(focus::COMMITMENT_NAME)?;
-    keep(intake, at, CommitmentRow { commitment_id: id, subscription_id, customer_id: None, product, kind, quantity: None, ends_on: None });
     Ok(())
-}
-
-/// Keeps a commitment of which a usage row tells that it is there, and nothing of its end.
-pub(super) fn keep(intake: &mut Intake, at: At, row: CommitmentRow) {
-    // Kind (1) and product (5) are told; the rest is not.
-    let lacking = Lacking::all_but(1 << 1 | 1 << 5);
-    // It was looked up before, so that there is no earlier row to differ from.
-    let _ = intake.commitments.take(row.commitment_id.clone(), row, at.file, lacking);
 }
 
 /// The last day of a period whose end, which is exclusive, lies on `end`.
@@ -176,7 +162,6 @@ fn contract(row: &Row<'_>, at: At, intake: &mut Intake) -> Result<(), Refusal> {
         quantity: row.micros(contracts::QUANTITY)?,
         ends_on,
     };
-    // The customer (4) is not told.
-    let lacking = Lacking::all_but(!(1 << 4));
+    let lacking = Lacking::CUSTOMER_OF_COMMITMENT;
     intake.commitments.take(commitment_id, taken, at.file, lacking).map_err(|_| row.conflict(contracts::COMMITMENT, "commitment"))
 }

@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::ImportError;
 use super::discover::InputFile;
+use super::focus::subscription_of;
 use super::insights::Monthly;
 use super::money::Money;
 use super::rejects::{Kind, Refusal, Rejects};
@@ -15,7 +16,9 @@ use super::staging::{Inline, StagedRow, Staging};
 use super::states::{Observation, Observations};
 use super::taken::TakenRows;
 use super::told::{NameColumns, Told};
-use crate::domain::{CommitmentId, CommitmentRow, CustomerId, CustomerRow, Day, DayError, Exact, IdError, SubscriptionId, SubscriptionRow};
+use crate::domain::{
+    CommitmentId, CommitmentKind, CommitmentRow, CustomerId, CustomerRow, Day, DayError, Exact, IdError, SubscriptionId, SubscriptionRow,
+};
 use crate::lake::schema::Table;
 use crate::lake::small::Events;
 use crate::progress::Stage;
@@ -54,6 +57,8 @@ pub(super) struct Intake {
     pub(super) subscriptions: TakenRows<SubscriptionId, SubscriptionRow>,
     pub(super) lifecycle: BTreeMap<SubscriptionId, Events>,
     pub(super) commitments: TakenRows<CommitmentId, CommitmentRow>,
+    /// Reservations and savings plans that rows of usage name, without an end.
+    pub(super) benefits: BTreeMap<CommitmentId, CommitmentRow>,
     pub(super) told: Told,
     pub(super) observations: Observations,
     /// The latest month of each subscription whose rows come by the month.
@@ -142,6 +147,7 @@ impl Intake {
             subscriptions: TakenRows::default(),
             lifecycle: BTreeMap::new(),
             commitments: TakenRows::default(),
+            benefits: BTreeMap::new(),
             told: Told::default(),
             observations: Observations::new(),
             latest: BTreeMap::new(),
@@ -206,6 +212,24 @@ impl Intake {
     /// Notes what is remarkable of a row that is kept.
     pub(super) fn remark(&mut self, at: At, remark: &'static str) {
         *self.remarks.entry((at.file, remark)).or_default() += 1;
+    }
+
+    /// Notes a reservation or savings plan that a row of usage names. Of several names the greatest is
+    /// kept, so that the order of rows does not matter.
+    pub(super) fn benefit(&mut self, id: CommitmentId, kind: CommitmentKind, product: Option<String>) {
+        let subscription_id = subscription_of(id.as_str()).ok().flatten();
+        let bare = CommitmentRow {
+            commitment_id: id.clone(),
+            subscription_id,
+            customer_id: None,
+            product: None,
+            kind,
+            quantity: None,
+            ends_on: None,
+        };
+        let known = self.benefits.entry(id).or_insert(bare);
+        known.kind = known.kind.max(kind);
+        known.product = known.product.take().max(product);
     }
 
     /// Notes what an export shows of a subscription.

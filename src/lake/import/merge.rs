@@ -42,6 +42,13 @@ pub(super) fn merge(
         }
     }
     std::mem::take(&mut intake.commitments).merge_into(&mut merged.commitments, |_, _| ());
+    for (id, benefit) in std::mem::take(&mut intake.benefits) {
+        let known = merged.commitments.entry(id).or_insert_with(|| benefit.clone());
+        // What tells an end is a contract, and its words stay.
+        if known.ends_on.is_none() {
+            known.product = known.product.take().max(benefit.product);
+        }
+    }
     adopt_unknown(intake, merged, &known_before, warnings)?;
     take_states(intake, merged, missing_means_ended, warnings);
     Ok(())

@@ -19,10 +19,8 @@ impl Lacking {
         Self(columns.absent().fold(0, |bits, column| bits | 1_u16.checked_shl(u32::try_from(column).unwrap_or(u32::MAX)).unwrap_or(0)))
     }
 
-    /// Every column but the keys: what is not told says nothing.
-    pub(super) const fn all_but(kept: u16) -> Self {
-        Self(!kept)
-    }
+    /// No column but the customer of a commitment.
+    pub(super) const CUSTOMER_OF_COMMITMENT: Self = Self(1 << 4);
 
     fn keep<T: Clone>(self, column: u32, value: &mut T, known: &T) {
         if self.0 & (1 << column) != 0 {
