@@ -4,6 +4,7 @@
 
 pub mod domain;
 pub mod progress;
+mod durable;
 pub mod simulate;
 pub mod lake;
 pub mod portfolio;
