@@ -7,6 +7,7 @@ pub mod progress;
 mod durable;
 pub mod simulate;
 pub mod lake;
+pub mod watch;
 pub mod portfolio;
 pub mod metrics;
 pub mod features;

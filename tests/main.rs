@@ -52,4 +52,6 @@ mod training_fit;
 mod training_flow;
 mod training_labels;
 mod training_truth;
+mod watch;
+mod watch_command;
 mod worked_example;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::ensure;
@@ -17,6 +17,13 @@ pub(crate) struct ImportArguments {
     /// Files, folders or globs: CSV, TSV (also .gz, .zst) or Parquet, one canonical table each
     #[arg(required = true)]
     paths: Vec<PathBuf>,
+    #[command(flatten)]
+    intake: IntakeArguments,
+}
+
+/// Where rows go and within which bounds, whoever brings the files.
+#[derive(Debug, Args)]
+pub(crate) struct IntakeArguments {
     /// Folder of the tables; made where it is absent
     #[arg(long, env = "CHURN_RISK_LAKE")]
     lake: PathBuf,
@@ -33,6 +40,34 @@ pub(crate) struct ImportArguments {
     /// What one unit of another currency is worth in it; may be given again for another
     #[arg(long = "rate", value_name = "USD=0.92", value_parser = rate)]
     rates: Vec<(Currency, Rate)>,
+}
+
+impl IntakeArguments {
+    pub(crate) fn lake(&self) -> &Path {
+        &self.lake
+    }
+
+    /// The import of these files.
+    pub(crate) fn request(&self, paths: Vec<PathBuf>, progress: Progress) -> anyhow::Result<ImportRequest> {
+        Ok(ImportRequest {
+            paths,
+            lake: self.lake.clone(),
+            today: super::today(),
+            max_rejects: self.max_rejects,
+            memory_bytes: self.memory,
+            currency: self.currency.clone(),
+            rates: rates(&self.rates)?,
+            progress,
+        })
+    }
+
+    /// What decides, besides the bytes of a file, whether it is refused.
+    pub(crate) fn settings(&self) -> anyhow::Result<String> {
+        let Self { lake: _, max_rejects, memory: _, currency, rates: told } = self;
+        let currency = currency.as_ref().map_or_else(String::new, Currency::to_string);
+        let rates = rates(told)?.iter().map(|(currency, rate)| format!("{currency}={rate:?}")).collect::<Vec<_>>().join(",");
+        Ok(format!("max-rejects {max_rejects} currency {currency} rates {rates}"))
+    }
 }
 
 fn rate(text: &str) -> Result<(Currency, Rate), String> {
@@ -68,16 +103,7 @@ fn bytes(text: &str) -> Result<usize, String> {
 }
 
 pub(crate) fn run(arguments: &ImportArguments) -> anyhow::Result<ExitCode> {
-    let report = import(&ImportRequest {
-        paths: arguments.paths.clone(),
-        lake: arguments.lake.clone(),
-        today: super::today(),
-        max_rejects: arguments.max_rejects,
-        memory_bytes: arguments.memory,
-        currency: arguments.currency.clone(),
-        rates: rates(&arguments.rates)?,
-        progress: Progress::Shown,
-    })?;
+    let report = import(&arguments.intake.request(arguments.paths.clone(), Progress::Shown)?)?;
     print(&report)?;
     Ok(ExitCode::SUCCESS)
 }

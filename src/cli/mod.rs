@@ -5,16 +5,22 @@ mod demo;
 mod import;
 mod serve;
 mod simulate;
+mod stop;
 mod tables;
+mod watch;
 
 use std::io::IsTerminal;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::{Parser, Subcommand};
 use tracing_subscriber::EnvFilter;
 
 use churn_risk::domain::Day;
 use churn_risk::progress::tell;
+
+/// A week: nobody who waits longer for a folder or an export means to.
+const SPAN_MAX_MILLIS: u64 = 7 * 24 * 3_600_000;
 
 /// Which Azure subscriptions of a cloud partner are about to leave, and why.
 #[derive(Debug, Parser)]
@@ -31,6 +37,8 @@ enum Command {
     Demo(demo::DemoArguments),
     /// Read a partner's files into the tables of a lake
     Import(import::ImportArguments),
+    /// Import what lands in a folder, as it lands
+    Watch(watch::WatchArguments),
     /// Serve risks and metrics over HTTP
     Serve(serve::ServeArguments),
     /// List what the tables hold and which imports made them
@@ -47,6 +55,7 @@ pub(crate) fn run() -> ExitCode {
         Command::Demo(arguments) => demo::run(&arguments),
         Command::Serve(arguments) => serve::run(&arguments),
         Command::Import(arguments) => import::run(&arguments),
+        Command::Watch(arguments) => watch::run(&arguments),
         Command::Tables(arguments) => tables::run(&arguments),
         Command::Simulate(arguments) => simulate::run(&arguments),
     };
@@ -75,4 +84,19 @@ fn log_to_stderr() {
 #[expect(clippy::disallowed_methods, reason = "the one clock of the program")]
 fn today() -> Day {
     Day::from_date(chrono::Utc::now().date_naive())
+}
+
+/// A span of time as a person writes it: 500ms, 10s, 5m, 2h.
+fn span(text: &str) -> Result<Duration, String> {
+    let digits = text.trim_end_matches(|letter: char| letter.is_ascii_alphabetic());
+    let millis = match &text[digits.len()..] {
+        "ms" => 1,
+        "s" => 1_000,
+        "m" => 60_000,
+        "h" => 3_600_000,
+        _ => return Err("write 10s, 500ms, 5m or 2h".to_owned()),
+    };
+    let number: u64 = digits.parse().map_err(|_| "write 10s, 500ms, 5m or 2h".to_owned())?;
+    let millis = number.checked_mul(millis).filter(|millis| (1..=SPAN_MAX_MILLIS).contains(millis));
+    millis.map(Duration::from_millis).ok_or_else(|| "a span is at least 1ms and at most a week".to_owned())
 }
