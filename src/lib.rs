@@ -6,6 +6,7 @@ pub mod domain;
 pub mod progress;
 mod durable;
 pub mod simulate;
+pub mod pull;
 pub mod lake;
 pub mod watch;
 pub mod portfolio;

@@ -3,6 +3,7 @@
 #[cfg(feature = "training")]
 mod demo;
 mod import;
+mod pull;
 mod serve;
 mod simulate;
 mod stop;
@@ -39,6 +40,12 @@ enum Command {
     Import(import::ImportArguments),
     /// Import what lands in a folder, as it lands
     Watch(watch::WatchArguments),
+    /// Fetch exports from Partner Center and Microsoft Graph, and import them
+    ///
+    /// The credentials are in the environment alone: `CHURN_RISK_TENANT`, `CHURN_RISK_CLIENT_ID`,
+    /// `CHURN_RISK_CLIENT_SECRET`; and, for analytics, which by Microsoft's pages take a user and
+    /// no application alone, `CHURN_RISK_REFRESH_TOKEN`.
+    Pull(Box<pull::PullArguments>),
     /// Serve risks and metrics over HTTP
     Serve(serve::ServeArguments),
     /// List what the tables hold and which imports made them
@@ -56,6 +63,7 @@ pub(crate) fn run() -> ExitCode {
         Command::Serve(arguments) => serve::run(&arguments),
         Command::Import(arguments) => import::run(&arguments),
         Command::Watch(arguments) => watch::run(&arguments),
+        Command::Pull(arguments) => pull::run(&arguments),
         Command::Tables(arguments) => tables::run(&arguments),
         Command::Simulate(arguments) => simulate::run(&arguments),
     };
