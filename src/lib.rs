@@ -4,8 +4,11 @@
 
 pub mod domain;
 pub mod progress;
+mod durable;
 pub mod simulate;
+pub mod pull;
 pub mod lake;
+pub mod watch;
 pub mod portfolio;
 pub mod metrics;
 pub mod features;

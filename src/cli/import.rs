@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::ensure;
@@ -18,6 +18,13 @@ pub(crate) struct ImportArguments {
     /// Files, folders or globs: CSV, TSV, JSON, JSON Lines (also .gz, .zst) or Parquet, of any source
     #[arg(required = true)]
     paths: Vec<PathBuf>,
+    #[command(flatten)]
+    intake: IntakeArguments,
+}
+
+/// Where rows go and within which bounds, whoever brings the files.
+#[derive(Debug, Args)]
+pub(crate) struct IntakeArguments {
     /// Folder of the tables; made where it is absent
     #[arg(long, env = "CHURN_RISK_LAKE")]
     lake: PathBuf,
@@ -57,18 +64,49 @@ enum Cost {
 /// Room that a Parquet file of others has at least: a page of it may be large, and is not damage.
 const PARQUET_MIN_BYTES: usize = 256 << 20;
 
-fn reading(arguments: &ImportArguments) -> io::Result<Reading> {
-    let memory_bytes = arguments.memory.max(PARQUET_MIN_BYTES) as u64;
-    Ok(Reading {
-        format: arguments.format.clone(),
-        exported_on: arguments.exported_on,
-        missing_means_ended: arguments.missing_means_ended,
-        cost_basis: match arguments.cost {
-            Cost::Effective => CostBasis::Effective,
-            Cost::Billed => CostBasis::Billed,
-        },
-        parquet_reader: Some(ParquetReader { program: std::env::current_exe()?, memory_bytes }),
-    })
+impl IntakeArguments {
+    pub(crate) fn lake(&self) -> &Path {
+        &self.lake
+    }
+
+    /// The import of these files.
+    pub(crate) fn request(&self, paths: Vec<PathBuf>, progress: Progress) -> anyhow::Result<ImportRequest> {
+        Ok(ImportRequest {
+            paths,
+            lake: self.lake.clone(),
+            today: super::today(),
+            max_rejects: self.max_rejects,
+            memory_bytes: self.memory,
+            currency: self.currency.clone(),
+            rates: rates(&self.rates)?,
+            reading: self.reading()?,
+            progress,
+        })
+    }
+
+    fn reading(&self) -> io::Result<Reading> {
+        let memory_bytes = self.memory.max(PARQUET_MIN_BYTES) as u64;
+        Ok(Reading {
+            format: self.format.clone(),
+            exported_on: self.exported_on,
+            missing_means_ended: self.missing_means_ended,
+            cost_basis: match self.cost {
+                Cost::Effective => CostBasis::Effective,
+                Cost::Billed => CostBasis::Billed,
+            },
+            parquet_reader: Some(ParquetReader { program: std::env::current_exe()?, memory_bytes }),
+        })
+    }
+
+    /// What decides, besides the bytes of a file, whether it is refused.
+    pub(crate) fn settings(&self) -> anyhow::Result<String> {
+        let Self { lake: _, max_rejects, memory: _, currency, rates: told, format, exported_on, missing_means_ended: _, cost } = self;
+        let currency = currency.as_ref().map_or_else(String::new, Currency::to_string);
+        let rates = rates(told)?.iter().map(|(currency, rate)| format!("{currency}={rate:?}")).collect::<Vec<_>>().join(",");
+        let format = format.as_deref().unwrap_or_default();
+        let exported_on = exported_on.map_or_else(String::new, |day| day.to_string());
+        Ok(format!("max-rejects {max_rejects} currency {currency} rates {rates} format {format} exported-on {exported_on} cost {cost:?}"))
+    }
 }
 
 fn rate(text: &str) -> Result<(Currency, Rate), String> {
@@ -104,17 +142,7 @@ fn bytes(text: &str) -> Result<usize, String> {
 }
 
 pub(crate) fn run(arguments: &ImportArguments) -> anyhow::Result<ExitCode> {
-    let report = import(&ImportRequest {
-        paths: arguments.paths.clone(),
-        lake: arguments.lake.clone(),
-        today: super::today(),
-        max_rejects: arguments.max_rejects,
-        memory_bytes: arguments.memory,
-        currency: arguments.currency.clone(),
-        rates: rates(&arguments.rates)?,
-        reading: reading(arguments)?,
-        progress: Progress::Shown,
-    })?;
+    let report = import(&arguments.intake.request(arguments.paths.clone(), Progress::Shown)?)?;
     print(&report)?;
     Ok(ExitCode::SUCCESS)
 }

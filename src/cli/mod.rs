@@ -4,12 +4,16 @@
 mod demo;
 mod import;
 mod read_parquet;
+mod pull;
 mod serve;
 mod simulate;
+mod stop;
 mod tables;
+mod watch;
 
 use std::io::IsTerminal;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::{Parser, Subcommand};
 use tracing_subscriber::EnvFilter;
@@ -17,6 +21,9 @@ use tracing_subscriber::EnvFilter;
 use churn_risk::domain::Day;
 use churn_risk::lake::PARQUET_COMMAND;
 use churn_risk::progress::tell;
+
+/// A week: nobody who waits longer for a folder or an export means to.
+const SPAN_MAX_MILLIS: u64 = 7 * 24 * 3_600_000;
 
 /// Which Azure subscriptions of a cloud partner are about to leave, and why.
 #[derive(Debug, Parser)]
@@ -33,6 +40,14 @@ enum Command {
     Demo(demo::DemoArguments),
     /// Read a partner's files into the tables of a lake
     Import(import::ImportArguments),
+    /// Import what lands in a folder, as it lands
+    Watch(watch::WatchArguments),
+    /// Fetch exports from Partner Center and Microsoft Graph, and import them
+    ///
+    /// The credentials are in the environment alone: `CHURN_RISK_TENANT`, `CHURN_RISK_CLIENT_ID`,
+    /// `CHURN_RISK_CLIENT_SECRET`; and, for analytics, which by Microsoft's pages take a user and
+    /// no application alone, `CHURN_RISK_REFRESH_TOKEN`.
+    Pull(Box<pull::PullArguments>),
     /// Serve risks and metrics over HTTP
     Serve(serve::ServeArguments),
     /// List what the tables hold and which imports made them
@@ -52,6 +67,8 @@ pub(crate) fn run() -> ExitCode {
         Command::Demo(arguments) => demo::run(&arguments),
         Command::Serve(arguments) => serve::run(&arguments),
         Command::Import(arguments) => import::run(&arguments),
+        Command::Watch(arguments) => watch::run(&arguments),
+        Command::Pull(arguments) => pull::run(&arguments),
         Command::Tables(arguments) => tables::run(&arguments),
         Command::ReadParquet(arguments) => read_parquet::run(&arguments),
         Command::Simulate(arguments) => simulate::run(&arguments),
@@ -81,4 +98,19 @@ fn log_to_stderr() {
 #[expect(clippy::disallowed_methods, reason = "the one clock of the program")]
 fn today() -> Day {
     Day::from_date(chrono::Utc::now().date_naive())
+}
+
+/// A span of time as a person writes it: 500ms, 10s, 5m, 2h.
+fn span(text: &str) -> Result<Duration, String> {
+    let digits = text.trim_end_matches(|letter: char| letter.is_ascii_alphabetic());
+    let millis = match &text[digits.len()..] {
+        "ms" => 1,
+        "s" => 1_000,
+        "m" => 60_000,
+        "h" => 3_600_000,
+        _ => return Err("write 10s, 500ms, 5m or 2h".to_owned()),
+    };
+    let number: u64 = digits.parse().map_err(|_| "write 10s, 500ms, 5m or 2h".to_owned())?;
+    let millis = number.checked_mul(millis).filter(|millis| (1..=SPAN_MAX_MILLIS).contains(millis));
+    millis.map(Duration::from_millis).ok_or_else(|| "a span is at least 1ms and at most a week".to_owned())
 }

@@ -1,12 +1,11 @@
-//! Files that are still there after the power fails: every write is followed by fsync of the
-//! file and of each directory that gained a name.
+//! Delta's log through files that are still there after the power fails (`crate::durable`).
 //!
 //! `object_store`'s local store never syncs, and Delta's log goes through it; so the log gets
-//! this store instead, and data files are written through the functions here.
+//! this store instead, and data files are written through the functions of `crate::durable`.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs;
 use std::io::{self, Write};
-use std::path::{Path as FsPath, PathBuf};
+use std::path::Path as FsPath;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -19,61 +18,8 @@ use object_store::{
     PutPayload, PutResult, RenameOptions,
 };
 
-/// Makes the names in a directory durable.
-///
-/// # Errors
-/// Where the directory cannot be opened or synced.
-pub(crate) fn sync_dir(dir: &FsPath) -> io::Result<()> {
-    File::open(dir)?.sync_all()
-}
-
-/// Creates `dir` and what it needs above it, each new name durable in its parent.
-///
-/// # Errors
-/// Where a directory cannot be created or synced.
-pub(crate) fn create_dirs(dir: &FsPath) -> io::Result<()> {
-    if dir.as_os_str().is_empty() || dir.is_dir() {
-        return Ok(());
-    }
-    let parent = dir.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(FsPath::new("."));
-    create_dirs(parent)?;
-    match fs::create_dir(dir) {
-        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
-        _ => {}
-    }
-    sync_dir(parent)
-}
-
-/// Replaces `path` by `bytes`: readers see the old file or the new one, never a part.
-///
-/// # Errors
-/// Where a step fails; the old file is then still in place.
-pub(crate) fn replace_file(path: &FsPath, bytes: &[u8]) -> io::Result<()> {
-    let staged = staging_path(path);
-    let written = write_synced(&staged, |file| file.write_all(bytes)).and_then(|()| fs::rename(&staged, path));
-    if written.is_err() {
-        let _ = fs::remove_file(&staged);
-    }
-    written?;
-    sync_dir(parent_of(path))
-}
-
-fn parent_of(path: &FsPath) -> &FsPath {
-    path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(FsPath::new("."))
-}
-
-/// A name beside `path` that no reader takes for a file of the table. One writer at a time
-/// holds the lease, so two never meet under it.
-fn staging_path(path: &FsPath) -> PathBuf {
-    let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-    path.with_file_name(format!(".{name}.tmp"))
-}
-
-fn write_synced(path: &FsPath, write: impl FnOnce(&mut File) -> io::Result<()>) -> io::Result<()> {
-    let mut file = OpenOptions::new().write(true).create(true).truncate(true).open(path)?;
-    write(&mut file)?;
-    file.sync_all()
-}
+pub(crate) use crate::durable::{create_dirs, replace_file, sync_dir};
+use crate::durable::{parent_of, staging_path, write_synced};
 
 /// The local file system as an object store whose `put` returns after fsync.
 #[derive(Debug)]

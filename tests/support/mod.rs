@@ -8,6 +8,8 @@ pub(crate) mod oracle;
 pub(crate) mod oracle_anomalies;
 pub(crate) mod oracle_customers;
 pub(crate) mod oracle_revenue;
+pub(crate) mod partner;
+pub(crate) mod pulls;
 pub(crate) mod services;
 pub(crate) mod steady;
 pub(crate) mod worlds;
