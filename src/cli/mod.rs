@@ -1,11 +1,15 @@
 //! The commands of `churn-risk`. The only place with a clock.
 
+mod compact;
 #[cfg(feature = "training")]
 mod demo;
+mod gaps;
 mod import;
 mod serve;
 mod simulate;
 mod tables;
+mod vacuum;
+mod verify;
 
 use std::io::IsTerminal;
 use std::process::ExitCode;
@@ -35,6 +39,14 @@ enum Command {
     Serve(serve::ServeArguments),
     /// List what the tables hold and which imports made them
     Tables(tables::TablesArguments),
+    /// Read everything in the tables again, and tell what is not as it must be
+    Verify(verify::VerifyArguments),
+    /// List the days of the feed on which nobody has a row
+    Gaps(gaps::GapsArguments),
+    /// Merge the many small files of a table into few
+    Compact(compact::CompactArguments),
+    /// Delete the files that only old versions of the tables, or dead imports, have named
+    Vacuum(vacuum::VacuumArguments),
     /// Write a made-up partner with known hazards, as files that `import` reads
     Simulate(simulate::SimulateArguments),
 }
@@ -48,6 +60,10 @@ pub(crate) fn run() -> ExitCode {
         Command::Serve(arguments) => serve::run(&arguments),
         Command::Import(arguments) => import::run(&arguments),
         Command::Tables(arguments) => tables::run(&arguments),
+        Command::Verify(arguments) => verify::run(&arguments),
+        Command::Gaps(arguments) => gaps::run(&arguments),
+        Command::Compact(arguments) => compact::run(&arguments),
+        Command::Vacuum(arguments) => vacuum::run(&arguments),
         Command::Simulate(arguments) => simulate::run(&arguments),
     };
     match result {

@@ -19,6 +19,8 @@ use object_store::{
     PutPayload, PutResult, RenameOptions,
 };
 
+use super::seal::seal;
+
 /// Makes the names in a directory durable.
 ///
 /// # Errors
@@ -125,6 +127,7 @@ impl ObjectStore for DurableLocal {
         let path = self.inner.path_to_filesystem(location)?;
         // Written on the calling thread: the lake's runtime serves nothing else meanwhile, and
         // one fixed order of system calls is one that fault injection can walk through.
+        let payload = if create { seal(payload) } else { payload };
         match put_file(&path, &payload, create) {
             Ok(()) => Ok(PutResult { e_tag: None, version: None }),
             Err(source) if source.kind() == io::ErrorKind::AlreadyExists => {

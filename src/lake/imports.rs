@@ -68,7 +68,7 @@ impl Lake {
     /// # Errors
     /// Where the table cannot be read.
     pub fn imports(&self) -> Result<Vec<ImportRecord>, LakeError> {
-        self.records_in(&self.newest_files(Table::Imports)?)
+        self.read_newest(Table::Imports, |files| self.records_in(files))
     }
 
     /// The rows of files of the table, oldest first.
