@@ -30,6 +30,7 @@ mod import_sums;
 mod import_together;
 mod import_versions;
 mod lake_damage;
+mod lake_flips;
 mod lake_upkeep;
 mod lake_vacuum;
 mod metrics_anomalies;

@@ -222,3 +222,25 @@ fn newest_in(file: &DataFile) -> Result<Option<u64>, LakeError> {
     }
     Ok(newest)
 }
+
+#[cfg(test)]
+impl ImportRecord {
+    /// An import that tests give what they need.
+    pub(super) fn of_test(import_id: u64, imported_on: Day) -> Self {
+        Self {
+            import_id,
+            source: "generic".to_owned(),
+            imported_on,
+            files: Vec::new(),
+            rows_read: 0,
+            rows_kept: 0,
+            rows_refused: 0,
+            first_day: None,
+            last_day: None,
+            as_of: None,
+            currency: None,
+            warnings: Vec::new(),
+            table_versions: BTreeMap::new(),
+        }
+    }
+}

@@ -98,26 +98,10 @@ impl Lake {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
-
     use super::*;
 
     fn record((import_id, imported_on): (u64, i32)) -> ImportRecord {
-        ImportRecord {
-            import_id,
-            source: "generic".to_owned(),
-            imported_on: Day::from_epoch_days(imported_on),
-            files: Vec::new(),
-            rows_read: 0,
-            rows_kept: 0,
-            rows_refused: 0,
-            first_day: None,
-            last_day: None,
-            as_of: None,
-            currency: None,
-            warnings: Vec::new(),
-            table_versions: BTreeMap::new(),
-        }
+        ImportRecord::of_test(import_id, Day::from_epoch_days(imported_on))
     }
 
     #[track_caller]

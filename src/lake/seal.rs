@@ -13,6 +13,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use deltalake::logstore::object_store::PutPayload;
+use memchr::memmem;
 use serde_json::Value;
 
 use super::checksum;
@@ -42,7 +43,7 @@ pub(super) fn seal(payload: PutPayload) -> PutPayload {
 }
 
 fn position(bytes: &[u8], wanted: &str) -> Option<usize> {
-    bytes.windows(wanted.len()).position(|window| window == wanted.as_bytes())
+    memmem::find(bytes, wanted.as_bytes())
 }
 
 /// Where the digits of the seal stand in an entry.

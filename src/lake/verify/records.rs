@@ -43,20 +43,13 @@ mod tests {
     use crate::domain::{Currency, Day};
 
     fn record(import_id: u64, usage: u64) -> ImportRecord {
+        let table_versions = BTreeMap::from([("usage_daily".to_owned(), usage)]);
         ImportRecord {
-            import_id,
-            source: "generic".to_owned(),
-            imported_on: Day::from_epoch_days(20_000),
-            files: Vec::new(),
             rows_read: 3,
             rows_kept: 2,
             rows_refused: 1,
-            first_day: None,
-            last_day: None,
-            as_of: None,
-            currency: None,
-            warnings: Vec::new(),
-            table_versions: BTreeMap::from([("usage_daily".to_owned(), usage)]),
+            table_versions,
+            ..ImportRecord::of_test(import_id, Day::from_epoch_days(20_000))
         }
     }
 

@@ -32,21 +32,7 @@ impl Written {
     fn new() -> Self {
         let dir = tempfile::tempdir().expect("a folder");
         let lake = Lake::open(&dir.path().join("lake")).expect("a lake");
-        let record = ImportRecord {
-            import_id: 1,
-            source: "generic".to_owned(),
-            imported_on: day("2026-06-30"),
-            files: Vec::new(),
-            rows_read: 0,
-            rows_kept: 0,
-            rows_refused: 0,
-            first_day: None,
-            last_day: None,
-            as_of: None,
-            currency: None,
-            warnings: Vec::new(),
-            table_versions: std::collections::BTreeMap::new(),
-        };
+        let record = ImportRecord::of_test(1, day("2026-06-30"));
         Self { dir, lake, record }
     }
 
