@@ -209,7 +209,9 @@ fn without_checksums(desk: &Desk) -> usize {
             for entry in &entries {
                 let text = fs::read_to_string(entry).expect("an entry").replace(name, &bare);
                 let (start, end) = text.split_once(",\"churnRiskFiles\":\"").map_or((text.as_str(), None), |(a, b)| (a, Some(b)));
-                fs::write(entry, format!("{start}{}", end.map_or("", |end| &end[65..]))).expect("an entry");
+                let unsealed =
+                    format!("{start}{}", end.map_or("", |end| &end[65..])).replace("churnRiskEntry", "a").replace("churnRiskSealed", "b");
+                fs::write(entry, unsealed).expect("an entry");
             }
             fs::rename(&path, path.with_file_name(bare)).expect("a file");
             renamed += 1;

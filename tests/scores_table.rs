@@ -385,9 +385,14 @@ fn a_damaged_log_entry_is_named_and_nothing_is_put_after_it() {
         fs::write(&path, whole).expect("an entry");
         assert_eq!(open(&desk.lake()).scorings().expect("the log"), heads);
     }
-    // Of the number of rows the digest in the entry does not speak; whoever reads them does.
+    // Entries of earlier releases have a digest that does not speak of the number of rows; whoever
+    // reads them does.
     let path = log_entry(&desk.lake(), 2);
     let whole = fs::read_to_string(&path).expect("an entry");
+    fs::write(&path, whole.replace("\\\"numRecords\\\":6", "\\\"numRecords\\\":5")).expect("an entry");
+    let error = open(&desk.lake()).scorings().expect_err("a changed entry");
+    assert!(sentence(&error).contains(path.to_str().expect("UTF-8")), "{error}");
+    let whole = whole.replace("churnRiskEntry", "a").replace("churnRiskSealed", "b");
     for rows in [5, 7] {
         fs::write(&path, whole.replace("\\\"numRecords\\\":6", &format!("\\\"numRecords\\\":{rows}"))).expect("an entry");
         let lake = open(&desk.lake());
@@ -426,8 +431,9 @@ fn an_append_that_died_at_any_step_leaves_the_scorings_before_it_and_the_next_on
     let next = scoring("2026-06-29", "m", 9);
     let last = append(&open(&after), &next, many(100));
     let new = new_files(&before, &after);
-    let [checkpoint, entry, hint, file] = &new[..] else { panic!("{new:?}") };
+    let [seal, seal_of_hint, checkpoint, entry, hint, file] = &new[..] else { panic!("{new:?}") };
     assert!(checkpoint.ends_with("00000000000000000009.checkpoint.parquet") && hint.ends_with("_last_checkpoint"), "{new:?}");
+    assert!([seal, seal_of_hint].iter().all(|name| name.extension().is_some_and(|ending| ending == "sha256")), "{new:?}");
     let bytes = |name: &Path| fs::read(after.join(name)).expect("a file");
     let half = |name: &Path| bytes(name)[..bytes(name).len() / 2].to_vec();
     let (unnamed, staged) = (Path::new("scores/.new.parquet.tmp"), Path::new("scores/_delta_log/.00000000000000000009.json.tmp"));
@@ -441,6 +447,7 @@ fn an_append_that_died_at_any_step_leaves_the_scorings_before_it_and_the_next_on
         (vec![(file, bytes(file)), (staged, bytes(entry))], false),
         (vec![(file, bytes(file)), (staged, bytes(entry)), (entry, bytes(entry))], true),
         (vec![(file, bytes(file)), (entry, bytes(entry)), (checkpoint, bytes(checkpoint))], true),
+        (vec![(file, bytes(file)), (entry, bytes(entry)), (checkpoint, bytes(checkpoint)), (seal, bytes(seal)), (hint, bytes(hint))], true),
     ];
     for (number, (left, is_committed)) in steps.into_iter().enumerate() {
         let lake = desk.path(&format!("lake-{number}"));

@@ -62,6 +62,9 @@ pub enum Command {
         /// Lake on whose rows that neither had seen they are held side by side
         #[arg(long, value_name = "DIR")]
         lake: Option<PathBuf>,
+        /// The version of its tables to read; the newest where it is not given
+        #[arg(long, value_name = "VERSION", requires = "lake")]
+        as_of_version: Option<u64>,
     },
     /// Put a model in service; one of grade D, or worse than the one in service, only by force
     Promote {
@@ -71,6 +74,9 @@ pub enum Command {
         /// Lake on whose later rows it is first held beside the version in service
         #[arg(long, value_name = "DIR", conflicts_with = "force")]
         lake: Option<PathBuf>,
+        /// The version of its tables to read; the newest where it is not given
+        #[arg(long, value_name = "VERSION", requires = "lake")]
+        as_of_version: Option<u64>,
         /// In spite of its grade; needs --by and --why, which are recorded
         #[arg(long, requires_all = ["by", "why"])]
         force: bool,
@@ -121,6 +127,9 @@ pub struct LakeArgs {
     /// Days that the as-of day stands back from the last usage day, where the feed restates them
     #[arg(long, value_name = "DAYS", default_value_t = 0, value_parser = clap::value_parser!(u32).range(0..=365), hide = true)]
     pub settle_days: u32,
+    /// The version of the tables to read; the newest where it is not given
+    #[arg(long, value_name = "VERSION")]
+    pub as_of_version: Option<u64>,
 }
 
 /// The question that a model answers.

@@ -41,12 +41,12 @@ fn run(args: Args) -> anyhow::Result<ExitCode> {
             let path = commands::report(&open(&models), version.as_deref(), out.as_deref())?;
             format!("the report is {}", path.display())
         }
-        Command::Compare { one, other, models, lake } => {
-            let portfolio = lake.map(|lake| load(&LakeArgs { lake, settle_days: 0 })).transpose()?;
+        Command::Compare { one, other, models, lake, as_of_version } => {
+            let portfolio = lake.map(|lake| load(&LakeArgs { lake, settle_days: 0, as_of_version })).transpose()?;
             commands::compare(&open(&models), &one, &other, portfolio.as_ref())?
         }
-        Command::Promote { version, models, lake, force, by, why } => {
-            let portfolio = lake.map(|lake| load(&LakeArgs { lake, settle_days: 0 })).transpose()?;
+        Command::Promote { version, models, lake, as_of_version, force, by, why } => {
+            let portfolio = lake.map(|lake| load(&LakeArgs { lake, settle_days: 0, as_of_version })).transpose()?;
             let how = match (force, by, why) {
                 (true, Some(by), Some(why)) => Promotion::Forced { by, why },
                 _ => commands::earned(&open(&models), &version, portfolio.as_ref())?,
@@ -72,7 +72,8 @@ fn today() -> Day {
 
 fn load(from: &LakeArgs) -> anyhow::Result<Portfolio> {
     Lake::open_existing(&from.lake)?;
-    portfolio::load(&from.lake, from.settle_days).with_context(|| format!("the lake `{}` does not load", from.lake.display()))
+    portfolio::load_at(&from.lake, from.settle_days, from.as_of_version)
+        .with_context(|| format!("the lake `{}` does not load", from.lake.display()))
 }
 
 fn features(args: &FeaturesArgs) -> anyhow::Result<ExitCode> {

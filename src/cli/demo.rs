@@ -13,7 +13,7 @@ use churn_risk::lake::{ImportRequest, Reading, import};
 use churn_risk::model::{Label, Promotion, Question, Registry, Scorer, Standing};
 use churn_risk::portfolio::{self, Portfolio};
 use churn_risk::progress::{Progress, Unit, say};
-use churn_risk::service::{Service, ServiceConfig};
+use churn_risk::service::{Service, ServiceConfig, TableSource};
 use churn_risk::simulate::{self, Plan};
 use churn_risk::training::{self, TrainRequest};
 use clap::Args;
@@ -69,7 +69,8 @@ pub(crate) fn run(arguments: &DemoArguments) -> anyhow::Result<ExitCode> {
     train(&portfolio, &models)?;
     show(&portfolio, &models)?;
 
-    let service = Service::open(ServiceConfig::new(arguments.bind), super::serve::state(&lake, &models, 0)?)
+    let source = TableSource { lake, settle_days: 0, as_of_version: None, today: super::today };
+    let service = Service::open(ServiceConfig::new(arguments.bind), super::serve::state(source, &models)?)
         .with_context(|| format!("cannot serve on {}; choose another port with --bind 127.0.0.1:0", arguments.bind))?;
     tell(service.address())?;
     if arguments.once {

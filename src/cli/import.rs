@@ -50,6 +50,10 @@ pub(crate) struct IntakeArguments {
     /// Take a subscription that an export of all of them shows no more as ended
     #[arg(long)]
     missing_means_ended: bool,
+    /// Take the files as parts of one export: read those too that an earlier import has read, unless
+    /// it has read all of them
+    #[arg(long)]
+    together: bool,
     /// Which cost of FOCUS is the cost: purchases of commitments spread over their use, or as billed
     #[arg(long, value_enum, default_value_t = Cost::Effective)]
     cost: Cost,
@@ -90,6 +94,7 @@ impl IntakeArguments {
             format: self.format.clone(),
             exported_on: self.exported_on,
             missing_means_ended: self.missing_means_ended,
+            together: self.together,
             cost_basis: match self.cost {
                 Cost::Effective => CostBasis::Effective,
                 Cost::Billed => CostBasis::Billed,
@@ -100,7 +105,7 @@ impl IntakeArguments {
 
     /// What decides, besides the bytes of a file, whether it is refused.
     pub(crate) fn settings(&self) -> anyhow::Result<String> {
-        let Self { lake: _, max_rejects, memory: _, currency, rates: told, format, exported_on, missing_means_ended: _, cost } = self;
+        let Self { lake: _, max_rejects, memory: _, currency, rates: told, format, exported_on, missing_means_ended: _, together: _, cost } = self;
         let currency = currency.as_ref().map_or_else(String::new, Currency::to_string);
         let rates = rates(told)?.iter().map(|(currency, rate)| format!("{currency}={rate:?}")).collect::<Vec<_>>().join(",");
         let format = format.as_deref().unwrap_or_default();

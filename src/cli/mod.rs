@@ -1,15 +1,19 @@
 //! The commands of `churn-risk`. The only place with a clock.
 
+mod compact;
 #[cfg(feature = "training")]
 mod demo;
+mod gaps;
 mod import;
-mod read_parquet;
 mod pull;
+mod read_parquet;
 mod serve;
 mod simulate;
 mod stop;
 mod tables;
 mod watch;
+mod vacuum;
+mod verify;
 
 use std::io::IsTerminal;
 use std::process::ExitCode;
@@ -55,6 +59,14 @@ enum Command {
     /// Read one Parquet file for an import, which calls this itself
     #[command(name = PARQUET_COMMAND, hide = true)]
     ReadParquet(read_parquet::ReadParquetArguments),
+    /// Read everything in the tables again, and tell what is not as it must be
+    Verify(verify::VerifyArguments),
+    /// List the days of the feed on which nobody has a row
+    Gaps(gaps::GapsArguments),
+    /// Merge the many small files of a table into few
+    Compact(compact::CompactArguments),
+    /// Delete the files that only old versions of the tables, or dead imports, have named
+    Vacuum(vacuum::VacuumArguments),
     /// Write a made-up partner with known hazards, as files that `import` reads
     Simulate(simulate::SimulateArguments),
 }
@@ -71,6 +83,10 @@ pub(crate) fn run() -> ExitCode {
         Command::Pull(arguments) => pull::run(&arguments),
         Command::Tables(arguments) => tables::run(&arguments),
         Command::ReadParquet(arguments) => read_parquet::run(&arguments),
+        Command::Verify(arguments) => verify::run(&arguments),
+        Command::Gaps(arguments) => gaps::run(&arguments),
+        Command::Compact(arguments) => compact::run(&arguments),
+        Command::Vacuum(arguments) => vacuum::run(&arguments),
         Command::Simulate(arguments) => simulate::run(&arguments),
     };
     match result {

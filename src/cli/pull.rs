@@ -223,29 +223,13 @@ fn bring_in(common: &CommonArguments, pulled: &Pulled) -> anyhow::Result<ExitCod
             say(&file.path.display().to_string())?;
         }
     } else {
-        refuse_parts(common, pulled)?;
         let paths = pulled.files.iter().map(|file| file.path.clone()).collect();
-        print(&import(&common.intake.request(paths, Progress::Shown)?)?)?;
+        let mut request = common.intake.request(paths, Progress::Shown)?;
+        // Blobs and pages are parts of one export: one that has not changed still counts.
+        request.reading.together = true;
+        print(&import(&request)?)?;
     }
     Ok(ExitCode::SUCCESS)
-}
-
-/// Refuses what the lake has read in part. An import passes over bytes that it knows, and
-/// replaces the days of the others whole: a day that a known file shares with another would lose
-/// what the known one tells of it.
-fn refuse_parts(common: &CommonArguments, pulled: &Pulled) -> anyhow::Result<()> {
-    if pulled.files.len() < 2 {
-        return Ok(());
-    }
-    let records = Lake::open(common.intake.lake())?.imports()?;
-    let known: BTreeSet<&str> = records.iter().flat_map(|record| &record.files).map(|file| file.sha256.as_str()).collect();
-    let parts = pulled.files.iter().filter(|file| known.contains(file.sha256.as_str())).count();
-    ensure!(
-        parts == 0 || parts == pulled.files.len(),
-        "{parts} of the {} files of this pull were imported before, and days that they share with the others would lose their part",
-        pulled.files.len()
-    );
-    Ok(())
 }
 
 /// The operator's clock.

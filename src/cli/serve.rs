@@ -28,6 +28,9 @@ pub(crate) struct ServeArguments {
     /// Seconds from one look for newer tables and another current model to the next; 0 for only on request
     #[arg(long, env = "CHURN_RISK_LOOK_SECONDS", default_value_t = 5, value_parser = clap::value_parser!(u64).range(0..=86_400))]
     look_seconds: u64,
+    /// Serve this version of the tables whatever comes in, and append no scores
+    #[arg(long)]
+    as_of_version: Option<u64>,
     /// Do not append the scores of each version that comes into service to the lake
     #[arg(long, env = "CHURN_RISK_NO_SCORE_HISTORY", value_parser = clap::builder::BoolishValueParser::new())]
     no_score_history: bool,
@@ -35,9 +38,20 @@ pub(crate) struct ServeArguments {
 
 pub(crate) fn run(arguments: &ServeArguments) -> anyhow::Result<ExitCode> {
     super::log_to_stderr();
-    let state = state(&arguments.lake, &arguments.models, arguments.settle_days)?;
+    let source = TableSource {
+        lake: arguments.lake.clone(),
+        settle_days: arguments.settle_days,
+        as_of_version: arguments.as_of_version,
+        today: super::today,
+    };
+    let state = state(source, &arguments.models)?;
+    // What it would say of a day long past is no forecast.
+    let score_history = !arguments.no_score_history && arguments.as_of_version.is_none();
+    if let Some(version) = arguments.as_of_version {
+        tracing::info!(version, "this version of the tables stays in service: newer ones are not looked for, and no scores are appended");
+    }
     let look_every = (arguments.look_seconds > 0).then(|| Duration::from_secs(arguments.look_seconds));
-    let config = ServiceConfig { look_every, score_history: !arguments.no_score_history, ..ServiceConfig::new(arguments.bind) };
+    let config = ServiceConfig { look_every, score_history, ..ServiceConfig::new(arguments.bind) };
     let service = Service::open(config, state).with_context(|| format!("cannot serve on {}", arguments.bind))?;
     tell(&format!("serving on http://{}", service.address()));
     service.run()?;
@@ -46,8 +60,8 @@ pub(crate) fn run(arguments: &ServeArguments) -> anyhow::Result<ExitCode> {
 
 /// The portfolio of a lake and the registry's model. Without either the service answers what
 /// it can, and `/readyz` says what is missing; a refused model is told to the log.
-pub(crate) fn state(lake: &Path, models: &Path, settle_days: u32) -> anyhow::Result<State> {
-    let source = TableSource { lake: lake.to_path_buf(), settle_days, today: super::today };
+pub(crate) fn state(source: TableSource, models: &Path) -> anyhow::Result<State> {
+    let lake = source.lake.clone();
     let state = State::from_source(source, ModelSlot::new(Registry::open(models)))
         .with_context(|| format!("the lake {} does not load", lake.display()))?;
     match state.reload_model() {

@@ -29,23 +29,26 @@ pub(crate) fn run(arguments: &TablesArguments) -> anyhow::Result<ExitCode> {
     };
     let mut tables = Table::new();
     tables.load_style(presets::UTF8_FULL_CONDENSED);
-    tables.set_header(["table", "delta version", "files", "rows", "KiB"]);
-    let mut without_checksum = if arguments.read { lake.read_records()? } else { 0 };
+    tables.set_header(["table", "delta version", "files", "rows", "KiB", "first day", "last day"]);
+    let mut without_checksum = 0;
     let of_version = snapshot.census(arguments.read)?;
-    for census in of_version.into_iter().chain([lake.scores_census(arguments.read)?]) {
+    for census in of_version.into_iter().chain(lake.census_beside(arguments.read)?) {
         without_checksum += census.files_without_checksum;
         let delta_version = census.delta_version.map_or_else(|| "-".to_owned(), |version| version.to_string());
         let kibibytes = census.bytes.div_ceil(1024).to_string();
-        tables.add_row([census.table.to_owned(), delta_version, census.files.to_string(), census.rows.to_string(), kibibytes]);
+        let days = census.days.map_or_else(<[String; 2]>::default, |(first, last)| [first.to_string(), last.to_string()]);
+        let counts = [census.table.to_owned(), delta_version, census.files.to_string(), census.rows.to_string(), kibibytes];
+        tables.add_row(counts.into_iter().chain(days));
     }
     let mut imports = Table::new();
     imports.load_style(presets::UTF8_FULL_CONDENSED);
     imports.set_header(["version", "imported on", "rows kept", "refused", "first day", "last day", "files"]);
+    let oldest = lake.oldest_version()?.unwrap_or(0);
     for record in lake.imports()? {
         let day = |day: Option<churn_risk::domain::Day>| day.map_or_else(String::new, |day| day.to_string());
         let files: Vec<&str> = record.files.iter().map(|file| file.name.as_str()).collect();
         imports.add_row([
-            record.import_id.to_string(),
+            if record.import_id < oldest { format!("{} (vacuumed)", record.import_id) } else { record.import_id.to_string() },
             record.imported_on.to_string(),
             record.rows_kept.to_string(),
             record.rows_refused.to_string(),

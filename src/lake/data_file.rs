@@ -61,6 +61,11 @@ impl DataFile {
         serde_json::from_str::<Value>(self.add.stats.as_deref()?).ok()?.get("numRecords")?.as_u64()
     }
 
+    /// The bytes that the log says it has.
+    pub(super) fn bytes_told(&self) -> u64 {
+        u64::try_from(self.add.size).unwrap_or(0)
+    }
+
     /// Whether its name tells the SHA-256 of its bytes; not so for files of earlier releases.
     pub(crate) fn has_checksum(&self) -> bool {
         checksum::told_by(&self.relative).is_some()

@@ -20,6 +20,7 @@ use object_store::{
 
 pub(crate) use crate::durable::{create_dirs, replace_file, sync_dir};
 use crate::durable::{parent_of, staging_path, write_synced};
+use super::seal::seal;
 
 /// The local file system as an object store whose `put` returns after fsync.
 #[derive(Debug)]
@@ -71,6 +72,7 @@ impl ObjectStore for DurableLocal {
         let path = self.inner.path_to_filesystem(location)?;
         // Written on the calling thread: the lake's runtime serves nothing else meanwhile, and
         // one fixed order of system calls is one that fault injection can walk through.
+        let payload = if create { seal(payload) } else { payload };
         match put_file(&path, &payload, create) {
             Ok(()) => Ok(PutResult { e_tag: None, version: None }),
             Err(source) if source.kind() == io::ErrorKind::AlreadyExists => {

@@ -76,7 +76,7 @@ impl Lake {
     /// # Errors
     /// Where the table cannot be read.
     pub fn feedback(&self) -> Result<Vec<Feedback>, LakeError> {
-        let rows = read(&self.feedback_files()?)?;
+        let rows = self.read_newest(Table::Feedback, read)?;
         Ok(rows.into_iter().map(|(_, feedback)| feedback).collect())
     }
 
@@ -86,7 +86,7 @@ impl Lake {
 }
 
 /// The answers with their numbers, ascending.
-fn read(files: &[DataFile]) -> Result<Vec<(i64, Feedback)>, LakeError> {
+pub(super) fn read(files: &[DataFile]) -> Result<Vec<(i64, Feedback)>, LakeError> {
     let mut rows = Vec::new();
     for file in files {
         for batch in file.read(None)? {
@@ -121,7 +121,7 @@ fn feedback(columns: &Columns, row: usize, damaged: impl Fn(String) -> LakeError
     })
 }
 
-fn batch(rows: &[(i64, Feedback)]) -> Result<RecordBatch, LakeError> {
+pub(super) fn batch(rows: &[(i64, Feedback)]) -> Result<RecordBatch, LakeError> {
     let given = || rows.iter().map(|(_, feedback)| feedback);
     let columns: Vec<ArrayRef> = vec![
         Arc::new(rows.iter().map(|(number, _)| *number).collect::<Int64Array>()),

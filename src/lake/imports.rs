@@ -110,7 +110,7 @@ impl Lake {
     /// # Errors
     /// Where the table cannot be read.
     pub fn imports(&self) -> Result<Vec<ImportRecord>, LakeError> {
-        self.records_in(&self.newest_files(Table::Imports)?)
+        self.read_newest(Table::Imports, |files| self.records_in(files))
     }
 
     /// The rows of files of the table, oldest first.
@@ -269,4 +269,26 @@ fn newest_in(file: &DataFile) -> Result<Option<u64>, LakeError> {
         }
     }
     Ok(newest)
+}
+
+#[cfg(test)]
+impl ImportRecord {
+    /// An import that tests give what they need.
+    pub(super) fn of_test(import_id: u64, imported_on: Day) -> Self {
+        Self {
+            import_id,
+            source: "generic".to_owned(),
+            imported_on,
+            files: Vec::new(),
+            rows_read: 0,
+            rows_kept: 0,
+            rows_refused: 0,
+            first_day: None,
+            last_day: None,
+            as_of: None,
+            currency: None,
+            warnings: Vec::new(),
+            table_versions: BTreeMap::new(),
+        }
+    }
 }

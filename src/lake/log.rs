@@ -19,6 +19,7 @@ use sha2::{Digest, Sha256};
 
 use super::data_file::DataFile;
 use super::schema::Table;
+use super::seal::{self, NEWEST_CHECKPOINT};
 use super::tables::LakeError;
 use crate::domain::hex;
 
@@ -28,8 +29,13 @@ pub(super) const FILES_KEY: &str = "churnRiskFiles";
 /// Digits of an entry's number in its name.
 const ENTRY_DIGITS: usize = 20;
 
+/// An entry's number as names have it.
+fn digits(entry: u64) -> String {
+    format!("{entry:0ENTRY_DIGITS$}")
+}
+
 pub(super) fn entry_path(log: &Path, entry: u64) -> PathBuf {
-    log.join(format!("{entry:0ENTRY_DIGITS$}.json"))
+    log.join(format!("{}.json", digits(entry)))
 }
 
 /// The numbers of the entries, ascending, and that of the newest checkpoint.
@@ -135,6 +141,9 @@ impl Log {
             Err(error) if is_absent(&error) => return Ok(None),
             Err(source) => return Err(LakeError::io(&path, source)),
         };
+        if let Some(breach) = seal::breach(&bytes) {
+            return Err(self.damaged(path, breach));
+        }
         let text = std::str::from_utf8(&bytes).map_err(|error| self.damaged(path.clone(), error.to_string()))?;
         let mut commit = None;
         for (number, line) in (1..).zip(text.lines()).filter(|(_, line)| !line.trim().is_empty()) {
@@ -168,12 +177,54 @@ impl Log {
                 return Ok(Some(error));
             }
         }
-        let path = self.dir.join("_last_checkpoint");
+        let path = self.dir.join(NEWEST_CHECKPOINT);
         let is_json = |bytes: Vec<u8>| serde_json::from_slice::<Value>(&bytes).is_ok();
         if fs::read(&path).is_ok_and(|bytes| !is_json(bytes)) {
             return Ok(Some(self.damaged(path, "it is no JSON".to_owned())));
         }
         Ok(None)
+    }
+
+    /// Every file of the log that cannot be read as what it is.
+    pub(super) fn unreadable(&self) -> Result<Vec<LakeError>, LakeError> {
+        let (numbers, _) = entries(&self.dir)?;
+        let mut found: Vec<LakeError> = numbers.into_iter().filter_map(|number| self.told(number).err()).collect();
+        for path in self.beside_entries()? {
+            match seal::breach_of_file(&path) {
+                Ok(breach) => found.extend(breach.map(|breach| self.damaged(path, breach))),
+                Err(source) => found.push(LakeError::io(&path, source)),
+            }
+        }
+        Ok(found)
+    }
+
+    /// The checkpoints, and the file that names the newest.
+    fn beside_entries(&self) -> Result<Vec<PathBuf>, LakeError> {
+        let listed = match fs::read_dir(&self.dir) {
+            Ok(listed) => listed,
+            Err(error) if is_absent(&error) => return Ok(Vec::new()),
+            Err(source) => return Err(LakeError::io(&self.dir, source)),
+        };
+        let names = listed.filter_map(Result::ok).map(|entry| entry.file_name().to_string_lossy().into_owned());
+        let is_wanted = |name: &String| name == NEWEST_CHECKPOINT || (!name.starts_with('.') && name.contains(".checkpoint."));
+        let mut paths: Vec<PathBuf> = names.filter(is_wanted).map(|name| self.dir.join(name)).collect();
+        paths.sort();
+        Ok(paths)
+    }
+
+    /// Makes a checkpoint by `make`, and writes its digest beside it.
+    pub(super) async fn seal_checkpoint(
+        &self,
+        number: u64,
+        make: impl Future<Output = Result<(), DeltaTableError>>,
+    ) -> Result<(), LakeError> {
+        let newest = self.dir.join(NEWEST_CHECKPOINT);
+        seal::unseal_file(&newest).map_err(|source| LakeError::io(&newest, source))?;
+        make.await?;
+        for path in [self.checkpoint_path(number)?, newest] {
+            seal::seal_file(&path).map_err(|source| LakeError::io(&path, source))?;
+        }
+        Ok(())
     }
 
     /// The entries that opening the table at `entry` reads: from the newest checkpoint on.
@@ -187,7 +238,7 @@ impl Log {
 
     /// The first file of a checkpoint; its folder where it has none.
     fn checkpoint_path(&self, number: u64) -> Result<PathBuf, LakeError> {
-        let start = format!("{number:0ENTRY_DIGITS$}.checkpoint");
+        let start = format!("{}.checkpoint", digits(number));
         let listed = fs::read_dir(&self.dir).map_err(|source| LakeError::io(&self.dir, source))?;
         let paths = listed.filter_map(Result::ok).map(|entry| entry.path());
         let is_part = |path: &PathBuf| path.file_name().is_some_and(|name| name.to_string_lossy().starts_with(&start));

@@ -7,23 +7,30 @@
 
 mod census;
 mod checksum;
+mod compact;
 mod data_file;
 mod durable;
 mod engine;
 mod feedback;
 pub mod import;
 mod imports;
+mod kept;
 mod log;
 mod parquet;
 mod restated;
+mod retention;
 mod schema;
 mod scores;
+mod seal;
 mod small;
 mod table_file;
 mod tables;
 mod usage;
+mod vacuum;
+mod verify;
 
 pub use census::TableCensus;
+pub use compact::Compacted;
 pub use feedback::{FeedbackError, FeedbackReceipt};
 #[doc(hidden)]
 pub use import::fuzz;
@@ -34,3 +41,5 @@ pub use scores::{ScoreRows, ScoresError, ScoresReceipt};
 pub use table_file::{ParquetColumns, PlainColumn, TableFileError, write_parquet};
 pub use tables::{Lake, LakeError, Snapshot};
 pub use usage::{UsageChunk, UsageColumns, UsageRun};
+pub use vacuum::{VacuumReport, VacuumRequest, Vacuumed};
+pub use verify::{Fault, Verification, VerifiedTable, VerifyScope};

@@ -209,12 +209,28 @@ pub(crate) fn read_places(path: &Path, places: &[usize]) -> Result<ParquetRecord
     builder.with_projection(mask).build().map_err(named)
 }
 
-/// The rows of a file, as its footer says.
-pub(crate) fn file_rows(path: &Path) -> Result<u64, LakeError> {
+/// What the end of a file says of all its rows.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Footer {
+    pub(crate) rows: u64,
+    /// The first and the last day in the column that was asked for.
+    pub(crate) days: Option<(Day, Day)>,
+}
+
+/// The footer of a file, with the bounds of its column `day_column`. No row is read.
+pub(crate) fn footer(path: &Path, day_column: Option<&str>) -> Result<Footer, LakeError> {
     let file = File::open(path).map_err(|source| LakeError::io(path, source))?;
     let named = |source: ParquetError| LakeError::File { path: path.to_path_buf(), reason: source.to_string() };
     let builder = ParquetRecordBatchReaderBuilder::try_new(file).map_err(named)?;
-    Ok(u64::try_from(builder.metadata().file_metadata().num_rows()).unwrap_or(0))
+    let rows = u64::try_from(builder.metadata().file_metadata().num_rows()).unwrap_or(0);
+    let chunks = builder.metadata().row_groups().iter().flat_map(RowGroupMetaData::columns);
+    let of_column = chunks.filter(|chunk| day_column.is_some_and(|name| chunk.column_path().string() == name));
+    let bounds = of_column.filter_map(|chunk| match chunk.statistics() {
+        Some(Statistics::Int32(bounds)) => Some((*bounds.min_opt()?, *bounds.max_opt()?)),
+        _ => None,
+    });
+    let days = bounds.reduce(|(first, last), (min, max)| (first.min(min), last.max(max)));
+    Ok(Footer { rows, days: days.map(|(first, last)| (Day::from_epoch_days(first), Day::from_epoch_days(last))) })
 }
 
 /// Builds a column of text.
@@ -275,7 +291,7 @@ impl Columns {
         self.batch.column_by_name(name).ok_or_else(|| ArrowError::SchemaError(format!("no column `{name}`")).into())
     }
 
-    fn wrong_type(name: &str) -> LakeError {
+    pub(crate) fn wrong_type(name: &str) -> LakeError {
         ArrowError::SchemaError(format!("column `{name}` has another type")).into()
     }
 

@@ -181,6 +181,27 @@ impl Lake {
         self.scoring_files()?.iter().map(checked).fold(Ok(()), Result::and)
     }
 
+    /// Reads a file of the table whole: the scoring, and what is not as it must be among its rows.
+    pub(super) fn read_scoring(file: &DataFile) -> Result<(ScoringHead, Vec<String>), LakeError> {
+        let head = head(file)?;
+        let mut told = Vec::new();
+        let mut horizons = BTreeSet::new();
+        let mut last: Option<(SubscriptionId, HorizonDays)> = None;
+        for score in ScoreRows::open(file, head.rows)? {
+            let score = score?;
+            let key = (score.subscription_id, score.horizon_days);
+            if last.as_ref().is_some_and(|last| *last >= key) {
+                told.push(format!("the score of {} for {} days does not come after the one before it", key.0, key.1.get()));
+            }
+            horizons.insert(key.1);
+            last = Some(key);
+        }
+        if !horizons.iter().eq(&head.horizons) {
+            told.push(format!("its rows are of other horizons than {:?}, which the log says", head.horizons));
+        }
+        Ok((head, told))
+    }
+
     /// The scorings, as they were listed before where no entry of the log has come since.
     fn scoring_files(&self) -> Result<Arc<[ScoringFile]>, LakeError> {
         let log = self.table_dir(Table::Scores).join("_delta_log");

@@ -34,6 +34,7 @@ use super::log::{FILES_KEY, Log, files_digest};
 use super::parquet::WrittenFile;
 use super::schema::{Partition, Table};
 use super::scores::SeenScores;
+use super::seal;
 use crate::domain::Currency;
 
 /// Commits of a table between two checkpoints of its log. Measured on an import of one row: at
@@ -76,6 +77,13 @@ pub enum LakeError {
     Imports { lake: PathBuf, import_id: i64, reason: String },
     #[error("{lake} has no table version {version}; the newest is {newest}")]
     NoSuchVersion { lake: PathBuf, version: u64, newest: u64 },
+    #[error("table version {version} of {lake} was vacuumed, and the oldest that is kept is {oldest}")]
+    Vacuumed { lake: PathBuf, version: u64, oldest: u64 },
+    #[error(
+        "{path}, which says which versions were vacuumed, is damaged; restore it from a copy of the lake, or remove it \
+         and run `churn-risk vacuum` again with as few --keep-days as before"
+    )]
+    VacuumRecord { path: PathBuf },
 }
 
 macro_rules! from_boxed {
@@ -236,7 +244,7 @@ impl Lake {
 
     /// The table at a version, at its newest without one, and its files, which are those that were
     /// committed; none where it does not exist yet.
-    async fn load(&self, table: Table, version: Option<u64>) -> Result<Option<(DeltaTable, Vec<DataFile>)>, LakeError> {
+    pub(super) async fn load(&self, table: Table, version: Option<u64>) -> Result<Option<(DeltaTable, Vec<DataFile>)>, LakeError> {
         let log = Log::new(table, &self.table_dir(table));
         let Some((delta, files)) = self.read_log(table, &log, version).await? else { return Ok(None) };
         let Some(version) = delta.version() else { return Ok(Some((delta, files))) };
@@ -280,7 +288,7 @@ impl Lake {
         Ok(self.runtime.block_on(self.load(table, None))?.map_or((None, Vec::new()), |(delta, files)| (delta.version(), files)))
     }
 
-    fn data_files(&self, table: Table, delta: &DeltaTable) -> Result<Vec<DataFile>, LakeError> {
+    pub(super) fn data_files(&self, table: Table, delta: &DeltaTable) -> Result<Vec<DataFile>, LakeError> {
         let dir = self.table_dir(table);
         let mut files: Vec<DataFile> = delta
             .snapshot()?
@@ -306,13 +314,18 @@ impl Lake {
     /// The tables at `version`, or at the newest; none where nothing was ever imported.
     ///
     /// # Errors
-    /// Where the version does not exist or its files cannot be listed.
+    /// Where the version does not exist, was vacuumed, or its files cannot be listed.
     pub fn snapshot(&self, version: Option<u64>) -> Result<Option<Snapshot>, LakeError> {
         let mut records = self.imports()?;
-        if let (Some(wanted), Some(newest)) = (version, records.last().map(|record| record.import_id)) {
+        if let Some(wanted) = version {
+            let newest = records.last().map_or(0, |record| record.import_id);
             records.retain(|record| record.import_id == wanted);
-            if records.is_empty() {
+            // Version 0 is that of a lake into which nothing was imported.
+            if records.is_empty() && wanted != newest {
                 return Err(LakeError::NoSuchVersion { lake: self.dir.clone(), version: wanted, newest });
+            }
+            if wanted != newest {
+                self.check_kept(wanted)?;
             }
         }
         self.newest(&records)
@@ -343,7 +356,10 @@ impl Lake {
                 Some(loaded) => loaded,
                 None => (self.create(table).await?, Vec::new()),
             };
-            let wanted: BTreeSet<&str> = kept.iter().map(|file| file.relative.as_str()).collect();
+            // A file of a dead import may have been deleted, and then the same bytes get the same name:
+            // one that is added is never removed in the same entry, which would leave neither.
+            let added = new.iter().map(|(_, file)| file.relative.as_str());
+            let wanted: BTreeSet<&str> = kept.iter().map(|file| file.relative.as_str()).chain(added).collect();
             let there: BTreeSet<&str> = present.iter().map(|file| file.relative.as_str()).collect();
             let state = delta.snapshot()?;
             let mut actions: Vec<Action> = state
@@ -366,7 +382,7 @@ impl Lake {
             // One writer at a time holds the lease, so a conflict means that somebody else
             // writes to the lake: give up rather than merge with the unknown.
             let properties = CommitProperties::default()
-                .with_metadata([(FILES_KEY.to_owned(), held.into())])
+                .with_metadata(seal::blank().into_iter().chain([(FILES_KEY.to_owned(), held.into())]))
                 .with_max_retries(0)
                 .with_cleanup_expired_logs(Some(false))
                 .with_create_checkpoint(false);
@@ -386,7 +402,8 @@ impl Lake {
     /// Sums the log up to `version` in one file, so that opening the table need not read it all.
     async fn checkpoint(&self, table: Table, version: u64) -> Result<(), LakeError> {
         if let Some((delta, _)) = self.load(table, Some(version)).await? {
-            create_checkpoint(&delta, None).await?;
+            let log = Log::new(table, &self.table_dir(table));
+            log.seal_checkpoint(version, create_checkpoint(&delta, None)).await?;
         }
         Ok(())
     }
@@ -398,7 +415,8 @@ impl Lake {
             .with_log_store(self.delta(table)?.log_store())
             .with_table_name(table.name())
             .with_columns(table.delta_columns())
-            .with_partition_columns(table.partitions());
+            .with_partition_columns(table.partitions())
+            .with_commit_properties(CommitProperties::default().with_metadata(seal::blank()));
         Ok(builder.await?)
     }
 }

@@ -271,7 +271,7 @@ impl SeriesNames {
     }
 }
 
-fn dictionary<'a>(batch: &'a RecordBatch, name: &str) -> Result<&'a DictionaryArray<Int32Type>, LakeError> {
+pub(crate) fn dictionary<'a>(batch: &'a RecordBatch, name: &str) -> Result<&'a DictionaryArray<Int32Type>, LakeError> {
     let column = batch.column_by_name(name).and_then(|column| column.as_dictionary_opt::<Int32Type>());
     column.ok_or_else(|| damaged(Table::UsageDaily, format!("no dictionary column `{name}`")))
 }

@@ -26,10 +26,22 @@ pub enum LoadError {
 /// # Errors
 /// Where the tables cannot be read, or do not fit a portfolio.
 pub fn load(lake: &Path, settle_days: u32) -> Result<Portfolio, LoadError> {
+    load_at(lake, settle_days, None)
+}
+
+/// As [`load`], of a version of the tables; of the newest without one. The cache is that of the
+/// newest: an older version is read from the tables each time, and leaves the cache alone.
+///
+/// # Errors
+/// As [`load`], and where there is no such version, or it was vacuumed.
+pub fn load_at(lake: &Path, settle_days: u32, version: Option<u64>) -> Result<Portfolio, LoadError> {
     let tables = Lake::open(lake)?;
-    let Some(snapshot) = tables.snapshot(None)? else {
+    let Some(snapshot) = tables.snapshot(version)? else {
         return Ok(PortfolioBuilder::new(0, settle_days, SmallTables::default()).seal()?.finish());
     };
+    if version.is_some() && tables.newest_version()? != version {
+        return from_tables(&snapshot, settle_days);
+    }
     let cache = cache::path(lake);
     let origin = Origin { version: snapshot.version(), settle_days, fingerprint: snapshot.fingerprint() };
     match cache::read(&cache, &origin) {

@@ -17,7 +17,7 @@ mod weekly;
 pub use build::{BuildError, PortfolioBuilder, SmallTables, UsageFiller};
 pub use cache::CacheError;
 pub use calendar::Span;
-pub use load::{LoadError, load};
+pub use load::{LoadError, load, load_at};
 pub use lookup::UsageLine;
 pub use loose::LooseUsage;
 pub use weekly::{WEEKS_KEPT, WeekSums, WeeklyLine};

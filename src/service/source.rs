@@ -13,17 +13,20 @@ pub struct TableSource {
     pub lake: PathBuf,
     /// Days that the as-of day stands back from the last usage day.
     pub settle_days: u32,
+    /// The version that is served whatever comes in; none for the newest.
+    pub as_of_version: Option<u64>,
     /// The operator's clock: the day on which feedback is given.
     pub today: fn() -> Day,
 }
 
 impl TableSource {
-    /// The newest tables; empty ones of version 0 where nothing was imported yet.
+    /// The tables: the newest, empty ones of version 0 where nothing was imported yet, or those of
+    /// the version that is pinned.
     ///
     /// # Errors
     /// Where they cannot be read, or do not fit a portfolio.
     pub(super) fn load(&self) -> Result<Tables, LoadError> {
-        let portfolio = portfolio::load(&self.lake, self.settle_days)?;
+        let portfolio = portfolio::load_at(&self.lake, self.settle_days, self.as_of_version)?;
         let mut imports = Lake::open(&self.lake)?.imports()?;
         imports.retain(|record| record.import_id <= portfolio.version());
         Ok(Tables { portfolio, imports })
@@ -37,12 +40,15 @@ impl TableSource {
         Ok(Lake::open(&self.lake)?)
     }
 
-    /// The newest tables, where they are of a later version. A lake that stays open remembers
+    /// The newest tables, where they are of a later version and none is pinned. A lake that stays open remembers
     /// what it saw, so that looking again costs a few system calls.
     ///
     /// # Errors
     /// As [`TableSource::load`].
     pub(super) fn newer_than(&self, lake: &Lake, version: u64) -> Result<Option<Tables>, LoadError> {
+        if self.as_of_version.is_some() {
+            return Ok(None);
+        }
         let newest = lake.newest_version()?;
         if newest.is_some_and(|newest| newest > version) { self.load().map(Some) } else { Ok(None) }
     }

@@ -94,8 +94,10 @@ fn recognise<'r>(
     let named: HashSet<PathBuf> = paths.iter().cloned().collect();
     let total = paths.iter().filter_map(|path| path.metadata().ok()).map(|metadata| metadata.len()).sum();
     let stage = request.progress.stage("looking at files", total, Unit::Bytes);
-    let (mut files, mut known) = (Vec::<InputFile>::new(), Vec::new());
+    let (mut files, mut known, mut of_before) = (Vec::<InputFile>::new(), Vec::new(), Vec::new());
+    let mut order = Vec::new();
     while let Some(path) = paths.pop_front() {
+        order.push(path.clone());
         let file = match discover::recognise(&path, &request.reading, &stage)? {
             Found::Table(file) => *file,
             Found::Manifest { name, blobs } => {
@@ -114,26 +116,39 @@ fn recognise<'r>(
         if let Some(twin) = &twin {
             warnings.push(format!("{} holds the same bytes as {twin} and was read once", file.name));
         }
-        if since.is_none() && twin.is_none() {
-            files.push(file);
-        } else {
-            known.push(FileReport {
-                name: file.name,
-                source: file.form.source,
-                table: file.form.table.name(),
-                rows_read: 0,
-                rows_refused: 0,
-                rows_set_aside: 0,
-                first_day: None,
-                last_day: None,
-                known_since: since,
-            });
+        match (since, twin) {
+            (None, None) => files.push(file),
+            (Some(since), None) => of_before.push((file, since)),
+            (_, Some(_)) => known.push(known_report(&file, since)),
         }
+    }
+    if request.reading.together && !files.is_empty() {
+        files.extend(of_before.into_iter().map(|(file, _)| file));
+        // In the order in which they were named: of two files of ours that tell one thing, the
+        // later is right.
+        files.sort_by_key(|file| order.iter().position(|path| *path == file.path));
+    } else {
+        known.extend(of_before.iter().map(|(file, since)| known_report(file, Some(*since))));
     }
     stage.finish();
     discover::tell_apart(&mut files);
     warnings.extend(files.iter().filter_map(discover::unread));
     Ok((files, known))
+}
+
+/// What is told of a file that is not read again.
+fn known_report(file: &InputFile, since: Option<u64>) -> FileReport {
+    FileReport {
+        name: file.name.clone(),
+        source: file.form.source,
+        table: file.form.table.name(),
+        rows_read: 0,
+        rows_refused: 0,
+        rows_set_aside: 0,
+        first_day: None,
+        last_day: None,
+        known_since: since,
+    }
 }
 
 fn read(request: &ImportRequest, lake: &Lake, files: &[InputFile], money: Money) -> Result<(Intake, Vec<Counts>), ImportError> {

@@ -84,6 +84,10 @@ pub struct Reading {
     /// Whether a subscription that an export of all of them shows no more has ended.
     pub missing_means_ended: bool,
     pub cost_basis: CostBasis,
+    /// Whether the files are the parts of one export: then those too are read that an earlier import
+    /// has read, unless it has read all of them. A newer file replaces a subscription-day whole, and
+    /// would take away what a known part says of it.
+    pub together: bool,
     /// Who reads Parquet files; none reads them in this process.
     pub parquet_reader: Option<ParquetReader>,
 }
