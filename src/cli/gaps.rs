@@ -37,7 +37,8 @@ pub(crate) fn run(arguments: &GapsArguments) -> anyhow::Result<ExitCode> {
     let portfolio = portfolio::load_at(&arguments.lake, 0, arguments.as_of_version)?;
     let today = super::today();
     let records: Vec<_> = lake.imports()?.into_iter().filter(|record| record.import_id <= portfolio.version()).collect();
-    let of_sources = portfolio.as_of().map(|as_of| source_gaps(records.iter().map(|record| &record.source_days), as_of)).unwrap_or_default();
+    let of_sources =
+        portfolio.as_of().map(|as_of| source_gaps(records.iter().map(|record| &record.source_days), as_of)).unwrap_or_default();
     match arguments.format {
         Format::Text => say(&[text(&portfolio, today)?, sources_text(&of_sources)].join(""))?,
         Format::Json => say(&serde_json::to_string(&json(&portfolio, today, &of_sources)?)?)?,

@@ -105,7 +105,8 @@ impl IntakeArguments {
 
     /// What decides, besides the bytes of a file, whether it is refused.
     pub(crate) fn settings(&self) -> anyhow::Result<String> {
-        let Self { lake: _, max_rejects, memory: _, currency, rates: told, format, exported_on, missing_means_ended: _, together: _, cost } = self;
+        let Self { lake: _, max_rejects, memory: _, currency, rates: told, format, exported_on, missing_means_ended: _, together: _, cost } =
+            self;
         let currency = currency.as_ref().map_or_else(String::new, Currency::to_string);
         let rates = rates(told)?.iter().map(|(currency, rate)| format!("{currency}={rate:?}")).collect::<Vec<_>>().join(",");
         let format = format.as_deref().unwrap_or_default();

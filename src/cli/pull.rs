@@ -1,16 +1,15 @@
 //! `churn-risk pull`.
 
-use std::collections::BTreeSet;
 use std::env;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use anyhow::{Context, ensure};
+use anyhow::Context;
 use async_trait::async_trait;
 use churn_risk::domain::{Currency, Day};
-use churn_risk::lake::{Lake, import};
+use churn_risk::lake::import;
 use churn_risk::progress::{Progress, say};
 use churn_risk::pull::{
     Address, AnalyticsRequest, AnalyticsTopic, AttributeSet, Backoff, BillingPeriod, BillingQuestion, BillingRequest, Clock, Credentials,

@@ -18,9 +18,9 @@ use object_store::{
     PutPayload, PutResult, RenameOptions,
 };
 
+use super::seal::seal;
 pub(crate) use crate::durable::{create_dirs, replace_file, sync_dir};
 use crate::durable::{parent_of, staging_path, write_synced};
-use super::seal::seal;
 
 /// The local file system as an object store whose `put` returns after fsync.
 #[derive(Debug)]

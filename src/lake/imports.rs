@@ -283,12 +283,14 @@ impl ImportRecord {
             rows_read: 0,
             rows_kept: 0,
             rows_refused: 0,
+            rows_set_aside: 0,
             first_day: None,
             last_day: None,
             as_of: None,
             currency: None,
             warnings: Vec::new(),
             table_versions: BTreeMap::new(),
+            source_days: BTreeMap::new(),
         }
     }
 }
