@@ -73,6 +73,7 @@ fn a_sound_lake_verifies_and_each_fault_is_named_with_its_file_and_partition() {
     let text = said(&["verify", "--all"], &desk.lake());
     assert!(text.contains("\nversions 1 to 2 were read: everything is as it must be\n"), "{text}");
     assert!(text.contains("\nusage_daily 3 4 "), "April twice and May: {text}");
+    assert!(text.contains("\nimports 1 2 "), "{text}");
     assert!(said(&["verify"], &desk.lake()).contains("\nversion 2 was read: everything is as it must be\n"));
     let months = ["2026-04", "2026-05"].map(|month| {
         let folder = desk.lake().join(format!("usage_daily/month={month}"));

@@ -48,7 +48,7 @@ fn told(compacted: &Compacted) -> String {
         (_, 1..) => format!("{left} files share their partition with another and were left"),
         _ if files_after < files_before => "merged".to_owned(),
         ("scores", _) if *files_before > 1 => "nothing to merge: a file is one scoring".to_owned(),
-        ("usage_daily", _) if *files_before > 1 => "nothing to merge: a month is one file".to_owned(),
+        ("usage_daily" | "usage_monthly", _) if *files_before > 1 => "nothing to merge: a month is one file".to_owned(),
         _ => "nothing to merge".to_owned(),
     }
 }

@@ -1,7 +1,7 @@
 //! Merging the many small files of a table into few.
 //!
 //! Every answer of feedback is a file of one row, so it is feedback that gathers files. A file of
-//! `scores` is one scoring, told apart by its partition values, and a month of `usage_daily` is
+//! `scores` is one scoring, told apart by its partition values, and a month of usage is
 //! written whole by each import that touches it: there is nothing to merge, and that is told.
 //!
 //! Absent on purpose: deleting the files that were merged, which is the vacuum's; and merging
@@ -34,8 +34,12 @@ impl Lake {
     /// # Errors
     /// Where a table cannot be read or written; it then holds what it held.
     pub fn compact(&self) -> Result<Vec<Compacted>, LakeError> {
-        let usage = self.snapshot(None)?.map_or_else(Vec::new, |newest| newest.files(Table::UsageDaily).to_vec());
-        Ok(vec![self.compact_feedback()?, as_it_is(Table::Scores, &self.newest_files(Table::Scores)?), as_it_is(Table::UsageDaily, &usage)])
+        let mut compacted = vec![self.compact_feedback()?, as_it_is(Table::Scores, &self.newest_files(Table::Scores)?)];
+        let newest = self.snapshot(None)?;
+        for table in [Table::UsageDaily, Table::UsageMonthly] {
+            compacted.push(as_it_is(table, newest.as_ref().map_or(&[], |newest| newest.files(table))));
+        }
+        Ok(compacted)
     }
 
     fn compact_feedback(&self) -> Result<Compacted, LakeError> {

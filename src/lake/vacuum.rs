@@ -214,7 +214,7 @@ fn files_of(dir: &Path, below: bool) -> Result<Vec<(PathBuf, u64)>, LakeError> {
 fn delete(sorted: Sorted, request: &VacuumRequest, progress: Progress) -> Result<Vacuumed, LakeError> {
     let Sorted { mut report, doomed } = sorted;
     let stage = (!request.dry_run && !doomed.is_empty())
-        .then(|| progress.stage(&format!("deleting of {}", report.folder), doomed.len() as u64, Unit::Items));
+        .then(|| progress.stage(&format!("deleting from {}", report.folder), doomed.len() as u64, Unit::Items));
     let mut folders = BTreeSet::new();
     for Doomed { path, bytes } in doomed {
         if let Some(stage) = &stage {

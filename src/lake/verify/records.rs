@@ -14,9 +14,9 @@ pub(super) fn breaches(records: &[ImportRecord]) -> Vec<String> {
         if id != number {
             found.push(format!("the {number}. import has the number {id}"));
         }
-        if record.rows_kept.checked_add(record.rows_refused) != Some(record.rows_read) {
-            let (read, kept, refused) = (record.rows_read, record.rows_kept, record.rows_refused);
-            found.push(format!("import {id} has read {read} rows, and kept {kept} and refused {refused} of them"));
+        let (read, kept, refused, aside) = (record.rows_read, record.rows_kept, record.rows_refused, record.rows_set_aside);
+        if kept.checked_add(refused).and_then(|sum| sum.checked_add(aside)) != Some(read) {
+            found.push(format!("import {id} has read {read} rows, and kept {kept}, refused {refused} and set aside {aside} of them"));
         }
         if record.first_day > record.last_day {
             found.push(format!("the first day of import {id} comes after its last"));
@@ -62,12 +62,16 @@ mod tests {
         assert_eq!(told(&[record(1, 3), record(2, 2)]), "import 2 names version 2 of usage_daily, after version 3");
         let without = ImportRecord { table_versions: BTreeMap::new(), ..record(2, 1) };
         assert_eq!(told(&[record(1, 1), without]), "import 2 names no version of usage_daily, and the one before it does");
-        assert_eq!(told(&[ImportRecord { rows_read: 4, ..record(1, 1) }]), "import 1 has read 4 rows, and kept 2 and refused 1 of them");
+        assert_eq!(
+            told(&[ImportRecord { rows_read: 4, ..record(1, 1) }]),
+            "import 1 has read 4 rows, and kept 2, refused 1 and set aside 0 of them"
+        );
         let (first, last) = (Some(Day::from_epoch_days(2)), Some(Day::from_epoch_days(1)));
         assert_eq!(
             told(&[ImportRecord { first_day: first, last_day: last, ..record(1, 1) }]),
             "the first day of import 1 comes after its last"
         );
+        assert_eq!(breaches(&[ImportRecord { rows_read: 4, rows_set_aside: 1, ..record(1, 1) }]), Vec::<String>::new());
         let [_, _, euros] = sound;
         assert_eq!(told(&[ImportRecord { import_id: 1, ..euros }, record(2, 4)]), "import 2 tells another currency than the one before it");
     }
