@@ -188,7 +188,9 @@ def commitments(path):
         SELECT "ContractCommitmentId",
                nullif(lower(regexp_extract("ContractCommitmentId", '^/subscriptions/([0-9a-fA-F-]{{36}})', 1)), ''),
                CASE lower("ContractCommitmentType") WHEN 'reservation' THEN 'reservation' WHEN 'savings plan' THEN 'savings_plan' ELSE 'term' END,
-               "ContractCommitmentQuantity"::DECIMAL(38, 18), CAST("ContractCommitmentPeriodEnd" AS TIMESTAMP)::DATE
+               "ContractCommitmentQuantity"::DECIMAL(38, 18),
+               -- The end of a period is exclusive: at midnight the day before was the last.
+               (CAST("ContractCommitmentPeriodEnd" AS TIMESTAMP) - INTERVAL 1 MICROSECOND)::DATE
         FROM {table} ORDER BY ALL""").fetchall()
 
 
@@ -237,7 +239,7 @@ def plain(micros_):
 def told_by(column, value):
     """A stored value as the expected files write it."""
     if value is None:
-        return ""
+        return "false" if column == "observed" else ""
     if column in ("quantity", "cost"):
         return plain(value)
     return str(value).lower() if isinstance(value, bool) else str(value)[:7] if column == "month" else str(value)
@@ -329,7 +331,7 @@ def examples(binary, work):
                 example(binary, earlier, EXAMPLES / earlier / "input", lake)
             told += example(binary, name, EXAMPLES / name / "input", lake)
             for form in other_forms(name, work):
-                told += [f"{form.name}: {one}" for one in example(binary, name, form, work / f"lake-of-{form.name}", same_file=False)]
+                told += [f"{form.name}: {one}" for one in example(binary, name, form, work / f"lake-of-{name}-{form.name}", same_file=False)]
                 imports += 1
             imports += 1
         except (RuntimeError, duckdb.Error) as error:
