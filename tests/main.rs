@@ -38,6 +38,7 @@ mod lake_upkeep;
 mod lake_vacuum;
 mod metrics_anomalies;
 mod metrics_by_hand;
+mod metrics_by_month;
 mod metrics_expiring;
 mod metrics_identities;
 mod metrics_oracle;

@@ -8,6 +8,7 @@ use proptest::test_runner::RngSeed;
 
 use crate::metrics_oracle::{close, share};
 use crate::support::oracle::{Life, Oracle, days};
+use crate::support::oracle_revenue::ByMonths;
 use crate::support::worlds::{World, any_filter, any_period, any_world, filter};
 
 fn check_cohorts(world: &World, period: Period, raw: &RawFilter) {
@@ -31,8 +32,8 @@ fn check_rounded(seen: MicrosSum, numerator: i128, denominator: i128) {
     assert!(twice < denominator || (twice == denominator && seen.0 % 2 == 0), "{seen} of {numerator}/{denominator}");
 }
 
-fn check_revenue(world: &World, period: Period, raw: &RawFilter) {
-    let oracle = Oracle::new(world, raw);
+pub(crate) fn check_revenue(world: &World, period: Period, raw: &RawFilter) {
+    let oracle = ByMonths::new(world, raw);
     let seen = revenue_retention(&world.portfolio(), period, &filter(raw));
     let Some([(start, start_days), (end, end_days)]) = oracle.revenue_months(period) else {
         assert_eq!((seen.start_month, seen.end_month, seen.flow), (None, None, None));

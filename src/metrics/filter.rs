@@ -5,7 +5,9 @@
 use thiserror::Error;
 
 use crate::domain::{CustomerId, Day, MicrosSum};
-use crate::portfolio::{Customer, CustomerIx, Portfolio, SeriesIx, Span, SubscriptionIx, UsageLine, UsagePoint};
+use crate::portfolio::{
+    Customer, CustomerIx, MonthIx, MonthlyUsage, Portfolio, Series, SeriesIx, Span, SubscriptionIx, UsageLine, UsagePoint,
+};
 
 /// Longest value of a filter, in bytes: ids end at 256, and no meter category comes near it.
 const VALUE_MAX_BYTES: usize = 256;
@@ -119,16 +121,34 @@ impl Filter {
     /// Cuts the tables.
     #[must_use]
     pub fn cut<'a>(&self, portfolio: &'a Portfolio) -> Cut<'a> {
-        let series = (!self.category.is_empty())
-            .then(|| portfolio.series().iter().map(|series| passes(&self.category, Some(&series.category))).collect::<Vec<_>>());
-        let mut cut = Cut { portfolio, kept: None, series };
+        self.cut_where(portfolio, |_| false)
+    }
+
+    /// Cuts the tables, usage by the month among them: a category keeps whoever used it in a month
+    /// of which no day is told, too.
+    pub(super) fn cut_with_months<'a>(&self, portfolio: &'a Portfolio) -> (Cut<'a>, MonthsCut<'a>) {
+        let usage = portfolio.monthly_usage();
+        let months = MonthsCut { usage, series: self.mask(usage.series()) };
+        let cut = self.cut_where(portfolio, |ix| months.series.as_deref().is_some_and(|keeps| usage.is_used(ix, keeps)));
+        (cut, months)
+    }
+
+    /// Which of some series its rows may have; none where all count.
+    fn mask(&self, series: &[Series]) -> Option<Vec<bool>> {
+        (!self.category.is_empty()).then(|| series.iter().map(|series| passes(&self.category, Some(&series.category))).collect())
+    }
+
+    /// Cuts the tables; `used_elsewhere` tells who used a category that is asked for beside the
+    /// daily rows.
+    fn cut_where<'a>(&self, portfolio: &'a Portfolio, used_elsewhere: impl Fn(SubscriptionIx) -> bool) -> Cut<'a> {
+        let mut cut = Cut { portfolio, kept: None, series: self.mask(portfolio.series()) };
         if *self != Self::default() {
             let customers: Vec<bool> = portfolio.customers().iter().map(|customer| self.keeps_customer(customer)).collect();
             let keeps = |ix: SubscriptionIx| {
                 let subscription = portfolio.subscription(ix);
                 customers[subscription.customer.at()]
                     && passes(&self.product, subscription.product.as_deref())
-                    && (self.category.is_empty() || cut.lines(ix).any(UsageLine::is_used))
+                    && (self.category.is_empty() || cut.lines(ix).any(UsageLine::is_used) || used_elsewhere(ix))
             };
             let kept = portfolio.subscription_indices().map(keeps).collect();
             cut.kept = Some(kept);
@@ -282,5 +302,25 @@ impl<'a> Cut<'a> {
     pub fn each_cost_in(&self, span: &Span, mut tell: impl FnMut(SubscriptionIx, MicrosSum)) {
         let keeps = self.series.as_deref();
         self.portfolio.each_cost_within(self.subscriptions(), span, keeps, |ix, cost| tell(ix, MicrosSum(cost)));
+    }
+}
+
+/// The usage by the month as a filter has cut it, of whoever the [`Cut`] beside it keeps.
+#[derive(Debug)]
+pub(super) struct MonthsCut<'a> {
+    usage: &'a MonthlyUsage,
+    /// By series; none where all rows are kept.
+    series: Option<Vec<bool>>,
+}
+
+impl MonthsCut<'_> {
+    /// What a subscription cost in a month.
+    pub(super) fn cost(&self, subscription: SubscriptionIx, month: MonthIx) -> MicrosSum {
+        MicrosSum(self.usage.cost(subscription, month, self.series.as_deref()))
+    }
+
+    /// Whether it cost more than 0 in any one month that begins before `month`.
+    pub(super) fn had_cost_before(&self, subscription: SubscriptionIx, month: Day) -> bool {
+        self.usage.had_cost_before(subscription, month, self.series.as_deref())
     }
 }

@@ -1,13 +1,15 @@
 //! Revenue retention: of what came in a month before the period, how much still comes at its end.
 //!
-//! Absent on purpose: annual figures, and any month that is not whole.
+//! The one figure that also reads usage by the month: a month of which no day is told may be told
+//! by such rows. Absent on purpose: annual figures, and any month that is not whole.
 
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::{Filter, known_days};
+use super::filter::MonthsCut;
+use super::{Cut, Filter, known_days};
 use crate::domain::{Day, MicrosSum, Period};
-use crate::portfolio::{Portfolio, Span};
+use crate::portfolio::{MonthIx, Portfolio, Span, SubscriptionIx};
 
 /// What became of the cost per day. Amounts are per day and rounded half-even to micro-units,
 /// each once, from an exact sum; the ratios come from the exact sums.
@@ -47,11 +49,11 @@ pub struct RevenueRetention {
     pub start_month: Option<Day>,
     /// First day of the month of E; none without an as-of day.
     pub end_month: Option<Day>,
-    /// Days of the months that are no feed gap.
+    /// Days of the months that are no feed gap: all of a month that is told by the month.
     pub start_known_days: u32,
     pub end_known_days: u32,
-    /// None where S begins before the first day of data, a month has no known day, or the source
-    /// has no cost.
+    /// None where S begins before the first day of data, a month has no known day, or its rows have
+    /// no cost.
     pub flow: Option<RevenueFlow>,
 }
 
@@ -66,6 +68,11 @@ pub struct RevenueRetention {
 /// and E > 0: reactivation if there was cost in any month before S, else new (METRICS.md, Beyond
 /// the seed and Settled).
 ///
+/// A month with a daily row of anybody is told by its daily rows, one without by the rows that a
+/// source gives by the month, of which all days are known. Data begin with the first of either.
+/// Where the rows that tell S or E have no cost at all there is no answer: beside months that
+/// have, everybody would seem to have left or come.
+///
 /// A month whose cost is below 0, as credits can make it, counts as 0: nothing came in.
 /// Costs are compared and added as whole numbers over the product of the two months' known days,
 /// so neither order nor rounding plays a part.
@@ -76,19 +83,16 @@ pub fn revenue_retention(portfolio: &Portfolio, period: Period, filter: &Filter)
     };
     let end_month = last_full_month(period.to().min(as_of));
     let start_month = last_full_month(period.from() - 1).min(end_month.plus_months(-1));
-    let known = |month: Day| known_days(portfolio, month, month.plus_months(1) - 1);
-    let (start_known_days, end_known_days) = (known(start_month), known(end_month));
-    let spans = portfolio
-        .first_day()
-        .filter(|first| *first <= start_month && start_known_days > 0 && end_known_days > 0 && portfolio.has_cost())
-        .and_then(|_| month_span(portfolio, start_month).zip(month_span(portfolio, end_month)));
-    let flow = spans.map(|(start, end)| {
+    let [(start, start_known_days), (end, end_known_days)] = [start_month, end_month].map(|month| told(portfolio, month));
+    let ends = start.zip(end).filter(|_| first_day(portfolio).is_some_and(|first| first <= start_month));
+    let flow = ends.map(|(start, end)| {
         let mut flows = Flows::new(start_known_days, end_known_days);
-        let cut = filter.cut(portfolio);
+        let (cut, months) = filter.cut_with_months(portfolio);
         let earlier = months_before(portfolio, start_month);
         for ix in cut.subscriptions() {
-            let (start, end) = (cut.cost_in(ix, &start).0.max(0), cut.cost_in(ix, &end).0.max(0));
-            flows.add(start, end, || earlier.iter().any(|span| cut.cost_in(ix, span).0 > 0));
+            let (start, end) = (start.cost(ix, &cut, &months).max(0), end.cost(ix, &cut, &months).max(0));
+            let by_day = || earlier.iter().any(|span| cut.cost_in(ix, span).0 > 0);
+            flows.add(start, end, || by_day() || months.had_cost_before(ix, start_month));
         }
         flows.sum()
     });
@@ -100,11 +104,48 @@ fn last_full_month(day: Day) -> Day {
     (day + 1).month_start().plus_months(-1)
 }
 
+/// The rows that tell what a month cost.
+#[derive(Debug, Clone, Copy)]
+enum Told {
+    ByDay(Span),
+    ByMonth(MonthIx),
+}
+
+impl Told {
+    /// What a subscription that is kept cost in the month, in micro-units.
+    fn cost(self, subscription: SubscriptionIx, cut: &Cut<'_>, months: &MonthsCut<'_>) -> i128 {
+        match self {
+            Self::ByDay(span) => cut.cost_in(subscription, &span).0,
+            Self::ByMonth(month) => months.cost(subscription, month).0,
+        }
+    }
+}
+
+/// What tells the cost of a month, none where nothing does, and its known days.
+fn told(portfolio: &Portfolio, month: Day) -> (Option<Told>, u32) {
+    let next = month.plus_months(1);
+    let usage = portfolio.monthly_usage();
+    // A portfolio keeps no rows by the month beside daily ones.
+    if let Some(by_month) = usage.find(month) {
+        let days = u32::try_from(next - month).unwrap_or(0);
+        return (usage.has_cost(by_month).then_some(Told::ByMonth(by_month)), days);
+    }
+    let days = known_days(portfolio, month, next - 1);
+    let span = month_span(portfolio, month).filter(|_| days > 0 && portfolio.has_cost());
+    (span.map(Told::ByDay), days)
+}
+
+/// The first day of data, of either kind.
+fn first_day(portfolio: &Portfolio) -> Option<Day> {
+    let by_month = portfolio.monthly_usage().months().first().map(|told| told.month);
+    portfolio.first_day().into_iter().chain(by_month).min()
+}
+
 fn month_span(portfolio: &Portfolio, month: Day) -> Option<Span> {
     portfolio.span(month, month.plus_months(1) - 1)
 }
 
-/// The months before one, from the first day of data, the latest first.
+/// The months with days before one, from the first day of the daily rows, the latest first.
 fn months_before(portfolio: &Portfolio, month: Day) -> Vec<Span> {
     (1..).map_while(|back| month_span(portfolio, month.plus_months(-back))).collect()
 }

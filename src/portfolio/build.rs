@@ -7,6 +7,7 @@ use thiserror::Error;
 
 use super::commitments::interned;
 use super::index::UsageIndex;
+use super::monthly::MonthlyTally;
 use super::{Customer, CustomerIx, Portfolio, Series, Subscription, SubscriptionIx, Usage};
 use crate::domain::{
     CommitmentRow, CustomerRow, Day, Event, EventKind, Micros, SubscriptionId, SubscriptionRow, Timeline, UNKNOWN_CUSTOMER,
@@ -53,6 +54,7 @@ pub struct PortfolioBuilder {
     days: BTreeSet<Day>,
     last_used: Option<Day>,
     series: BTreeSet<Series>,
+    months: MonthlyTally,
 }
 
 impl PortfolioBuilder {
@@ -69,6 +71,7 @@ impl PortfolioBuilder {
             days: BTreeSet::new(),
             last_used: None,
             series: BTreeSet::new(),
+            months: MonthlyTally::default(),
         }
     }
 
@@ -104,6 +107,19 @@ impl PortfolioBuilder {
         self.series.insert(Series { category: category.to_owned(), unit: unit.to_owned() });
     }
 
+    /// The number under which rows by the month name a (category, unit). Such a series is none of
+    /// the daily rows'.
+    pub fn monthly_series(&mut self, category: &str, unit: &str) -> u32 {
+        self.months.series(category, unit)
+    }
+
+    /// Tells usage rows by the month of one subscription: (a day of the month, number of
+    /// [`PortfolioBuilder::monthly_series`], quantity, cost). Those of a month with a daily row of
+    /// anybody, or that ends after the as-of day, are left out.
+    pub fn months(&mut self, subscription: &str, rows: impl Iterator<Item = (Day, u32, Micros, Option<Micros>)>) {
+        self.months.add(subscription, rows);
+    }
+
     /// Ends the first pass: every id, day and series is known.
     ///
     /// # Errors
@@ -121,11 +137,13 @@ impl PortfolioBuilder {
         let gaps = days.map_or_else(Vec::new, |(first, last)| {
             (0..=last - first).map(|offset| first + offset).filter(|day| !self.days.contains(day)).collect()
         });
-        let (customers, mut subscriptions) = people(&self.tables, &self.tallies);
+        self.months.keep(days, &self.days);
+        let (customers, mut subscriptions) = people(&self.tables, &self.tallies, &self.months.subscriptions());
         let commitments = interned(std::mem::take(&mut self.tables.commitments), &customers, &subscriptions);
         if u32::try_from(subscriptions.len()).is_err() {
             return Err(BuildError::TooManySubscriptions(subscriptions.len()));
         }
+        let months = self.months.finish(&subscriptions);
         let data_errors = lives(&mut subscriptions, self.tables, &self.tallies, as_of);
         let (customer_start, by_customer) = group_by_customer(customers.len(), &subscriptions);
         let mut start = Vec::with_capacity(subscriptions.len() + 1);
@@ -151,6 +169,7 @@ impl PortfolioBuilder {
             series: self.series.into_iter().collect(),
             usage,
             index: UsageIndex::default(),
+            months,
             gaps,
             data_errors,
             commitments,
@@ -264,10 +283,11 @@ impl UsageFiller {
 }
 
 /// Customers and subscriptions, each ascending by id, those included that only a row of
-/// another table names. A subscription that only a commitment names has no life, so it is in no
-/// figure.
-fn people(tables: &SmallTables, tallies: &HashMap<String, Tally>) -> (Vec<Customer>, Vec<Subscription>) {
+/// another table names. A subscription that only a commitment or a row of a month (`by_month`)
+/// names has no life, so it is in no figure but the money of months.
+fn people(tables: &SmallTables, tallies: &HashMap<String, Tally>, by_month: &BTreeSet<&str>) -> (Vec<Customer>, Vec<Subscription>) {
     let mut rows: BTreeMap<&str, Option<&SubscriptionRow>> = tallies.keys().map(|id| (id.as_str(), None)).collect();
+    rows.extend(by_month.iter().map(|id| (*id, None)));
     rows.extend(tables.lifecycle.iter().map(|(id, _)| (id.as_str(), None)));
     rows.extend(tables.commitments.iter().filter_map(|row| Some((row.subscription_id.as_ref()?.as_str(), None))));
     rows.extend(tables.subscriptions.iter().map(|row| (row.subscription_id.as_str(), Some(row))));

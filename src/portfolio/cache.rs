@@ -14,7 +14,7 @@ use thiserror::Error;
 
 use super::bytes::{Decoder, Encoder, Malformed};
 use super::index::UsageIndex;
-use super::{Commitment, Customer, CustomerIx, Portfolio, Series, Subscription, SubscriptionIx, Usage};
+use super::{Commitment, Customer, CustomerIx, MonthlyUsage, Portfolio, Series, Subscription, SubscriptionIx, Usage};
 use crate::domain::{
     Change, CommitmentId, CommitmentKind, DataError, DataErrorKind, Day, Event, EventKind, Micros, State, SubscriptionId, Timeline,
 };
@@ -22,8 +22,8 @@ use crate::domain::{
 const MAGIC: [u8; 8] = *b"CRPORTF\n";
 
 /// Raised whenever the bytes below change their meaning. 2: the fingerprint of the tables, the
-/// currency, and commitments.
-const FORMAT: u32 = 2;
+/// currency, and commitments. 3: usage by the month.
+const FORMAT: u32 = 3;
 
 /// What a cache must have been made from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -202,6 +202,7 @@ fn is_sound(portfolio: &Portfolio) -> bool {
         && portfolio.by_customer.iter().all(|subscription| subscription.at() < portfolio.subscriptions.len())
         && portfolio.subscriptions.iter().all(|subscription| subscription.customer.at() < portfolio.customers.len())
         && portfolio.data_errors.iter().all(|(subscription, _)| subscription.at() < portfolio.subscriptions.len())
+        && portfolio.months.is_sound(portfolio.subscriptions.len())
         && portfolio.commitments.iter().all(|commitment| {
             commitment.customer.is_none_or(|customer| customer.at() < portfolio.customers.len())
                 && commitment.subscription.is_none_or(|subscription| subscription.at() < portfolio.subscriptions.len())
@@ -262,6 +263,7 @@ fn encode_small(portfolio: &Portfolio, out: &mut Encoder) {
         out.option(commitment.quantity, |out, quantity| out.u64(quantity.0.cast_unsigned()));
         out.option(commitment.ends_on, day);
     });
+    portfolio.months.encode(out);
 }
 
 /// The variant whose place in `all` the byte names.
@@ -286,6 +288,7 @@ fn decode_small(bytes: &[u8], origin: &Origin, usage: Usage) -> Result<Portfolio
         gaps: input.list(decode_day)?,
         data_errors: input.list(|input| Ok((SubscriptionIx(input.u32()?), decode_error(input)?)))?,
         commitments: input.list(decode_commitment)?,
+        months: MonthlyUsage::decode(&mut input)?,
     };
     if input.is_empty() { Ok(portfolio) } else { Err(Malformed) }
 }

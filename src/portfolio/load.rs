@@ -8,7 +8,7 @@ use thiserror::Error;
 use super::cache::{self, CacheError, Origin};
 use super::{BuildError, Portfolio, PortfolioBuilder, SmallTables};
 use crate::domain::{Day, Micros};
-use crate::lake::{Lake, LakeError, Snapshot, UsageColumns};
+use crate::lake::{Lake, LakeError, Snapshot, UsageChunk, UsageColumns, UsageRun};
 
 /// Why a lake gives no portfolio.
 #[derive(Debug, Error)]
@@ -77,6 +77,16 @@ fn from_tables(snapshot: &Snapshot, settle_days: u32) -> Result<Portfolio, LoadE
         }
         Ok::<(), LoadError>(())
     })?;
+    let mut numbers: Vec<u32> = Vec::new();
+    snapshot.scan_monthly_usage(|chunk| {
+        for (category, unit) in &chunk.series_names[numbers.len()..] {
+            numbers.push(builder.monthly_series(category, unit));
+        }
+        for run in &chunk.runs {
+            builder.months(run.subscription, all_columns(chunk, run, &numbers));
+        }
+        Ok::<(), LoadError>(())
+    })?;
     let mut filler = builder.seal()?;
     let mut numbers: Vec<u16> = Vec::new();
     snapshot.scan_usage(UsageColumns::All, |chunk| {
@@ -84,13 +94,21 @@ fn from_tables(snapshot: &Snapshot, settle_days: u32) -> Result<Portfolio, LoadE
             numbers.push(filler.series_number(category, unit).unwrap_or(0));
         }
         for run in &chunk.runs {
-            let rows = (run.from..run.to).map(|row| {
-                let number = numbers[chunk.series[row] as usize];
-                (Day::from_epoch_days(chunk.day[row]), number, Micros(chunk.quantity[row]), chunk.cost[row].map(Micros))
-            });
-            filler.fill(run.subscription, rows)?;
+            filler.fill(run.subscription, all_columns(chunk, run, &numbers))?;
         }
         Ok::<(), LoadError>(())
     })?;
     Ok(filler.finish())
+}
+
+/// Some rows, with numbers for the places of their series.
+fn all_columns<N: Copy>(
+    chunk: &UsageChunk<'_>,
+    run: &UsageRun<'_>,
+    numbers: &[N],
+) -> impl Iterator<Item = (Day, N, Micros, Option<Micros>)> {
+    (run.from..run.to).map(|row| {
+        let number = numbers[chunk.series[row] as usize];
+        (Day::from_epoch_days(chunk.day[row]), number, Micros(chunk.quantity[row]), chunk.cost[row].map(Micros))
+    })
 }

@@ -12,6 +12,7 @@ mod index;
 mod load;
 mod lookup;
 mod loose;
+mod monthly;
 mod weekly;
 
 pub use build::{BuildError, PortfolioBuilder, SmallTables, UsageFiller};
@@ -20,6 +21,7 @@ pub use calendar::Span;
 pub use load::{LoadError, load, load_at};
 pub use lookup::UsageLine;
 pub use loose::LooseUsage;
+pub use monthly::{MonthIx, MonthTold, MonthlyUsage};
 pub use weekly::{WEEKS_KEPT, WeekSums, WeeklyLine};
 
 use std::ops::Range;
@@ -124,6 +126,7 @@ pub struct Portfolio {
     usage: Usage,
     /// Follows from `usage`.
     index: UsageIndex,
+    months: MonthlyUsage,
     gaps: Vec<Day>,
     data_errors: Vec<(SubscriptionIx, DataError)>,
     commitments: Vec<Commitment>,
@@ -318,6 +321,13 @@ impl Portfolio {
         self.index = UsageIndex::build(&self.usage, self.series.len(), self.days);
         self.index.weekly = self.sum_weeks();
         self
+    }
+
+    /// Usage of the months of which no day is told. For the money of months alone: it makes no day
+    /// known and nobody used.
+    #[must_use]
+    pub const fn monthly_usage(&self) -> &MonthlyUsage {
+        &self.months
     }
 
     /// Number of usage rows.

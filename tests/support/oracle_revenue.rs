@@ -3,8 +3,10 @@
 use std::collections::BTreeMap;
 
 use churn_risk::domain::{Bucket, Day, Period, State};
+use churn_risk::metrics::RawFilter;
 
 use super::oracle::{Life, Oracle};
+use super::worlds::World;
 
 /// (size, active, using, cost, last day, partial) by (cohort, k).
 pub(crate) type Cohorts = BTreeMap<(Day, u32), (usize, usize, usize, i128, Day, bool)>;
@@ -93,5 +95,52 @@ impl Oracle {
         let days = self.days(period);
         let of_month: Vec<_> = days.iter().filter(|on| on.month_start() == month).collect();
         of_month.first().is_none_or(|first| **first != month) || of_month.last().is_none_or(|last| **last + 1 != Bucket::Month.next(month))
+    }
+}
+
+/// Revenue where months are told by the month too: what a source tells of a month that has no day
+/// is taken for rows of its first day, and a row of nothing and nobody makes each of its days
+/// known. All else is the oracle above.
+#[derive(Debug)]
+pub(crate) struct ByMonths {
+    oracle: Oracle,
+    /// Whether any daily row has a cost.
+    days_have_cost: bool,
+    /// Whether any row has, of each month that is told by the month.
+    months: BTreeMap<Day, bool>,
+}
+
+impl ByMonths {
+    pub(crate) fn new(world: &World, filter: &RawFilter) -> Self {
+        let plain = Oracle::new(world, &RawFilter::default());
+        let mut spread = world.clone();
+        let mut months = BTreeMap::new();
+        for ((id, month, category, unit), amounts) in &world.monthly {
+            let days: Vec<Day> = (0..31).map(|offset| *month + offset).filter(|on| on.month_start() == *month).collect();
+            let is_over = plain.as_of.is_some_and(|as_of| days[days.len() - 1] <= as_of);
+            if !is_over || days.iter().any(|on| plain.known_days.contains(on)) {
+                continue;
+            }
+            let blank = |on: &Day| (("nobody".to_owned(), *on, String::new(), String::new()), (0, None));
+            spread.usage.extend(days.iter().map(blank));
+            spread.usage.insert((id.clone(), *month, category.clone(), unit.clone()), *amounts);
+            *months.entry(*month).or_insert(false) |= amounts.1.is_some();
+        }
+        Self { oracle: Oracle::new(&spread, filter), days_have_cost: plain.has_cost, months }
+    }
+
+    pub(crate) fn revenue_months(&self, period: Period) -> Option<[(Vec<Day>, usize); 2]> {
+        self.oracle.revenue_months(period)
+    }
+
+    pub(crate) fn revenue(&self, period: Period) -> Option<Revenue> {
+        let months = self.oracle.revenue_months(period)?;
+        let has_cost = |month: &Vec<Day>| self.months.get(&month[0]).copied().unwrap_or(self.days_have_cost);
+        self.oracle.revenue(period).filter(|_| months.iter().all(|(month, _)| has_cost(month)))
+    }
+
+    /// The months of S and of E, where each is told by the month.
+    pub(crate) fn by_month(&self, period: Period) -> Option<[bool; 2]> {
+        Some(self.revenue_months(period)?.map(|(month, _)| self.months.contains_key(&month[0])))
     }
 }

@@ -21,6 +21,8 @@ pub(crate) struct World {
     pub(crate) subscriptions: Vec<SubscriptionRow>,
     pub(crate) lifecycle: Vec<(SubscriptionId, Event)>,
     pub(crate) usage: UsageTable,
+    /// Usage by the month; the day is the first of the month.
+    pub(crate) monthly: UsageTable,
     pub(crate) settle_days: u32,
     pub(crate) version: u64,
 }
@@ -80,6 +82,10 @@ impl World {
         for ((id, on, category, unit), (quantity, _)) in &self.usage {
             builder.count(id, std::iter::once((*on, Micros(*quantity))));
             builder.series(category, unit);
+        }
+        for ((id, month, category, unit), (quantity, cost)) in &self.monthly {
+            let series = builder.monthly_series(category, unit);
+            builder.months(id, std::iter::once((*month, series, Micros(*quantity), cost.map(Micros))));
         }
         let mut filler = builder.seal().expect("a small portfolio");
         for ((id, on, category, unit), (quantity, cost)) in &self.usage {
@@ -188,10 +194,38 @@ pub(crate) fn any_world() -> impl Strategy<Value = World> {
             subscriptions,
             lifecycle,
             usage,
+            monthly: UsageTable::new(),
             settle_days,
             version: 1,
         },
     )
+}
+
+/// Usage by the month, from four months before the days to the month after them, of some that no
+/// other table knows and in categories that no day has.
+fn any_monthly() -> impl Strategy<Value = UsageTable> {
+    const MONTHLY: [(&str, &str); 4] = [("Backup", "GB"), ("Compute", "h"), ("SQL", "h"), ("Storage", "GB")];
+    let quantity = prop_oneof![1 => Just(0_i64), 4 => 1..90_000_000_i64];
+    let cost = proptest::option::weighted(0.9, prop_oneof![9 => 0..200_000_000_i64, 1 => -50_000_000..0_i64]);
+    let row = (0..SUBSCRIPTIONS + 2, 0..13_i32, 0..MONTHLY.len(), quantity, cost);
+    proptest::collection::vec(row, 0..90).prop_map(|rows| {
+        let month = |number: i32| day(FIRST).month_start().plus_months(number - 4);
+        let key = |at: usize, number: i32, series: usize| {
+            let (category, unit) = MONTHLY[series];
+            (format!("s{at}"), month(number), category.to_owned(), unit.to_owned())
+        };
+        rows.into_iter().map(|(at, number, series, quantity, cost)| (key(at, number, series), (quantity, cost))).collect()
+    })
+}
+
+/// Hostile tables whose daily rows leave whole months out, with usage by the month.
+pub(crate) fn any_world_by_month() -> impl Strategy<Value = World> {
+    (any_world(), any_monthly(), proptest::collection::vec(any::<bool>(), 10)).prop_map(|(mut world, monthly, has_days)| {
+        let first = day(FIRST).month_start();
+        let number = |on: Day| (0..).find(|number| first.plus_months(*number) == on.month_start()).and_then(|at| usize::try_from(at).ok());
+        world.usage.retain(|(_, on, ..), _| number(*on).and_then(|at| has_days.get(at)).copied().unwrap_or(true));
+        World { monthly, ..world }
+    })
 }
 
 /// Periods before, across and after the data, of one day to ten months.

@@ -103,7 +103,7 @@ impl Figures for Revenue {
         id: "revenue_retention",
         tag: "metrics",
         summary: "GRR, NRR, quick ratio",
-        what: "Cost per known day of the last full month of the period beside that of the last full month before it: what was lost, what shrank, grew, came back and came new. `flow` is null where there is no such month with data, or no cost.",
+        what: "Cost per known day of the last full month of the period beside that of the last full month before it: what was lost, what shrank, grew, came back and came new. A month without any daily row is told by the rows that a source gives by the month. `flow` is null where there is no such month with data, or no cost.",
         fails: &[],
     };
     type Query = PeriodQuery;
@@ -115,7 +115,7 @@ impl Figures for Revenue {
         let period = query.period.resolve(sight.as_of);
         let revenue = metrics::revenue_retention(sight.portfolio, period, &query.filter);
         let mut meta = Meta::of(sight).about(sight, period);
-        meta.warn(Warning::doubts_about_cost(sight.portfolio));
+        meta.warn(Warning::doubts_about_cost(sight.portfolio).filter(|_| revenue.flow.is_none()));
         let steps = revenue.flow.as_ref().map_or_else(Vec::new, |flow| {
             let less = |amount: MicrosSum| MicrosSum(-amount.0);
             let step = |step, amount_per_day, subscriptions| RevenueStep { step, amount_per_day, subscriptions };
