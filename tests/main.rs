@@ -29,6 +29,7 @@ mod import_quotes;
 mod import_rejects;
 mod import_replaced;
 mod import_sources;
+mod import_states;
 mod import_sums;
 mod import_together;
 mod import_versions;
