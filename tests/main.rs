@@ -64,6 +64,7 @@ mod training_fit;
 mod training_flow;
 mod training_labels;
 mod training_truth;
+mod training_vendor;
 mod watch;
 mod watch_command;
 mod worked_example;

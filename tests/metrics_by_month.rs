@@ -214,8 +214,8 @@ fn a_download_by_the_month_stands_before_days_of_an_export() {
     request.reading.exported_on = Some(day("2026-06-30"));
     request.currency = Some(Currency::parse("USD").expect("a currency"));
     import(&request).unwrap_or_else(|error| panic!("{}", sentence(&error)));
-    let rows: String = (1..=30).map(|on| format!("{USED},2026-06-{on:02},Virtual Machines,Hours,24,1.5\n")).collect();
-    desk.accept(&[desk.usage("june.csv", &rows)]);
+    let rows: Vec<String> = (1..=30).map(|on| format!("{USED},2026-06-{on:02},Virtual Machines,Hours,24,1.5\n")).collect();
+    desk.accept(&[desk.usage("june.csv", &rows.concat())]);
 
     let portfolio = load(&desk.lake(), 0).unwrap_or_else(|error| panic!("{}", sentence(&error)));
     assert_eq!((portfolio.first_day(), portfolio.usage_rows()), (Some(day("2026-06-01")), 30));

@@ -57,7 +57,7 @@ pub(super) fn on_rows(rows: &Snapshots<'_>, outcomes: &[Outcome], one: (&ChurnMo
 }
 
 /// The risk of every row at the first horizon, with the model's own scale of volume.
-fn risks(rows: &Snapshots<'_>, model: &ChurnModel) -> Vec<f64> {
+pub(super) fn risks(rows: &Snapshots<'_>, model: &ChurnModel) -> Vec<f64> {
     let kernel = Kernel::new(rows.portfolio, model.volume_scale());
     let mut risks = vec![0.0; rows.rows.len()];
     rows.each(&kernel, |place, features| risks[place] = model.score(features).get());

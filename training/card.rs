@@ -48,6 +48,7 @@ pub(super) fn write(facts: Facts<'_>) -> Card {
         segments: facts.segments,
         backtest: facts.backtest,
         against: facts.against,
+        against_vendor: None,
         features: facts.features,
         risk_deciles: facts.risk_deciles,
     }

@@ -97,7 +97,7 @@ fn train(args: &TrainArgs) -> anyhow::Result<ExitCode> {
     let portfolio = load(&args.from)?;
     let registry = Registry::open(&args.models);
     let in_service = registry.load_current().ok();
-    let trained = match training::train(&portfolio, &request, in_service.as_ref(), Progress::Shown) {
+    let mut trained = match training::train(&portfolio, &request, in_service.as_ref(), Progress::Shown) {
         Err(error) if error.is_too_little() => {
             // Where not even the rule can be made, what there is too little of for a model is the failure.
             let Ok(rule) = training::baseline(&portfolio, &request, Progress::Shown) else { return Err(error.into()) };
@@ -106,6 +106,8 @@ fn train(args: &TrainArgs) -> anyhow::Result<ExitCode> {
         }
         trained => trained?,
     };
+    let levels = Lake::open_existing(&args.from.lake)?.vendor_levels(Some(portfolio.version()))?;
+    trained.card.against_vendor = training::hold_beside_vendor(&portfolio, &trained.model, &levels);
     if let Some(path) = &args.predictions {
         training::write_predictions(path, &portfolio, &trained)?;
     }

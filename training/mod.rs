@@ -29,6 +29,7 @@ mod split;
 mod summary;
 mod tested;
 mod transform;
+mod vendor;
 
 pub use baseline::baseline;
 pub use beside::hold_beside;
@@ -40,6 +41,7 @@ pub use snapshots::{Row, Snapshots};
 pub use split::{DayRange, Days, DaysError};
 pub use summary::summary;
 pub use tested::Scored;
+pub use vendor::hold_beside_vendor;
 
 use crate::domain::Day;
 use crate::features::{FEATURES, Family, Kernel, VolumeScale};

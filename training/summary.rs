@@ -3,7 +3,7 @@
 
 use comfy_table::{CellAlignment, Table, presets};
 
-use crate::model::{Against, Card, Counts, Evaluation, Interval};
+use crate::model::{Against, AgainstVendor, AtLevel, Card, Counts, Evaluation, Interval};
 
 /// The summary of a card, as text.
 #[must_use]
@@ -11,13 +11,14 @@ pub fn summary(card: &Card) -> String {
     let Some((first, evaluation)) = card.main().zip(card.evaluation()) else { return baseline(card) };
     let levels = &first.levels;
     format!(
-        "{}\n{}\n{}\n{}\n{}high: risk from {:.3}, asked for a precision of {:.2}; on test rows {:.2} of it left, and it held {:.0} % of all who left\n\
+        "{}\n{}\n{}\n{}\n{}{}high: risk from {:.3}, asked for a precision of {:.2}; on test rows {:.2} of it left, and it held {:.0} % of all who left\n\
          medium: risk from {:.3}\n",
         rows(card),
         figures(evaluation),
         top(evaluation),
         verdict(card),
         against(card),
+        against_vendor(card),
         levels.high_from,
         levels.stated_precision,
         levels.test_precision,
@@ -50,6 +51,47 @@ fn against(card: &Card) -> String {
     card.against.as_ref().map_or_else(String::new, |against| beside(&card.version, against) + "\n")
 }
 
+fn against_vendor(card: &Card) -> String {
+    card.against_vendor.as_ref().map_or_else(String::new, |against| beside_vendor(against) + "\n")
+}
+
+/// The vendor's own level beside a model, in a sentence or two.
+pub(super) fn beside_vendor(against: &AgainstVendor) -> String {
+    let counts = &against.counts;
+    let words = counts.unknown_words.iter().map(|(word, rows)| format!("`{word}` {rows} times"));
+    let unknown = match words.collect::<Vec<_>>().join(", ") {
+        words if words.is_empty() => words,
+        words => format!("; no level that we know: {words}"),
+    };
+    let Some(figures) = &against.figures else {
+        return format!(
+            "the vendor's own level: {} of {} told are of rows new to the model whose outcome is known, {} of which left: too few to compare \
+             (at least {}, with {} who left and {} who stayed){unknown}",
+            counts.rows,
+            counts.told,
+            counts.churners,
+            AgainstVendor::ROWS_MIN,
+            AgainstVendor::EACH_MIN,
+            AgainstVendor::EACH_MIN,
+        );
+    };
+    let levels = |levels: &[AtLevel]| {
+        let level = |at: &AtLevel| format!("{} of {} at {}", at.churners, at.rows, at.level.as_str());
+        levels.iter().map(level).collect::<Vec<_>>().join(", ")
+    };
+    format!(
+        "beside the vendor's own level, on {} rows new to the model: ROC AUC {}, the vendor's {}\n  who left by the vendor's level: {}; by the model's: {}; \
+         of the {} riskiest by the model {}{unknown}",
+        counts.rows,
+        with_interval(figures.model_roc_auc),
+        with_interval(figures.vendor_roc_auc),
+        levels(&figures.vendor_levels),
+        levels(&figures.model_levels),
+        figures.riskiest_as_many.rows,
+        figures.riskiest_as_many.churners,
+    )
+}
+
 /// One version beside another, in a sentence.
 pub(super) fn beside(version: &str, against: &Against) -> String {
     let clear = |gain: Interval| gain.low > 0.0 || gain.high < 0.0;
@@ -68,7 +110,7 @@ pub(super) fn beside(version: &str, against: &Against) -> String {
 }
 
 fn baseline(card: &Card) -> String {
-    format!("{}\n{}\n", rows(card), verdict(card))
+    format!("{}\n{}\n{}", rows(card), verdict(card), against_vendor(card))
 }
 
 fn rows(card: &Card) -> Table {

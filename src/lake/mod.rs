@@ -27,6 +27,7 @@ mod table_file;
 mod tables;
 mod usage;
 mod vacuum;
+mod vendor;
 mod verify;
 
 pub use census::TableCensus;
@@ -42,4 +43,5 @@ pub use table_file::{ParquetColumns, PlainColumn, TableFileError, write_parquet}
 pub use tables::{Lake, LakeError, Snapshot};
 pub use usage::{UsageChunk, UsageColumns, UsageRun};
 pub use vacuum::{VacuumReport, VacuumRequest, Vacuumed};
+pub use vendor::VendorLevel;
 pub use verify::{Fault, Verification, VerifiedTable, VerifyScope};

@@ -22,8 +22,8 @@ mod slot;
 mod sums;
 
 pub use card::{
-    Against, BacktestMonth, Calibration, Card, Counts, Evaluation, FeatureCard, FitCard, Gain, HorizonCard, Interval, LevelCard, Measured,
-    Method, Population, Segment, TopShare, TriedAlpha, ValueGroup,
+    Against, AgainstVendor, AtLevel, BacktestMonth, Calibration, Card, Counts, Evaluation, FeatureCard, FitCard, Gain, HorizonCard,
+    Interval, LevelCard, Measured, Method, Population, Segment, TopShare, TriedAlpha, ValueGroup, VendorCounts, VendorFigures,
 };
 pub use drift::{Alarm, Drift, Moved, alarms};
 pub use explain::{Explanation, Factor};

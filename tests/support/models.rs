@@ -85,6 +85,7 @@ fn card(version: &str, digest: &str, question: Question, as_of: Day) -> Card {
         segments: Vec::new(),
         backtest: Vec::new(),
         against: None,
+        against_vendor: None,
         features: Vec::new(),
         risk_deciles: Vec::new(),
     }

@@ -14,6 +14,7 @@ mod figures;
 mod months;
 mod origin;
 mod parts;
+mod vendor;
 mod verdict;
 mod words;
 
@@ -108,7 +109,7 @@ fn sections(card: &Card, tested: Option<Tested<'_>>) -> Markup {
             p.kicker { "Churn model " code { (card.version) } }
             (verdict::headline(card))
         }
-        @if tested.is_some() { (contents()) }
+        @if tested.is_some() { (contents(card)) }
         main {
             (verdict::section(card, tested))
             @if let Some(tested) = tested {
@@ -126,6 +127,7 @@ fn sections(card: &Card, tested: Option<Tested<'_>>) -> Markup {
                 (months::segments(card))
                 (figures::against(card))
             }
+            (vendor::section(card))
             (origin::rows(card))
             (origin::fit(card))
             (words::glossary())
@@ -137,7 +139,7 @@ fn sections(card: &Card, tested: Option<Tested<'_>>) -> Markup {
 }
 
 /// What the page holds, by the names of its sections.
-fn contents() -> Markup {
+fn contents(card: &Card) -> Markup {
     const PLACES: [(&str, &str); 13] = [
         ("meaning", "For you"),
         ("chooser", "Whom to call"),
@@ -156,6 +158,7 @@ fn contents() -> Markup {
     html! {
         nav aria-label="Sections" {
             @for (place, name) in PLACES { a href={ "#" (place) } { (name) } }
+            @if card.against_vendor.is_some() { a href="#vendor" { "Microsoft" } }
         }
     }
 }

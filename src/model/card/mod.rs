@@ -4,11 +4,13 @@
 //! Absent on purpose: a time of creation. The same data give the same bytes.
 
 mod evaluation;
+mod vendor;
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 pub use evaluation::{Against, BacktestMonth, Evaluation, Gain, HorizonCard, Interval, Measured, Segment, TopShare};
+pub use vendor::{AgainstVendor, AtLevel, VendorCounts, VendorFigures};
 
 use super::{Grade, Question};
 use crate::domain::Day;
@@ -159,6 +161,9 @@ pub struct Card {
     pub backtest: Vec<BacktestMonth>,
     /// Beside the model that was in service when this one was trained.
     pub against: Option<Against>,
+    /// Beside the vendor's own levels; none, and not in the file, where the tables tell none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub against_vendor: Option<AgainstVendor>,
     pub features: Vec<FeatureCard>,
     /// Tenths of the training rows by risk.
     pub risk_deciles: Vec<ValueGroup>,
