@@ -31,8 +31,8 @@ pub(crate) struct IntakeArguments {
     /// Share of the rows that may be refused before the whole import is; ten always may
     #[arg(long, default_value_t = 0.001, value_parser = share)]
     max_rejects: f64,
-    /// Memory of the engine before it spills to disk: 512MiB, 2GiB
-    #[arg(long, default_value = "384MiB", value_parser = bytes)]
+    /// Memory for sorting and adding rows before they go to disk: 512MiB, 2GiB
+    #[arg(long, default_value = "96MiB", value_parser = bytes)]
     memory: usize,
     /// Currency in which the lake keeps costs: EUR. The lake's own where it has one; in a new
     /// lake the one that the files carry, where that is one

@@ -1,4 +1,5 @@
-//! The roll-up of one month of usage, in SQL on the embedded DataFusion.
+//! The roll-up of one month of usage, in SQL on the embedded DataFusion, over rows that come in the
+//! order of their keys: sums are then made on the way, and nothing is held.
 //!
 //! Within a month, a row's subscription, day, category and unit are packed into one `Int64`:
 //! place of the subscription among all ids ascending (32 bits), day of the month (5), place of
@@ -17,7 +18,7 @@ use datafusion::execution::disk_manager::{DiskManagerBuilder, DiskManagerMode};
 use datafusion::execution::memory_pool::FairSpillPool;
 use datafusion::execution::runtime_env::RuntimeEnvBuilder;
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
-use datafusion::logical_expr::{ColumnarValue, Volatility, create_udf};
+use datafusion::logical_expr::{ColumnarValue, Volatility, col, create_udf};
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::physical_plan::streaming::PartitionStream;
 use datafusion::prelude::{SessionConfig, SessionContext};
@@ -29,16 +30,19 @@ use thiserror::Error;
 use super::data_file::DataFile;
 use super::import::{AMOUNT_TYPE, Ids, SeriesNumbers, StagedMonth, read_staged};
 use super::parquet::{FileWriter, WrittenFile};
-use super::restated::{KeyedRow, Replaced, Walk};
+use super::restated::{KeyedRow, Merge, Replaced, Walk};
 use super::schema::{Table, month_of};
+use super::sorted::{Batches, in_order};
 use super::tables::LakeError;
 use crate::domain::{Day, Exact, Micros};
 
 const ROLLUP: &str = include_str!("rollup.sql");
-const RESTATE: &str = include_str!("restate.sql");
 
 const SERIES_BITS: u32 = 16;
 const DAY_BITS: u32 = 5;
+
+/// Rows of a batch that is written.
+const BATCH_ROWS: usize = 8 * 1024;
 
 /// (category, unit) pairs that fit in a key.
 pub(crate) const SERIES_MAX: usize = 1 << SERIES_BITS;
@@ -127,6 +131,8 @@ pub(crate) struct MonthJob<'a> {
     pub(crate) stored: Vec<DataFile>,
     pub(crate) table_dir: &'a Path,
     pub(crate) import_id: u64,
+    /// What sorting its rows may take before they go to disk.
+    pub(crate) memory_bytes: usize,
 }
 
 /// DataFusion with a bound on its memory, beyond which it spills to `spill_dir`.
@@ -136,9 +142,7 @@ pub(crate) fn session(memory_bytes: usize, spill_dir: &Path) -> Result<SessionCo
         .with_memory_pool(Arc::new(FairSpillPool::new(memory_bytes)))
         .with_disk_manager_builder(disk)
         .build_arc()?;
-    let mut config = SessionConfig::new().with_target_partitions(1);
-    // A month that fits is sorted in one piece; merging sorted batches costs twice as much.
-    config.options_mut().execution.sort_in_place_threshold_bytes = memory_bytes / 4;
+    let config = SessionConfig::new().with_target_partitions(1);
     let context = SessionContext::new_with_config_rt(config, environment);
     let functions =
         [("quantity_micros", "quantities", Exact::round_quantity as fn(Exact) -> Option<Micros>), ("cost_micros", "costs", Exact::round)];
@@ -180,31 +184,38 @@ fn rounded(
 /// Rolls one month up into one file.
 pub(crate) async fn roll_up(context: &SessionContext, numbering: &Arc<Numbering>, job: MonthJob<'_>) -> Result<RolledMonth, LakeError> {
     let month = job.staged.month;
-    let month_rows = |rows: Rows| MonthRows { schema: rows.schema(), numbering: Arc::clone(numbering), month, rows };
-    let (staged, stored) = (month_rows(Rows::Staged(job.staged.path.clone())), month_rows(Rows::Stored(job.stored.clone())));
+    let staged = MonthRows::new(Rows::Staged { path: job.staged.path.clone(), memory_bytes: job.memory_bytes }, numbering, month);
+    let stored = MonthRows::new(Rows::Stored(job.stored.clone()), numbering, month);
     let mut walk = Walk::new(stored.rows()?, SERIES_BITS);
-    let sql = if job.stored.is_empty() { ROLLUP } else { RESTATE };
-    for (name, rows) in [("staged", staged), ("stored", stored)] {
-        context.deregister_table(name)?;
-        context.register_table(name, Arc::new(StreamingTable::try_new(Arc::clone(&rows.schema), vec![Arc::new(rows)])?))?;
-    }
+    context.deregister_table("staged")?;
+    let table = StreamingTable::try_new(Arc::clone(&staged.schema), vec![Arc::new(staged)])?;
+    context.register_table("staged", Arc::new(table.with_sort_order(vec![col("key").sort(true, false)])))?;
     let folder = format!("month={}", month_of(month));
     let stem = format!("usage-{:08}", job.import_id);
     let mut writer = FileWriter::create(job.table_dir, Some(&folder), &stem, Table::UsageDaily.arrow_schema())?;
-    let mut stream = context.sql(sql).await?.execute_stream().await?;
+    let mut stream = context.sql(ROLLUP).await?.execute_stream().await?;
+    let mut merge = Merge::new(stored.rows()?, SERIES_BITS);
     let (mut days, mut used_days) = (0_u32, 0_u32);
-    while let Some(batch) = stream.next().await {
-        let batch = batch.map_err(|error| numbering.engine_error(error, month))?;
-        let of_import = batch.column_by_name("of_import").map(AsArray::as_boolean);
-        for (at, row) in keyed_rows(&batch).enumerate() {
+    let mut merged = Vec::new();
+    loop {
+        let batch = stream.next().await.transpose().map_err(|error| numbering.engine_error(error, month))?;
+        merged.clear();
+        match &batch {
+            Some(batch) => keyed_rows(batch).try_for_each(|row| merge.new_row(row, &mut merged))?,
+            None => merge.rest(&mut merged)?,
+        }
+        for (of_import, row) in &merged {
             let bit = 1 << unpack(row.0).1;
             days |= bit;
             used_days |= if row.1 > 0 { bit } else { 0 };
-            if let Some(of_import) = of_import {
-                walk.row(of_import.value(at), row)?;
-            }
+            walk.row(*of_import, *row)?;
         }
-        writer.write(&usage_batch(&batch, numbering, month)?)?;
+        for rows in merged.chunks(BATCH_ROWS) {
+            writer.write(&usage_batch(rows, numbering, month)?)?;
+        }
+        if batch.is_none() {
+            break;
+        }
     }
     let (replaced, first_gone) = walk.finish()?;
     let first_gone = first_gone.map(|key| numbering.describe(key, month));
@@ -220,12 +231,11 @@ fn keyed_rows(batch: &RecordBatch) -> impl Iterator<Item = KeyedRow> {
 }
 
 /// Keys back to columns.
-fn usage_batch(rolled: &RecordBatch, numbering: &Numbering, month: Day) -> Result<RecordBatch, LakeError> {
-    let keys = rolled.column(0).as_primitive::<Int64Type>().values();
-    let mut subscription = Vec::with_capacity(keys.len());
-    let mut on = Vec::with_capacity(keys.len());
-    let mut series = Vec::with_capacity(keys.len());
-    for key in keys {
+fn usage_batch(rows: &[(bool, KeyedRow)], numbering: &Numbering, month: Day) -> Result<RecordBatch, LakeError> {
+    let mut subscription = Vec::with_capacity(rows.len());
+    let mut on = Vec::with_capacity(rows.len());
+    let mut series = Vec::with_capacity(rows.len());
+    for (_, (key, ..)) in rows {
         let (id, day, pair) = unpack(*key);
         subscription.push(id);
         on.push(month.epoch_days() + day);
@@ -239,8 +249,8 @@ fn usage_batch(rolled: &RecordBatch, numbering: &Numbering, month: Day) -> Resul
         Arc::new(Date32Array::from(on)),
         named(series.clone(), &numbering.categories)?,
         named(series, &numbering.units)?,
-        Arc::clone(rolled.column(1)),
-        Arc::clone(rolled.column(2)),
+        Arc::new(Int64Array::from_iter_values(rows.iter().map(|(_, row)| row.1))),
+        Arc::new(rows.iter().map(|(_, row)| row.2).collect::<Int64Array>()),
     ];
     Ok(RecordBatch::try_new(Table::UsageDaily.arrow_schema(), columns)?)
 }
@@ -248,13 +258,15 @@ fn usage_batch(rolled: &RecordBatch, numbering: &Numbering, month: Day) -> Resul
 /// Where the rows of a month come from.
 #[derive(Debug, Clone)]
 enum Rows {
-    Staged(PathBuf),
+    /// In any order; sorted within this much memory.
+    Staged { path: PathBuf, memory_bytes: usize },
+    /// In the order of their keys: so an earlier roll-up has written them.
     Stored(Vec<DataFile>),
 }
 
 impl Rows {
     fn schema(&self) -> SchemaRef {
-        let amount = if matches!(self, Self::Staged(_)) { AMOUNT_TYPE } else { DataType::Int64 };
+        let amount = if matches!(self, Self::Staged { .. }) { AMOUNT_TYPE } else { DataType::Int64 };
         Arc::new(Schema::new(vec![
             Field::new("key", DataType::Int64, false),
             Field::new("quantity", amount.clone(), false),
@@ -272,8 +284,6 @@ struct MonthRows {
     rows: Rows,
 }
 
-type Batches = Box<dyn Iterator<Item = Result<RecordBatch, LakeError>> + Send>;
-
 impl PartitionStream for MonthRows {
     fn schema(&self) -> &SchemaRef {
         &self.schema
@@ -287,6 +297,10 @@ impl PartitionStream for MonthRows {
 }
 
 impl MonthRows {
+    fn new(rows: Rows, numbering: &Arc<Numbering>, month: Day) -> Self {
+        Self { schema: rows.schema(), numbering: Arc::clone(numbering), month, rows }
+    }
+
     /// The stored rows, in the order of their keys: so the roll-up has written them.
     fn rows(&self) -> Result<impl Iterator<Item = Result<KeyedRow, LakeError>> + use<>, LakeError> {
         let rows = |batch: Result<RecordBatch, LakeError>| match batch {
@@ -299,9 +313,13 @@ impl MonthRows {
     fn batches(&self) -> Result<Batches, LakeError> {
         let (numbering, schema, month) = (Arc::clone(&self.numbering), Arc::clone(&self.schema), self.month);
         Ok(match self.rows.clone() {
-            Rows::Staged(path) => {
-                let reader = read_staged(&path)?;
-                Box::new(reader.map(move |batch| staged_batch(&batch?, &numbering, month, &schema)))
+            Rows::Staged { path, memory_bytes } => {
+                let path_beside = path.clone();
+                let read = move || -> Result<Batches, LakeError> {
+                    let (numbering, schema) = (Arc::clone(&numbering), Arc::clone(&schema));
+                    Ok(Box::new(read_staged(&path)?.map(move |batch| staged_batch(&batch?, &numbering, month, &schema))))
+                };
+                in_order(&read, &path_beside, memory_bytes)?
             }
             Rows::Stored(files) => Box::new(files.into_iter().flat_map(move |file| -> Batches {
                 let (numbering, schema) = (Arc::clone(&numbering), Arc::clone(&schema));

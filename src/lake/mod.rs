@@ -23,6 +23,7 @@ mod schema;
 mod scores;
 mod seal;
 mod small;
+mod sorted;
 mod table_file;
 mod tables;
 mod usage;

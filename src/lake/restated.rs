@@ -31,6 +31,50 @@ impl std::ops::AddAssign for Replaced {
     }
 }
 
+/// Lays new rows over stored ones, both in the order of their keys: a subscription-day that has a
+/// new row is replaced whole, every other stored row stays.
+pub(super) struct Merge<I: Iterator<Item = Result<KeyedRow, LakeError>>> {
+    stored: Peekable<I>,
+    series_bits: u32,
+    last_new_day: Option<i64>,
+}
+
+impl<I: Iterator<Item = Result<KeyedRow, LakeError>>> Merge<I> {
+    pub(super) fn new(stored: I, series_bits: u32) -> Self {
+        Self { stored: stored.peekable(), series_bits, last_new_day: None }
+    }
+
+    /// Takes the next new row; it and the stored rows before it that stay go to `merged`, each with
+    /// whether it is new.
+    pub(super) fn new_row(&mut self, row: KeyedRow, merged: &mut Vec<(bool, KeyedRow)>) -> Result<(), LakeError> {
+        let day = row.0 >> self.series_bits;
+        // Stored rows of the new row's own day go, those before it and those after it.
+        while let Some(stored) = self.next_to((day + 1) << self.series_bits)? {
+            let its_day = stored.0 >> self.series_bits;
+            if its_day != day && Some(its_day) != self.last_new_day {
+                merged.push((false, stored));
+            }
+        }
+        self.last_new_day = Some(day);
+        merged.push((true, row));
+        Ok(())
+    }
+
+    /// The stored rows after the last new one.
+    pub(super) fn rest(&mut self, merged: &mut Vec<(bool, KeyedRow)>) -> Result<(), LakeError> {
+        while let Some(stored) = self.next_to(i64::MAX)? {
+            if Some(stored.0 >> self.series_bits) != self.last_new_day {
+                merged.push((false, stored));
+            }
+        }
+        Ok(())
+    }
+
+    fn next_to(&mut self, key: i64) -> Result<Option<KeyedRow>, LakeError> {
+        self.stored.next_if(|row| row.as_ref().map_or(true, |(stored, ..)| *stored < key)).transpose()
+    }
+}
+
 /// Walks the stored rows of a month beside its new ones, both in the order of their keys.
 pub(super) struct Walk<I: Iterator<Item = Result<KeyedRow, LakeError>>> {
     stored: Peekable<I>,
@@ -122,5 +166,19 @@ mod tests {
         let mut walk = Walk::new([Ok((1, 1, None)), unreadable()].into_iter(), 4);
         walk.row(true, (1, 1, None)).expect("the first row");
         walk.row(true, (9, 1, None)).expect_err("the second row");
+    }
+
+    #[test]
+    fn a_day_with_a_new_row_is_replaced_whole_and_every_other_stays() {
+        let stored = [(0x11, 1, None), (0x21, 2, None), (0x22, 3, None), (0x31, 4, None), (0x41, 5, None), (0x43, 6, None)];
+        let new = [(0x22, 9, None), (0x42, 8, Some(1)), (0x51, 7, None)];
+        let mut merge = Merge::new(stored.iter().copied().map(Ok), 4);
+        let mut merged = Vec::new();
+        new.iter()
+            .try_for_each(|row| merge.new_row(*row, &mut merged))
+            .and_then(|()| merge.rest(&mut merged))
+            .expect("rows that can be read");
+        let keys: Vec<(bool, i64)> = merged.iter().map(|(is_new, row)| (*is_new, row.0)).collect();
+        assert_eq!(keys, [(false, 0x11), (true, 0x22), (false, 0x31), (true, 0x42), (true, 0x51)]);
     }
 }

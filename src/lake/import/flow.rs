@@ -348,7 +348,7 @@ impl Import<'_> {
         let mut rolled = Vec::with_capacity(months.len());
         for staged in &months {
             let stored = stored_of(staged);
-            let job = MonthJob { staged, stored, table_dir: &table_dir, import_id: self.number };
+            let job = MonthJob { staged, stored, table_dir: &table_dir, import_id: self.number, memory_bytes: self.request.memory_bytes };
             rolled.push(self.lake.runtime().block_on(engine::roll_up(&context, &numbering, job))?);
             stage.advance(1);
         }
