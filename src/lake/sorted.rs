@@ -174,7 +174,9 @@ mod tests {
         let schema = Schema::new(fields.into_iter().map(|(name, kind, null)| Field::new(name, kind, null)).collect::<Vec<_>>());
         let amounts = |value: &dyn Fn(i128) -> Option<i128>| -> ArrayRef {
             let mut builder = Decimal128Builder::new().with_data_type(AMOUNT_TYPE);
-            rows.iter().for_each(|(_, amount)| builder.append_option(value(*amount)));
+            for (_, amount) in rows {
+                builder.append_option(value(*amount));
+            }
             Arc::new(builder.finish())
         };
         let keys: ArrayRef = Arc::new(Int64Array::from_iter_values(rows.iter().map(|row| row.0)));
