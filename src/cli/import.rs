@@ -32,7 +32,7 @@ pub(crate) struct IntakeArguments {
     #[arg(long, default_value_t = 0.001, value_parser = share)]
     max_rejects: f64,
     /// Memory for sorting and adding rows before they go to disk: 512MiB, 2GiB
-    #[arg(long, default_value = "96MiB", value_parser = bytes)]
+    #[arg(long, default_value = "64MiB", value_parser = bytes)]
     memory: usize,
     /// Currency in which the lake keeps costs: EUR. The lake's own where it has one; in a new
     /// lake the one that the files carry, where that is one
