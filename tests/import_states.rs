@@ -83,9 +83,9 @@ fn a_source_can_be_named_and_an_unknown_one_is_told() {
     let desk = Desk::new();
     let path = desk.usage("usage.csv", "s1,2026-05-01,C,h,1,\n");
     let mut request = desk.request(&[path]);
-    request.reading.format = Some("focus".to_owned());
+    request.reading.format = Some("daily-rated".to_owned());
     let said = sentence(&import(&request).expect_err("another source"));
-    assert!(said.contains("the nearest is `focus`") && said.contains("SubAccountId"), "{said}");
+    assert!(said.contains("the nearest is `daily-rated`") && said.contains("EntitlementId"), "{said}");
     request.reading.format = Some("excel".to_owned());
     let said = sentence(&import(&request).expect_err("no source"));
     assert!(said.contains("no source is called `excel`; there are focus, daily-rated"), "{said}");
