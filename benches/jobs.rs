@@ -22,7 +22,7 @@ const DAYS: u32 = 200;
 fn request(files: &Path, lake: &Path, today: Day) -> ImportRequest {
     ImportRequest {
         paths: vec![files.to_path_buf()],
-        lake: lake.to_path_buf(),
+        lake: lake.into(),
         today,
         max_rejects: 0.0,
         memory_bytes: 128 << 20,

@@ -172,7 +172,7 @@ fn a_version_that_a_dead_import_committed_to_some_tables_is_no_reason_to_lose_an
     assert!(!files(&clean).iter().any(|path| path.to_string_lossy().contains("-00000005-")));
     // The same import again is whole, and so is what comes after a vacuum of it.
     let again = |lake: &Path| {
-        let again = ImportRequest { lake: lake.to_path_buf(), ..desk.request(&[desk.path("5.csv"), desk.path("more.csv")]) };
+        let again = ImportRequest { lake: lake.into(), ..desk.request(&[desk.path("5.csv"), desk.path("more.csv")]) };
         import(&again).unwrap_or_else(|error| panic!("{}", sentence(&error)));
         assert!(rows(lake, None) == desk.rows());
     };

@@ -11,6 +11,7 @@ use super::outcome::TrainRequest;
 use super::split::DayRange;
 use crate::domain::{Day, HorizonDays, RiskError};
 use crate::features::Family;
+use crate::lake::LakeAt;
 use crate::model::{HEADS_MAX, Label, Question};
 
 /// Days of the window in which a subscription must have been used to be asked about silence.
@@ -61,7 +62,7 @@ pub enum Command {
         models: ModelsArgs,
         /// Lake on whose rows that neither had seen they are held side by side
         #[arg(long, value_name = "DIR")]
-        lake: Option<PathBuf>,
+        lake: Option<LakeAt>,
         /// The version of its tables to read; the newest where it is not given
         #[arg(long, value_name = "VERSION", requires = "lake")]
         as_of_version: Option<u64>,
@@ -73,7 +74,7 @@ pub enum Command {
         models: ModelsArgs,
         /// Lake on whose later rows it is first held beside the version in service
         #[arg(long, value_name = "DIR", conflicts_with = "force")]
-        lake: Option<PathBuf>,
+        lake: Option<LakeAt>,
         /// The version of its tables to read; the newest where it is not given
         #[arg(long, value_name = "VERSION", requires = "lake")]
         as_of_version: Option<u64>,
@@ -121,9 +122,9 @@ fn with_command(mut arguments: Vec<OsString>) -> Vec<OsString> {
 /// A lake, and what to read of it.
 #[derive(Debug, Clone, clap::Args)]
 pub struct LakeArgs {
-    /// Folder of the lake that `churn-risk import` wrote
+    /// Folder of the lake that `churn-risk import` wrote, or its URL in an object store
     #[arg(long, value_name = "DIR")]
-    pub lake: PathBuf,
+    pub lake: LakeAt,
     /// Days that the as-of day stands back from the last usage day, where the feed restates them
     #[arg(long, value_name = "DAYS", default_value_t = 0, value_parser = clap::value_parser!(u32).range(0..=365), hide = true)]
     pub settle_days: u32,

@@ -5,7 +5,6 @@ use std::process::ExitCode;
 
 use anyhow::Context;
 use churn_risk::domain::{Day, HorizonDays};
-use churn_risk::lake::Lake;
 use churn_risk::model::{Card, Method, Promotion, PublishError, Registry};
 use churn_risk::portfolio::{self, Portfolio};
 use churn_risk::progress::{Progress, say, tell};
@@ -71,9 +70,8 @@ fn today() -> Day {
 }
 
 fn load(from: &LakeArgs) -> anyhow::Result<Portfolio> {
-    Lake::open_existing(&from.lake)?;
-    portfolio::load_at(&from.lake, from.settle_days, from.as_of_version)
-        .with_context(|| format!("the lake `{}` does not load", from.lake.display()))
+    let lake = from.lake.open_existing()?;
+    portfolio::load_from(&lake, from.settle_days, from.as_of_version).with_context(|| format!("the lake `{}` does not load", from.lake))
 }
 
 fn features(args: &FeaturesArgs) -> anyhow::Result<ExitCode> {
@@ -106,7 +104,7 @@ fn train(args: &TrainArgs) -> anyhow::Result<ExitCode> {
         }
         trained => trained?,
     };
-    let levels = Lake::open_existing(&args.from.lake)?.vendor_levels(Some(portfolio.version()))?;
+    let levels = args.from.lake.open_existing()?.vendor_levels(Some(portfolio.version()))?;
     trained.card.against_vendor = training::hold_beside_vendor(&portfolio, &trained.model, &levels);
     if let Some(path) = &args.predictions {
         training::write_predictions(path, &portfolio, &trained)?;

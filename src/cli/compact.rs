@@ -1,22 +1,21 @@
 //! `churn-risk compact`.
 
-use std::path::PathBuf;
 use std::process::ExitCode;
 
-use churn_risk::lake::{Compacted, Lake};
+use churn_risk::lake::{Compacted, LakeAt};
 use churn_risk::progress::say;
 use clap::Args;
 use comfy_table::{CellAlignment, Table, presets};
 
 #[derive(Debug, Args)]
 pub(crate) struct CompactArguments {
-    /// Folder of the tables that `import` wrote
+    /// Folder of the tables that `import` wrote, or its URL in an object store (az, abfss, s3)
     #[arg(long, env = "CHURN_RISK_LAKE")]
-    lake: PathBuf,
+    lake: LakeAt,
 }
 
 pub(crate) fn run(arguments: &CompactArguments) -> anyhow::Result<ExitCode> {
-    let tables = Lake::open_existing(&arguments.lake)?.compact()?;
+    let tables = arguments.lake.open_existing()?.compact()?;
     let mut table = Table::new();
     table.load_style(presets::UTF8_FULL_CONDENSED);
     table.set_header(["table", "files before", "after", "KiB before", "after", ""]);

@@ -55,7 +55,7 @@ pub(crate) fn run(arguments: &DemoArguments) -> anyhow::Result<ExitCode> {
     make_up(&files, until)?;
     let report = import(&ImportRequest {
         paths: vec![files],
-        lake: lake.clone(),
+        lake: lake.clone().into(),
         today: super::today(),
         max_rejects: 0.0,
         memory_bytes: 256 << 20,
@@ -69,7 +69,7 @@ pub(crate) fn run(arguments: &DemoArguments) -> anyhow::Result<ExitCode> {
     train(&portfolio, &models)?;
     show(&portfolio, &models)?;
 
-    let source = TableSource { lake, settle_days: 0, as_of_version: None, today: super::today };
+    let source = TableSource { lake: lake.into(), settle_days: 0, as_of_version: None, today: super::today };
     let service = Service::open(ServiceConfig::new(arguments.bind), super::serve::state(source, &models)?)
         .with_context(|| format!("cannot serve on {}; choose another port with --bind 127.0.0.1:0", arguments.bind))?;
     tell(service.address())?;

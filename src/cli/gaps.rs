@@ -1,11 +1,10 @@
 //! `churn-risk gaps`.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
 use std::process::ExitCode;
 
 use churn_risk::domain::{Day, Period};
-use churn_risk::lake::Lake;
+use churn_risk::lake::LakeAt;
 use churn_risk::metrics::{self, Gap, source_gaps};
 use churn_risk::portfolio::{self, Portfolio};
 use churn_risk::progress::say;
@@ -15,9 +14,9 @@ use serde_json::json;
 
 #[derive(Debug, Args)]
 pub(crate) struct GapsArguments {
-    /// Folder of the tables that `import` wrote
+    /// Folder of the tables that `import` wrote, or its URL in an object store (az, abfss, s3)
     #[arg(long, env = "CHURN_RISK_LAKE")]
-    lake: PathBuf,
+    lake: LakeAt,
     /// The version to look at; the newest where it is not given
     #[arg(long)]
     as_of_version: Option<u64>,
@@ -33,8 +32,8 @@ enum Format {
 }
 
 pub(crate) fn run(arguments: &GapsArguments) -> anyhow::Result<ExitCode> {
-    let lake = Lake::open_existing(&arguments.lake)?;
-    let portfolio = portfolio::load_at(&arguments.lake, 0, arguments.as_of_version)?;
+    let lake = arguments.lake.open_existing()?;
+    let portfolio = portfolio::load_from(&lake, 0, arguments.as_of_version)?;
     let today = super::today();
     let records: Vec<_> = lake.imports()?.into_iter().filter(|record| record.import_id <= portfolio.version()).collect();
     let of_sources =

@@ -7,7 +7,7 @@ use std::process::ExitCode;
 
 use anyhow::ensure;
 use churn_risk::domain::{Currency, Day, Rate, RateError};
-use churn_risk::lake::{CostBasis, FileReport, ImportReport, ImportRequest, Outcome, ParquetReader, Reading, import, source_names};
+use churn_risk::lake::{CostBasis, FileReport, ImportReport, ImportRequest, LakeAt, Outcome, ParquetReader, Reading, import, source_names};
 use churn_risk::progress::{Progress, say};
 use clap::builder::PossibleValuesParser;
 use clap::{Args, ValueEnum};
@@ -15,7 +15,8 @@ use comfy_table::{CellAlignment, Table, presets};
 
 #[derive(Debug, Args)]
 pub(crate) struct ImportArguments {
-    /// Files, folders or globs: CSV, TSV, JSON, JSON Lines (also .gz, .zst) or Parquet, of any source
+    /// Files, folders or globs: CSV, TSV, JSON, JSON Lines (also .gz, .zst) or Parquet, of any source;
+    /// also URLs of them in an object store
     #[arg(required = true)]
     paths: Vec<PathBuf>,
     #[command(flatten)]
@@ -25,9 +26,12 @@ pub(crate) struct ImportArguments {
 /// Where rows go and within which bounds, whoever brings the files.
 #[derive(Debug, Args)]
 pub(crate) struct IntakeArguments {
-    /// Folder of the tables; made where it is absent
+    /// Folder of the tables, made where it is absent; or its URL in an object store:
+    /// `az://CONTAINER/PATH`, `abfss://CONTAINER@ACCOUNT.dfs.core.windows.net/PATH`, `s3://BUCKET/PATH`,
+    /// with the credentials in the environment (`AZURE_STORAGE_ACCOUNT_NAME`,
+    /// `AZURE_STORAGE_ACCOUNT_KEY`; `AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY`, `AWS_REGION`)
     #[arg(long, env = "CHURN_RISK_LAKE")]
-    lake: PathBuf,
+    lake: LakeAt,
     /// Share of the rows that may be refused before the whole import is; ten always may
     #[arg(long, default_value_t = 0.001, value_parser = share)]
     max_rejects: f64,
@@ -69,8 +73,9 @@ enum Cost {
 const PARQUET_MIN_BYTES: usize = 256 << 20;
 
 impl IntakeArguments {
-    pub(crate) fn lake(&self) -> &Path {
-        &self.lake
+    /// The folder for what this machine keeps beside the tables.
+    pub(crate) fn home(&self) -> &Path {
+        self.lake.home()
     }
 
     /// The import of these files.

@@ -196,7 +196,7 @@ fn setup(common: &CommonArguments, api: Address) -> anyhow::Result<PullSetup> {
         authority: common.authority.clone(),
         credentials,
         scope: common.scope.clone(),
-        into: common.into.clone().unwrap_or_else(|| common.intake.lake().join("_pull")),
+        into: common.into.clone().unwrap_or_else(|| common.intake.home().join("_pull")),
         deadline: common.deadline,
         backoff: Backoff::seeded(seed),
         clock: Arc::new(SystemClock),

@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::Context;
+use churn_risk::lake::LakeAt;
 use churn_risk::model::{ModelSlot, Registry};
 use churn_risk::progress::tell;
 use churn_risk::service::{Service, ServiceConfig, State, TableSource};
@@ -13,9 +14,9 @@ use clap::Args;
 
 #[derive(Debug, Args)]
 pub(crate) struct ServeArguments {
-    /// Folder of the tables that `import` wrote
+    /// Folder of the tables that `import` wrote, or its URL in an object store (az, abfss, s3)
     #[arg(long, env = "CHURN_RISK_LAKE")]
-    lake: PathBuf,
+    lake: LakeAt,
     /// Registry of models that `churn-train` writes
     #[arg(long, env = "CHURN_RISK_MODELS", default_value = "models")]
     models: PathBuf,
@@ -62,14 +63,14 @@ pub(crate) fn run(arguments: &ServeArguments) -> anyhow::Result<ExitCode> {
 /// it can, and `/readyz` says what is missing; a refused model is told to the log.
 pub(crate) fn state(source: TableSource, models: &Path) -> anyhow::Result<State> {
     let lake = source.lake.clone();
-    let state = State::from_source(source, ModelSlot::new(Registry::open(models)))
-        .with_context(|| format!("the lake {} does not load", lake.display()))?;
+    let state =
+        State::from_source(source, ModelSlot::new(Registry::open(models))).with_context(|| format!("the lake {lake} does not load"))?;
     match state.reload_model() {
         Ok(loaded) => tracing::info!(model = loaded.model.version(), "model in service"),
         Err(error) => tracing::warn!(error = &error as &dyn std::error::Error, "no model in service"),
     }
-    if !lake.is_dir() {
-        tracing::warn!("there is no folder {} yet; an import makes it", lake.display());
+    if let Some(folder) = lake.absent_folder() {
+        tracing::warn!("there is no folder {} yet; an import makes it", folder.display());
     }
     for missing in state.missing() {
         tracing::warn!("{missing}");

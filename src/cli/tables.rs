@@ -1,18 +1,17 @@
 //! `churn-risk tables`.
 
-use std::path::PathBuf;
 use std::process::ExitCode;
 
-use churn_risk::lake::Lake;
+use churn_risk::lake::LakeAt;
 use churn_risk::progress::say;
 use clap::Args;
 use comfy_table::{CellAlignment, Table, presets};
 
 #[derive(Debug, Args)]
 pub(crate) struct TablesArguments {
-    /// Folder of the tables that `import` wrote
+    /// Folder of the tables that `import` wrote, or its URL in an object store (az, abfss, s3)
     #[arg(long, env = "CHURN_RISK_LAKE")]
-    lake: PathBuf,
+    lake: LakeAt,
     /// The version to list; the newest where it is not given
     #[arg(long)]
     as_of_version: Option<u64>,
@@ -22,7 +21,7 @@ pub(crate) struct TablesArguments {
 }
 
 pub(crate) fn run(arguments: &TablesArguments) -> anyhow::Result<ExitCode> {
-    let lake = Lake::open_existing(&arguments.lake)?;
+    let lake = arguments.lake.open_existing()?;
     let Some(snapshot) = lake.snapshot(arguments.as_of_version)? else {
         say("version 0: nothing was imported yet")?;
         return Ok(ExitCode::SUCCESS);

@@ -1,18 +1,17 @@
 //! `churn-risk vacuum`.
 
-use std::path::PathBuf;
 use std::process::ExitCode;
 
-use churn_risk::lake::{Lake, VacuumReport, VacuumRequest};
+use churn_risk::lake::{LakeAt, VacuumReport, VacuumRequest};
 use churn_risk::progress::{Progress, say};
 use clap::Args;
 use comfy_table::{CellAlignment, Table, presets};
 
 #[derive(Debug, Args)]
 pub(crate) struct VacuumArguments {
-    /// Folder of the tables that `import` wrote
+    /// Folder of the tables that `import` wrote, or its URL in an object store (az, abfss, s3)
     #[arg(long, env = "CHURN_RISK_LAKE")]
-    lake: PathBuf,
+    lake: LakeAt,
     /// Days for which a version can be opened after another took its place; with 0, the newest
     /// alone stays. Whoever reads an older one at that moment may find its files gone
     #[arg(long, default_value_t = 30, value_parser = clap::value_parser!(u32).range(0..=36_500))]
@@ -23,7 +22,7 @@ pub(crate) struct VacuumArguments {
 }
 
 pub(crate) fn run(arguments: &VacuumArguments) -> anyhow::Result<ExitCode> {
-    let lake = Lake::open_existing(&arguments.lake)?;
+    let lake = arguments.lake.open_existing()?;
     let request = VacuumRequest { keep_days: arguments.keep_days, today: super::today(), dry_run: arguments.dry_run };
     let report = lake.vacuum(&request, Progress::Shown)?;
     let (went, goes) = if arguments.dry_run { ("would go", "would be gone") } else { ("gone", "are gone") };

@@ -1,18 +1,17 @@
 //! `churn-risk verify`.
 
-use std::path::PathBuf;
 use std::process::ExitCode;
 
-use churn_risk::lake::{Lake, Verification, VerifyScope};
+use churn_risk::lake::{LakeAt, Verification, VerifyScope};
 use churn_risk::progress::{Progress, say};
 use clap::Args;
 use comfy_table::{CellAlignment, Table, presets};
 
 #[derive(Debug, Args)]
 pub(crate) struct VerifyArguments {
-    /// Folder of the tables that `import` wrote
+    /// Folder of the tables that `import` wrote, or its URL in an object store (az, abfss, s3)
     #[arg(long, env = "CHURN_RISK_LAKE")]
-    lake: PathBuf,
+    lake: LakeAt,
     /// The version to read; the newest where it is not given
     #[arg(long, conflicts_with = "all")]
     as_of_version: Option<u64>,
@@ -27,7 +26,7 @@ pub(crate) fn run(arguments: &VerifyArguments) -> anyhow::Result<ExitCode> {
         None if arguments.all => VerifyScope::All,
         None => VerifyScope::Newest,
     };
-    let read = Lake::open_existing(&arguments.lake)?.verify(scope, Progress::Shown)?;
+    let read = arguments.lake.open_existing()?.verify(scope, Progress::Shown)?;
     for fault in &read.faults {
         say(&format!("fault: {fault}"))?;
     }

@@ -34,7 +34,7 @@ pub(crate) struct WatchArguments {
 pub(crate) fn run(arguments: &WatchArguments) -> anyhow::Result<ExitCode> {
     super::log_to_stderr();
     let stop = Stop::at_signals()?;
-    let mut watch = Watch::open(&arguments.dir, arguments.intake.lake(), &arguments.intake.settings()?)?;
+    let mut watch = Watch::open(&arguments.dir, arguments.intake.home(), &arguments.intake.settings()?)?;
     let mut told = String::new();
     if arguments.once {
         watch.look()?;

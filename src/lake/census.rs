@@ -55,6 +55,7 @@ fn table_census(table: Table, delta_version: Option<u64>, files: &[DataFile], de
         if decode {
             file.check()?;
         }
+        file.bring()?;
         census.bytes += std::fs::metadata(&file.path).map_err(|source| LakeError::io(&file.path, source))?.len();
         let Footer { rows, days } = footer(&file.path, day_column(table))?;
         census.rows += rows;

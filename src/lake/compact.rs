@@ -44,6 +44,9 @@ impl Lake {
 
     fn compact_feedback(&self) -> Result<Compacted, LakeError> {
         let table = Table::Feedback;
+        if let Some(remote) = self.written_through() {
+            return remote.append(table, Self::compact_feedback)?.ok_or_else(|| remote.contended());
+        }
         let _lease = self.feedback_lease()?;
         let files = self.newest_files(table)?;
         let before = as_it_is(table, &files);

@@ -15,6 +15,7 @@ use serde_json::Value;
 
 use super::checksum;
 use super::parquet::{Wanted, read_from};
+use super::remote::Remote;
 use super::schema::{MONTH, Table};
 use super::tables::LakeError;
 
@@ -35,6 +36,8 @@ pub(crate) struct DataFile {
     /// Whether its bytes were compared with its checksum. Clones share it: a file that is read in
     /// several passes is hashed in the first.
     is_checked: Arc<AtomicBool>,
+    /// Where it is fetched from when it is opened first; none where it is nowhere else.
+    remote: Option<Arc<Remote>>,
 }
 
 impl DataFile {
@@ -42,7 +45,33 @@ impl DataFile {
     pub(super) fn new(table: Table, table_dir: &Path, add: Add) -> Self {
         let month = add.partition_values.get(MONTH).cloned().flatten();
         let is_checked = Arc::new(AtomicBool::new(false));
-        Self { table, relative: add.path.clone(), path: table_dir.join(&add.path), month, add, is_checked }
+        Self { table, relative: add.path.clone(), path: table_dir.join(&add.path), month, add, is_checked, remote: None }
+    }
+
+    /// The same of the copy of a lake.
+    pub(super) fn of(self, remote: Option<&Arc<Remote>>) -> Self {
+        Self { remote: remote.cloned(), ..self }
+    }
+
+    /// Fetches the file where it is not here yet.
+    pub(super) fn bring(&self) -> Result<(), LakeError> {
+        self.remote.as_ref().map_or(Ok(()), |remote| remote.bring(self.table, &self.relative, &self.path))
+    }
+
+    fn open(&self) -> Result<File, LakeError> {
+        self.bring()?;
+        File::open(&self.path).map_err(|source| LakeError::io(&self.path, source))
+    }
+
+    /// What `read` makes of the file. Where it is damaged and only a copy, once more of another.
+    fn mended<T>(&self, read: impl Fn() -> Result<T, LakeError>) -> Result<T, LakeError> {
+        match (read(), &self.remote) {
+            (Err(LakeError::Checksum { .. }), Some(remote)) => {
+                remote.discard(self.table, &self.relative, &self.path);
+                read()
+            }
+            (read, _) => read,
+        }
     }
 
     /// What the digest of a table's files takes of it.
@@ -84,7 +113,11 @@ impl DataFile {
     }
 
     fn read_wanted(&self, wanted: Wanted<'_>) -> Result<FileBatches, LakeError> {
-        let mut file = File::open(&self.path).map_err(|source| LakeError::io(&self.path, source))?;
+        self.mended(|| self.read_once(wanted))
+    }
+
+    fn read_once(&self, wanted: Wanted<'_>) -> Result<FileBatches, LakeError> {
+        let mut file = self.open()?;
         let reader = if !self.has_checksum() || self.is_checked.load(Ordering::Relaxed) {
             read_from(file, &self.path, wanted)?
         } else if let Some(length) = self.length(&file)?.filter(|length| *length <= WHOLE_MAX_BYTES) {
@@ -106,8 +139,7 @@ impl DataFile {
         if !self.has_checksum() {
             return Ok(());
         }
-        let file = File::open(&self.path).map_err(|source| LakeError::io(&self.path, source))?;
-        self.compare_file(&file)
+        self.mended(|| self.compare_file(&self.open()?))
     }
 
     /// Whether it was compared with its checksum before, by whoever shares this.

@@ -21,6 +21,9 @@ use crate::domain::{ChurnRisk, Feedback, FeedbackId, Note, SeenOutcome, Subscrip
 /// one row; reading 64 of those takes some 10 ms.
 const FILES_MAX: usize = 64;
 
+/// How often an answer is tried again that another has come before, in an object store.
+const ROUNDS_MAX: usize = 16;
+
 /// Why feedback is not in the table.
 #[derive(Debug, Error)]
 pub enum FeedbackError {
@@ -49,6 +52,14 @@ impl Lake {
     /// Where the id was given before to an answer that says something else, and where the table
     /// cannot be read or written.
     pub fn give_feedback(&self, given: &Feedback) -> Result<FeedbackReceipt, FeedbackError> {
+        if let Some(remote) = self.written_through() {
+            for _ in 0..ROUNDS_MAX {
+                if let Some(receipt) = remote.append(Table::Feedback, |lake| lake.give_feedback(given))? {
+                    return Ok(receipt);
+                }
+            }
+            return Err(remote.contended().into());
+        }
         let _lease = self.feedback_lease()?;
         let files = self.feedback_files()?;
         let mut rows = read(&files)?;

@@ -138,6 +138,9 @@ impl Lake {
     /// # Errors
     /// Where the log is there and cannot be read.
     pub fn newest_version(&self) -> Result<Option<u64>, LakeError> {
+        if let Some(remote) = self.written_through() {
+            remote.look()?;
+        }
         let log = self.table_dir(Table::Imports).join("_delta_log");
         let seen = *self.newest_seen.lock();
         if let Some(seen) = seen
@@ -172,7 +175,7 @@ impl Lake {
             let Ok(action) = serde_json::from_str::<Value>(line) else { return Ok(None) };
             let Some(file) = action.pointer("/add/path").and_then(Value::as_str) else { continue };
             let add = Add { path: file.to_owned(), ..Add::default() };
-            match newest_in(&DataFile::new(Table::Imports, &self.table_dir(Table::Imports), add)) {
+            match newest_in(&DataFile::new(Table::Imports, &self.table_dir(Table::Imports), add).of(self.remote())) {
                 Ok(version) => newest = newest.max(version),
                 Err(LakeError::File { .. } | LakeError::Checksum { .. } | LakeError::Arrow(_)) => return Ok(None),
                 Err(LakeError::Io { source, .. }) if source.kind() == io::ErrorKind::NotFound => return Ok(None),
@@ -194,7 +197,7 @@ impl Lake {
 
     fn record(&self, columns: &Columns, row: usize) -> Result<ImportRecord, LakeError> {
         let import_id = columns.long("import_id", row)?;
-        let damaged = |reason: String| LakeError::Imports { lake: self.dir().to_path_buf(), import_id, reason };
+        let damaged = |reason: String| LakeError::Imports { lake: self.named(), import_id, reason };
         let text = |name: &str| -> Result<String, LakeError> { Ok(columns.text(name, row)?.unwrap_or_default()) };
         let count = |name: &str| -> Result<u64, LakeError> {
             u64::try_from(columns.long(name, row)?).map_err(|_| damaged(format!("{name} is negative")))

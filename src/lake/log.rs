@@ -34,6 +34,12 @@ fn digits(entry: u64) -> String {
     format!("{entry:0ENTRY_DIGITS$}")
 }
 
+/// The number that a name in a log begins with, and what comes after it; none of other names.
+pub(super) fn entry_of(name: &str) -> Option<(u64, &str)> {
+    let (number, ending) = name.split_once('.')?;
+    Some((number.parse().ok().filter(|_| number.len() == ENTRY_DIGITS)?, ending))
+}
+
 pub(super) fn entry_path(log: &Path, entry: u64) -> PathBuf {
     log.join(format!("{}.json", digits(entry)))
 }
@@ -48,8 +54,7 @@ pub(super) fn entries(log: &Path) -> Result<(Vec<u64>, Option<u64>), LakeError> 
     };
     for entry in listed {
         let name = entry.map_err(|source| LakeError::io(log, source))?.file_name();
-        let Some((number, ending)) = name.to_str().and_then(|name| name.split_once('.')) else { continue };
-        let Some(number) = number.parse::<u64>().ok().filter(|_| number.len() == ENTRY_DIGITS) else { continue };
+        let Some((number, ending)) = name.to_str().and_then(entry_of) else { continue };
         if ending == "json" {
             entries.push(number);
         } else if ending.contains("checkpoint") {

@@ -5,6 +5,7 @@
 //! what makes it valid. Readers never wait: they open the versions that the newest row of
 //! `imports` names, and nothing else.
 
+mod at;
 mod census;
 mod checksum;
 mod compact;
@@ -17,6 +18,7 @@ mod imports;
 mod kept;
 mod log;
 mod parquet;
+mod remote;
 mod restated;
 mod retention;
 mod schema;
@@ -31,6 +33,7 @@ mod vacuum;
 mod vendor;
 mod verify;
 
+pub use at::{LakeAt, RemoteAt};
 pub use census::TableCensus;
 pub use compact::Compacted;
 pub use feedback::{FeedbackError, FeedbackReceipt};
@@ -39,6 +42,7 @@ pub use import::fuzz;
 pub use import::{CostBasis, FileReport, ImportError, ImportReport, ImportRequest, Outcome, Reading, Reject, import, source_names};
 pub use import::{PARQUET_COMMAND, ParquetReader, serve_parquet};
 pub use imports::{ImportRecord, ImportedFile};
+pub use remote::RemoteError;
 pub use scores::{ScoreRows, ScoresError, ScoresReceipt};
 pub use table_file::{ParquetColumns, PlainColumn, TableFileError, write_parquet};
 pub use tables::{Lake, LakeError, Snapshot};

@@ -20,7 +20,7 @@ use super::tables::{Lake, LakeError};
 use crate::domain::Day;
 
 /// The record's name in the lake.
-const RECORD: &str = "_vacuumed.json";
+pub(super) const RECORD: &str = "_vacuumed.json";
 
 /// What the record says. The digest is of the two before it, so that a changed number is found.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -90,7 +90,7 @@ impl Lake {
     /// Refuses a version that is gone.
     pub(super) fn check_kept(&self, version: u64) -> Result<(), LakeError> {
         match self.oldest_version()? {
-            Some(oldest) if version < oldest => Err(LakeError::Vacuumed { lake: self.dir().to_path_buf(), version, oldest }),
+            Some(oldest) if version < oldest => Err(LakeError::Vacuumed { lake: self.named(), version, oldest }),
             _ => Ok(()),
         }
     }

@@ -80,6 +80,10 @@ impl Lake {
     /// Where the scoring cannot be kept as it is or its scores are out of order, and where the
     /// table cannot be read or written. Nothing is appended then.
     pub fn append_scores(&self, scoring: &PortfolioScoring, scores: impl IntoIterator<Item = Score>) -> Result<ScoresReceipt, ScoresError> {
+        if let Some(remote) = self.written_through() {
+            // The scores are there once alone: where another came first, the next look does it again.
+            return remote.append(Table::Scores, |lake| lake.append_scores(scoring, scores))?.ok_or_else(|| remote.contended().into());
+        }
         let mut partition = partition(scoring)?;
         let _lease = self.scores_lease()?;
         let present = self.scoring_files()?;

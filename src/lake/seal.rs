@@ -67,10 +67,19 @@ pub(super) fn breach(bytes: &[u8]) -> Option<String> {
 /// The file of a log that names its newest checkpoint.
 pub(super) const NEWEST_CHECKPOINT: &str = "_last_checkpoint";
 
-/// Where the digest of a file of a log stands: hidden, so no reader of the log takes it for one.
+/// The name of the file with the digest of another: hidden, so no reader of the log takes it for one.
+pub(super) fn name_beside(name: &str) -> String {
+    format!(".{name}.sha256")
+}
+
+/// Whether what stands beside a file tells the digest of these bytes.
+pub(super) fn tells(seal: &[u8], name: &str, bytes: &[u8]) -> bool {
+    seal == line(Path::new(name), bytes).as_bytes()
+}
+
 fn beside(path: &Path) -> PathBuf {
     let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-    path.with_file_name(format!(".{name}.sha256"))
+    path.with_file_name(name_beside(&name))
 }
 
 /// What stands there of some bytes.

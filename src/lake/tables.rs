@@ -32,6 +32,7 @@ use super::durable::{DurableLocal, create_dirs};
 use super::imports::{ImportRecord, SeenEntry};
 use super::log::{FILES_KEY, Log, files_digest};
 use super::parquet::WrittenFile;
+use super::remote::{Remote, RemoteError, Source};
 use super::schema::{Partition, Table};
 use super::scores::SeenScores;
 use super::seal;
@@ -84,6 +85,8 @@ pub enum LakeError {
          and run `churn-risk vacuum` again with as few --keep-days as before"
     )]
     VacuumRecord { path: PathBuf },
+    #[error(transparent)]
+    Remote(#[from] RemoteError),
 }
 
 macro_rules! from_boxed {
@@ -108,6 +111,8 @@ impl LakeError {
 #[derive(Debug)]
 pub struct Lake {
     dir: PathBuf,
+    /// Where it is a copy from; none of a folder that is the lake itself.
+    source: Option<Source>,
     runtime: Runtime,
     store: Arc<DurableLocal>,
     /// What [`Lake::newest_version`] saw last, so that it need not read the same entry again.
@@ -178,10 +183,15 @@ impl Lake {
     /// # Errors
     /// Where the engine's threads cannot be started.
     pub fn open(dir: &Path) -> Result<Self, LakeError> {
+        Self::over(dir, None)
+    }
+
+    pub(super) fn over(dir: &Path, source: Option<Source>) -> Result<Self, LakeError> {
         let io_error = |source| LakeError::io(dir, source);
         let dir = std::path::absolute(dir).map_err(io_error)?;
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().map_err(io_error)?;
-        Ok(Self { dir, runtime, store: Arc::new(DurableLocal::new()), newest_seen: Mutex::new(None), scores_seen: Mutex::new(None) })
+        let store = Arc::new(DurableLocal::new());
+        Ok(Self { dir, source, runtime, store, newest_seen: Mutex::new(None), scores_seen: Mutex::new(None) })
     }
 
     /// Opens the folder `dir` for whoever only reads, to whom a folder that is not there is
@@ -197,6 +207,16 @@ impl Lake {
     #[must_use]
     pub fn dir(&self) -> &Path {
         &self.dir
+    }
+
+    /// Where this is the copy of a lake in an object store, that lake.
+    pub(super) fn remote(&self) -> Option<&Arc<Remote>> {
+        self.source.as_ref().map(|source| &source.remote)
+    }
+
+    /// That lake where what is written has to go there first, and comes back by itself.
+    pub(super) fn written_through(&self) -> Option<&Arc<Remote>> {
+        self.source.as_ref().filter(|source| !source.is_scratch).map(|source| &source.remote)
     }
 
     pub(crate) const fn runtime(&self) -> &Runtime {
@@ -245,6 +265,10 @@ impl Lake {
     /// The table at a version, at its newest without one, and its files, which are those that were
     /// committed; none where it does not exist yet.
     pub(super) async fn load(&self, table: Table, version: Option<u64>) -> Result<Option<(DeltaTable, Vec<DataFile>)>, LakeError> {
+        self.load_checked(table, version).await.map_err(|error| self.told(error))
+    }
+
+    async fn load_checked(&self, table: Table, version: Option<u64>) -> Result<Option<(DeltaTable, Vec<DataFile>)>, LakeError> {
         let log = Log::new(table, &self.table_dir(table));
         let Some((delta, files)) = self.read_log(table, &log, version).await? else { return Ok(None) };
         let Some(version) = delta.version() else { return Ok(Some((delta, files))) };
@@ -304,7 +328,7 @@ impl Lake {
                     stats: view.stats(),
                     ..Add::default()
                 };
-                DataFile::new(table, &dir, add)
+                DataFile::new(table, &dir, add).of(self.remote())
             })
             .collect();
         files.sort_by(|a, b| (&a.month, &a.relative).cmp(&(&b.month, &b.relative)));
@@ -322,7 +346,7 @@ impl Lake {
             records.retain(|record| record.import_id == wanted);
             // Version 0 is that of a lake into which nothing was imported.
             if records.is_empty() && wanted != newest {
-                return Err(LakeError::NoSuchVersion { lake: self.dir.clone(), version: wanted, newest });
+                return Err(LakeError::NoSuchVersion { lake: self.named(), version: wanted, newest });
             }
             if wanted != newest {
                 self.check_kept(wanted)?;

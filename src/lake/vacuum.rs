@@ -16,6 +16,7 @@ use super::durable::sync_dir;
 use super::imports::ImportRecord;
 use super::kept::named;
 use super::log::is_absent;
+use super::remote::RemoteError;
 use super::retention::oldest_kept;
 use super::schema::Table;
 use super::tables::{Lake, LakeError};
@@ -77,6 +78,9 @@ impl Lake {
     /// Where a log cannot be read (then nothing of its table is deleted), or a file cannot be
     /// deleted. The same call again goes on from there.
     pub fn vacuum(&self, request: &VacuumRequest, progress: Progress) -> Result<VacuumReport, LakeError> {
+        if self.written_through().is_some() {
+            return Err(RemoteError::NotThere { what: "vacuum" }.into());
+        }
         let mut report = self.vacuum_versions(request, progress)?;
         for table in [Table::Feedback, Table::Scores] {
             let _lease = if table == Table::Feedback { self.feedback_lease()? } else { self.scores_lease()? };

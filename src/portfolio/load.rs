@@ -35,14 +35,21 @@ pub fn load(lake: &Path, settle_days: u32) -> Result<Portfolio, LoadError> {
 /// # Errors
 /// As [`load`], and where there is no such version, or it was vacuumed.
 pub fn load_at(lake: &Path, settle_days: u32, version: Option<u64>) -> Result<Portfolio, LoadError> {
-    let tables = Lake::open(lake)?;
+    load_from(&Lake::open(lake)?, settle_days, version)
+}
+
+/// As [`load_at`], of a lake that is open.
+///
+/// # Errors
+/// As [`load_at`].
+pub fn load_from(tables: &Lake, settle_days: u32, version: Option<u64>) -> Result<Portfolio, LoadError> {
     let Some(snapshot) = tables.snapshot(version)? else {
         return Ok(PortfolioBuilder::new(0, settle_days, SmallTables::default()).seal()?.finish());
     };
     if version.is_some() && tables.newest_version()? != version {
         return from_tables(&snapshot, settle_days);
     }
-    let cache = cache::path(lake);
+    let cache = cache::path(tables.dir());
     let origin = Origin { version: snapshot.version(), settle_days, fingerprint: snapshot.fingerprint() };
     match cache::read(&cache, &origin) {
         Ok(portfolio) => return Ok(portfolio),

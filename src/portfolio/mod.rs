@@ -18,7 +18,7 @@ mod weekly;
 pub use build::{BuildError, PortfolioBuilder, SmallTables, UsageFiller};
 pub use cache::CacheError;
 pub use calendar::Span;
-pub use load::{LoadError, load, load_at};
+pub use load::{LoadError, load, load_at, load_from};
 pub use lookup::UsageLine;
 pub use loose::LooseUsage;
 pub use monthly::{MonthIx, MonthTold, MonthlyUsage};

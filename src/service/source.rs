@@ -1,16 +1,14 @@
 //! Where a service's tables come from.
 
-use std::path::PathBuf;
-
 use super::version::Tables;
 use crate::domain::Day;
-use crate::lake::Lake;
+use crate::lake::{Lake, LakeAt};
 use crate::portfolio::{self, LoadError};
 
 /// A lake, and how its tables are read.
 #[derive(Debug, Clone)]
 pub struct TableSource {
-    pub lake: PathBuf,
+    pub lake: LakeAt,
     /// Days that the as-of day stands back from the last usage day.
     pub settle_days: u32,
     /// The version that is served whatever comes in; none for the newest.
@@ -26,8 +24,9 @@ impl TableSource {
     /// # Errors
     /// Where they cannot be read, or do not fit a portfolio.
     pub(super) fn load(&self) -> Result<Tables, LoadError> {
-        let portfolio = portfolio::load_at(&self.lake, self.settle_days, self.as_of_version)?;
-        let mut imports = Lake::open(&self.lake)?.imports()?;
+        let lake = self.open()?;
+        let portfolio = portfolio::load_from(&lake, self.settle_days, self.as_of_version)?;
+        let mut imports = lake.imports()?;
         imports.retain(|record| record.import_id <= portfolio.version());
         Ok(Tables { portfolio, imports })
     }
@@ -37,7 +36,7 @@ impl TableSource {
     /// # Errors
     /// Where the engine's threads cannot be started.
     pub(super) fn open(&self) -> Result<Lake, LoadError> {
-        Ok(Lake::open(&self.lake)?)
+        Ok(self.lake.open()?)
     }
 
     /// The newest tables, where they are of a later version and none is pinned. A lake that stays open remembers

@@ -6,6 +6,7 @@ use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use super::state::State;
+use crate::lake::Lake;
 
 /// The thread; it ends when this is dropped.
 #[derive(Debug)]
@@ -22,19 +23,20 @@ impl Watch {
     pub(super) fn start(state: State, every: Duration) -> io::Result<Self> {
         let (stop, stopped) = mpsc::channel();
         let thread = thread::Builder::new().name("watch".to_owned()).spawn(move || {
-            let lake = state.source().and_then(|source| match source.open() {
-                Ok(lake) => Some(lake),
-                Err(error) => {
-                    tracing::error!(error = &error as &dyn std::error::Error, "newer tables are not looked for");
-                    None
-                }
-            });
+            let mut lake = None;
             while stopped.recv_timeout(every) == Err(mpsc::RecvTimeoutError::Timeout) {
+                // A store that was out of reach is there again by the next look.
+                lake = lake.or_else(|| open(&state));
                 state.look_around(lake.as_ref());
             }
         })?;
         Ok(Self { stop: Some(stop), thread: Some(thread) })
     }
+}
+
+fn open(state: &State) -> Option<Lake> {
+    let opened = state.source()?.open();
+    opened.inspect_err(|error| tracing::error!(error = error as &dyn std::error::Error, "newer tables are not looked for")).ok()
 }
 
 impl Drop for Watch {

@@ -68,7 +68,7 @@ impl Desk {
     pub(crate) fn request(&self, paths: &[PathBuf]) -> ImportRequest {
         ImportRequest {
             paths: paths.to_vec(),
-            lake: self.lake(),
+            lake: self.lake().into(),
             today: day(TODAY),
             max_rejects: 0.001,
             memory_bytes: 128 << 20,

@@ -47,14 +47,14 @@ impl Served {
     /// The tables of a lake, which is looked at again every so often.
     pub(crate) fn of_lake(lake: &Path, look_every: Option<Duration>) -> Self {
         let models = TempDir::new().expect("a folder");
-        let source = TableSource { lake: lake.to_path_buf(), settle_days: 0, as_of_version: None, today: || day("2026-06-30") };
+        let source = TableSource { lake: lake.into(), settle_days: 0, as_of_version: None, today: || day("2026-06-30") };
         let state = State::from_source(source, ModelSlot::new(Registry::open(models.path()))).expect("a lake that loads");
         Self::serve(state, models, ServiceConfig { look_every, ..ServiceConfig::new(([127, 0, 0, 1], 0).into()) })
     }
 
     /// The same with a folder of models that outlives it, and the current one of these in service.
     pub(crate) fn of_lake_and_models(lake: &Path, models: &Path, config: ServiceConfig) -> Self {
-        let source = TableSource { lake: lake.to_path_buf(), settle_days: 0, as_of_version: None, today: || day("2026-06-30") };
+        let source = TableSource { lake: lake.into(), settle_days: 0, as_of_version: None, today: || day("2026-06-30") };
         let state = State::from_source(source, ModelSlot::new(Registry::open(models))).expect("a lake that loads");
         state.reload_model().expect("a sound model");
         let running = Service::open(config, state.clone()).and_then(Service::start).expect("a free port");

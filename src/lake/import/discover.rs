@@ -15,7 +15,9 @@ use super::sources::{self, Source};
 use super::untrusted::ParquetReader;
 use super::{ImportError, Reading, io_error, manifest};
 use crate::domain::hex;
-use crate::progress::Stage;
+use crate::lake::at::url_of;
+use crate::lake::remote;
+use crate::progress::{Progress, Stage};
 
 /// A file that an import is going to read.
 #[derive(Debug, Clone)]
@@ -66,12 +68,50 @@ pub(super) struct Expanded {
     pub(super) passed_over: Vec<PathBuf>,
     /// Files that only their folder was named of: among them JSON of any kind may lie.
     pub(super) of_folders: HashSet<PathBuf>,
+    /// The URLs of those that were fetched.
+    pub(super) urls: HashMap<PathBuf, String>,
+}
+
+/// The files that `paths` name, of which some are URLs of an object store: what those name is
+/// fetched into `into`.
+pub(super) fn expand_urls(paths: &[PathBuf], into: &Path, progress: Progress) -> Result<Expanded, ImportError> {
+    let mut all = Expanded::default();
+    for path in paths {
+        if !remote::is_url(path) {
+            let Expanded { files, passed_over, of_folders, .. } = expand(std::slice::from_ref(path))?;
+            all.files.extend(files);
+            all.passed_over.extend(passed_over);
+            all.of_folders.extend(of_folders);
+            continue;
+        }
+        let fetched = remote::fetch(&path.to_string_lossy(), into, progress, is_table)?;
+        all.passed_over.extend(fetched.passed_over.into_iter().map(PathBuf::from));
+        for (file, url) in fetched.files {
+            if fetched.is_folder {
+                all.of_folders.insert(file.clone());
+            }
+            all.files.push_back(file.clone());
+            all.urls.insert(file, url);
+        }
+    }
+    let mut seen = HashSet::new();
+    all.files.retain(|path| seen.insert(path.clone()));
+    refuse_twins(all.files.make_contiguous()).map_err(|error| error.renamed(|path| all.urls.get(path).map(PathBuf::from)))?;
+    Ok(all)
+}
+
+/// Whether a file of a folder is read, by its name.
+fn is_table(name: &str) -> bool {
+    !name.starts_with(['.', '_']) && ENDINGS.iter().any(|ending| name.to_lowercase().ends_with(ending))
 }
 
 /// The files that `paths` name.
 pub(super) fn expand(paths: &[PathBuf]) -> Result<Expanded, ImportError> {
     let (mut files, mut passed_over, mut of_folders) = (Vec::new(), Vec::new(), HashSet::new());
     for path in paths {
+        // A `file` URL is the path that it names.
+        let of_url = path.to_str().and_then(url_of).and_then(|url| url.to_file_path().ok());
+        let path = of_url.as_ref().unwrap_or(path);
         if path.is_dir() {
             let mut entries: Vec<PathBuf> = std::fs::read_dir(path)
                 .and_then(|entries| entries.map(|entry| entry.map(|entry| entry.path())).collect::<io::Result<_>>())
@@ -86,8 +126,7 @@ pub(super) fn expand(paths: &[PathBuf]) -> Result<Expanded, ImportError> {
                     passed_over.push(entry);
                     continue;
                 }
-                let is_table = !name.starts_with(['.', '_']) && ENDINGS.iter().any(|ending| name.to_lowercase().ends_with(ending));
-                if is_table {
+                if is_table(&name) {
                     of_folders.insert(entry.clone());
                     files.push(entry);
                 } else {
@@ -115,7 +154,7 @@ pub(super) fn expand(paths: &[PathBuf]) -> Result<Expanded, ImportError> {
     let mut seen = HashSet::new();
     files.retain(|path| seen.insert(path.clone()));
     refuse_twins(&files)?;
-    Ok(Expanded { files: files.into(), passed_over, of_folders })
+    Ok(Expanded { files: files.into(), passed_over, of_folders, urls: HashMap::new() })
 }
 
 /// What is told of an entry of a folder that is not read.
@@ -196,13 +235,13 @@ pub(super) fn recognise(path: &Path, reading: &Reading, stage: &Stage) -> Result
 }
 
 /// Calls files of one name by their paths, so that a message says which of them it means.
-pub(super) fn tell_apart(files: &mut [InputFile]) {
+pub(super) fn tell_apart(files: &mut [InputFile], urls: &HashMap<PathBuf, String>) {
     let mut uses: HashMap<String, usize> = HashMap::new();
     for file in files.iter() {
         *uses.entry(file.name.clone()).or_default() += 1;
     }
     for file in files.iter_mut().filter(|file| uses.get(&file.name).is_some_and(|count| *count > 1)) {
-        file.name = file.path.display().to_string();
+        file.name = urls.get(&file.path).cloned().unwrap_or_else(|| file.path.display().to_string());
     }
 }
 

@@ -2,7 +2,7 @@
 //! a trace; everything before the last one can fail without a reader seeing it.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::calendar::Calendar;
@@ -18,6 +18,7 @@ use crate::lake::durable::create_dirs;
 use crate::lake::engine::{self, MonthJob, Numbering, RolledMonth, SERIES_MAX};
 use crate::lake::imports::{ImportRecord, ImportedFile, ranges};
 use crate::lake::parquet::WrittenFile;
+use crate::lake::remote;
 use crate::lake::restated::Replaced;
 use crate::lake::schema::{MONTH, Partition, Table, month_of};
 use crate::lake::tables::{Lake, Snapshot};
@@ -36,13 +37,38 @@ pub fn import(request: &ImportRequest) -> Result<ImportReport, ImportError> {
     if let Some(format) = request.reading.format.as_deref().filter(|name| source_names().all(|known| known != *name)) {
         return Err(ImportError::Format { name: format.to_owned(), known: source_names().collect::<Vec<_>>().join(", ") });
     }
-    let lake = Lake::open(&request.lake)?;
-    let expanded = discover::expand(&request.paths)?;
+    match request.lake.remote()? {
+        None => import_into(&request.lake.open()?, request),
+        Some(remote) => remote.import(|| tell_waiting(request), |lake| import_into(lake, request)),
+    }
+}
+
+fn tell_waiting(request: &ImportRequest) {
+    request.progress.line("another import writes to this lake; waiting for it to end");
+}
+
+/// The same into a lake that is open. Files of an object store are fetched first, below the lake,
+/// and are gone when it ends.
+pub(in crate::lake) fn import_into(lake: &Lake, request: &ImportRequest) -> Result<ImportReport, ImportError> {
+    let lease = || lake.lease(|| tell_waiting(request));
+    if !request.paths.iter().any(|path| remote::is_url(path)) {
+        let expanded = discover::expand(&request.paths)?;
+        let _lease = lease()?;
+        return import_files(lake, request, expanded);
+    }
+    let _lease = lease()?;
+    let inputs = Inputs::new(lake.dir().join("_inputs"))?;
+    let expanded = discover::expand_urls(&request.paths, inputs.dir(), request.progress)?;
+    let urls = expanded.urls.clone();
+    import_files(lake, request, expanded).map_err(|error| error.renamed(|path| urls.get(path).map(PathBuf::from)))
+}
+
+/// The import, with the lease held.
+fn import_files(lake: &Lake, request: &ImportRequest, expanded: Expanded) -> Result<ImportReport, ImportError> {
     if expanded.files.is_empty() {
         return Err(ImportError::NoTables { passed_over: expanded.passed_over.len() });
     }
-    let _lease = lake.lease(|| request.progress.line("another import writes to this lake; waiting for it to end"))?;
-    staging::clear(&staging_dir(&lake))?;
+    staging::clear(&staging_dir(lake))?;
     let records = lake.imports()?;
     let snapshot = lake.newest(&records)?;
     let mut warnings: Vec<String> = expanded.passed_over.iter().map(|path| discover::passed_over(path)).collect();
@@ -56,9 +82,9 @@ pub fn import(request: &ImportRequest) -> Result<ImportReport, ImportError> {
         return Ok(unchanged(snapshot.version(), known, warnings));
     }
     let number = snapshot.as_ref().map_or(0, Snapshot::version) + 1;
-    let (intake, counts) = read(request, &lake, &files, money)?;
+    let (intake, counts) = read(request, lake, &files, money)?;
     let mut import =
-        Import { request, lake: &lake, records, snapshot, number, files: &files, warnings, first_rejects: Vec::new(), rejects_file: None };
+        Import { request, lake, records, snapshot, number, files: &files, warnings, first_rejects: Vec::new(), rejects_file: None };
     import.judge(&intake, &counts)?;
     import.write(intake, &counts, known)
 }
@@ -66,6 +92,28 @@ pub fn import(request: &ImportRequest) -> Result<ImportReport, ImportError> {
 /// Where rows wait for their roll-up. Only the holder of the lease touches it.
 fn staging_dir(lake: &Lake) -> PathBuf {
     lake.dir().join("_staging")
+}
+
+/// The folder of files that were fetched for an import, removed at its end.
+struct Inputs(PathBuf);
+
+impl Inputs {
+    /// Empty, whatever a dead import has left there. Only the holder of the lease touches it.
+    fn new(dir: PathBuf) -> Result<Self, ImportError> {
+        staging::clear(&dir)?;
+        Ok(Self(dir))
+    }
+
+    fn dir(&self) -> &Path {
+        &self.0
+    }
+}
+
+impl Drop for Inputs {
+    fn drop(&mut self) {
+        // What stays behind is cleared by the next import that fetches.
+        let _ = staging::clear(&self.0);
+    }
 }
 
 fn unchanged(version: u64, files: Vec<FileReport>, warnings: Vec<String>) -> ImportReport {
@@ -90,7 +138,7 @@ fn recognise<'r>(
 ) -> Result<(Vec<InputFile>, Vec<FileReport>), ImportError> {
     let hashes = |record: &'r ImportRecord| record.files.iter().map(|file| (file.sha256.as_str(), record.import_id));
     let known_hashes: HashMap<&str, u64> = records.iter().flat_map(hashes).collect();
-    let Expanded { files: mut paths, of_folders, .. } = expanded;
+    let Expanded { files: mut paths, of_folders, urls, .. } = expanded;
     let named: HashSet<PathBuf> = paths.iter().cloned().collect();
     let total = paths.iter().filter_map(|path| path.metadata().ok()).map(|metadata| metadata.len()).sum();
     let stage = request.progress.stage("looking at files", total, Unit::Bytes);
@@ -131,7 +179,7 @@ fn recognise<'r>(
         known.extend(of_before.iter().map(|(file, since)| known_report(file, Some(*since))));
     }
     stage.finish();
-    discover::tell_apart(&mut files);
+    discover::tell_apart(&mut files, &urls);
     warnings.extend(files.iter().filter_map(discover::unread));
     Ok((files, known))
 }

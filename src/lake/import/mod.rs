@@ -43,22 +43,24 @@ use std::path::{Path, PathBuf};
 use thiserror::Error;
 
 pub use flow::import;
+#[cfg(test)]
+pub(in crate::lake) use flow::import_into;
 pub use rejects::Reject;
 pub use report::{FileReport, ImportReport, Outcome};
 pub use sources::source_names;
 pub(crate) use staging::{AMOUNT_TYPE, Ids, SeriesNumbers, StagedMonth, read_staged};
 pub use untrusted::{COMMAND as PARQUET_COMMAND, ParquetReader, serve as serve_parquet};
 
-use super::LakeError;
+use super::{LakeAt, LakeError};
 use crate::domain::{Currency, Day, Rate};
 use crate::progress::Progress;
 
 /// What to import, where to, and within which bounds.
 #[derive(Debug, Clone)]
 pub struct ImportRequest {
-    /// Files, folders and globs.
+    /// Files, folders and globs; also URLs of them in an object store.
     pub paths: Vec<PathBuf>,
-    pub lake: PathBuf,
+    pub lake: LakeAt,
     /// The operator's day; usage dated after tomorrow is refused.
     pub today: Day,
     /// Refused rows that are borne, as a share of the rows read. Ten rows are always borne.
@@ -146,6 +148,33 @@ pub enum ImportError {
     OwnRate { reporting: Currency },
     #[error(transparent)]
     Lake(#[from] LakeError),
+}
+
+impl ImportError {
+    /// The same, with each file by the name that `name` gives it: one that was fetched is called by
+    /// where it came from.
+    pub(crate) fn renamed(mut self, name: impl Fn(&Path) -> Option<PathBuf>) -> Self {
+        let rename = |path: &mut PathBuf| {
+            if let Some(named) = name(path) {
+                *path = named;
+            }
+        };
+        match &mut self {
+            Self::Io { path, .. }
+            | Self::NoSuchFile { path }
+            | Self::NoPlainFile { path }
+            | Self::Header { path, .. }
+            | Self::Json { path, .. }
+            | Self::Manifest { path, .. }
+            | Self::Quote { path, .. } => rename(path),
+            Self::Twins { one, other } => {
+                rename(one);
+                rename(other);
+            }
+            _ => {}
+        }
+        self
+    }
 }
 
 pub(crate) fn io_error(path: &Path, source: std::io::Error) -> ImportError {

@@ -84,10 +84,10 @@ fn wanted(lake: &Lake, records: &[ImportRecord], scope: VerifyScope, found: &mut
     };
     if let (VerifyScope::Version(version), Some(newest)) = (scope, newest) {
         if version < oldest {
-            return Err(LakeError::Vacuumed { lake: lake.dir().to_path_buf(), version, oldest });
+            return Err(LakeError::Vacuumed { lake: lake.named(), version, oldest });
         }
         if !records.iter().any(|record| record.import_id == version) {
-            return Err(LakeError::NoSuchVersion { lake: lake.dir().to_path_buf(), version, newest });
+            return Err(LakeError::NoSuchVersion { lake: lake.named(), version, newest });
         }
     }
     let is_wanted = |record: &&ImportRecord| match scope {
@@ -137,6 +137,7 @@ fn checked(file: &DataFile, found: &mut Found, check: impl FnOnce(&DataFile) -> 
 /// What `check` sees, and where bytes and rows are not as many as they should be.
 fn read(file: &DataFile, check: impl FnOnce(&DataFile) -> Result<Seen, LakeError>) -> Result<(Seen, Vec<String>), LakeError> {
     file.check()?;
+    file.bring()?;
     let mut told = Vec::new();
     let bytes = fs::metadata(&file.path).map_err(|source| LakeError::io(&file.path, source))?.len();
     if bytes != file.bytes_told() {

@@ -6,7 +6,7 @@ use utoipa::ToSchema;
 use utoipa::openapi::path::HttpMethod;
 
 use crate::domain::{ChurnRisk, Day, Feedback, FeedbackId, Note, SeenOutcome, State, SubscriptionId, Verdict};
-use crate::lake::{FeedbackError, FeedbackReceipt, Lake};
+use crate::lake::{FeedbackError, FeedbackReceipt};
 use crate::model::Standing;
 
 use super::super::body;
@@ -104,7 +104,7 @@ async fn give(request: HttpRequest, payload: web::Payload) -> Result<HttpRespons
     let lake = source.lake.clone();
     let kept = web::block(move || -> Result<FeedbackKept, Problem> {
         // Opened here, because its engine's threads may only be given up where blocking is allowed.
-        let receipt = Lake::open(&lake).map_err(FeedbackError::from).and_then(|lake| lake.give_feedback(&feedback));
+        let receipt = lake.open().map_err(FeedbackError::from).and_then(|lake| lake.give_feedback(&feedback));
         match receipt {
             Ok(FeedbackReceipt::Recorded) => Ok(FeedbackKept::of(&feedback, false)),
             Ok(FeedbackReceipt::KnownAs(known)) => Ok(FeedbackKept::of(&known, true)),
