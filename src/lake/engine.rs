@@ -6,7 +6,7 @@
 //! the (category, unit) among all ascending (16). One partition and one order of rows: the
 //! same input gives the same file on any machine.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use datafusion::arrow::array::{ArrayRef, AsArray, Date32Array, DictionaryArray, Int32Array, Int64Array, RecordBatch, StringArray};
@@ -30,9 +30,9 @@ use thiserror::Error;
 use super::data_file::DataFile;
 use super::import::{AMOUNT_TYPE, Ids, SeriesNumbers, StagedMonth, read_staged};
 use super::parquet::{FileWriter, WrittenFile};
-use super::restated::{KeyedRow, Merge, Replaced, Walk};
+use super::restated::{KeyedRow, Merge, Replaced};
 use super::schema::{Table, month_of};
-use super::sorted::{Batches, in_order};
+use super::sorted::{Batches, Extent, in_order};
 use super::tables::LakeError;
 use crate::domain::{Day, Exact, Micros};
 
@@ -76,6 +76,11 @@ impl Numbering {
 
     pub(crate) fn series_count(&self) -> usize {
         self.series.len()
+    }
+
+    /// What every key is below.
+    fn key_bound(&self) -> i64 {
+        pack(u32::try_from(self.id_texts.len()).unwrap_or(u32::MAX), 0, 0)
     }
 
     /// What a key of `month` is of, in words.
@@ -184,9 +189,8 @@ fn rounded(
 /// Rolls one month up into one file.
 pub(crate) async fn roll_up(context: &SessionContext, numbering: &Arc<Numbering>, job: MonthJob<'_>) -> Result<RolledMonth, LakeError> {
     let month = job.staged.month;
-    let staged = MonthRows::new(Rows::Staged { path: job.staged.path.clone(), memory_bytes: job.memory_bytes }, numbering, month);
+    let staged = MonthRows::new(Rows::Staged { month: job.staged.clone(), memory_bytes: job.memory_bytes }, numbering, month);
     let stored = MonthRows::new(Rows::Stored(job.stored.clone()), numbering, month);
-    let mut walk = Walk::new(stored.rows()?, SERIES_BITS);
     context.deregister_table("staged")?;
     let table = StreamingTable::try_new(Arc::clone(&staged.schema), vec![Arc::new(staged)])?;
     context.register_table("staged", Arc::new(table.with_sort_order(vec![col("key").sort(true, false)])))?;
@@ -204,11 +208,10 @@ pub(crate) async fn roll_up(context: &SessionContext, numbering: &Arc<Numbering>
             Some(batch) => keyed_rows(batch).try_for_each(|row| merge.new_row(row, &mut merged))?,
             None => merge.rest(&mut merged)?,
         }
-        for (of_import, row) in &merged {
-            let bit = 1 << unpack(row.0).1;
+        for (key, quantity, _) in &merged {
+            let bit = 1 << unpack(*key).1;
             days |= bit;
-            used_days |= if row.1 > 0 { bit } else { 0 };
-            walk.row(*of_import, *row)?;
+            used_days |= if *quantity > 0 { bit } else { 0 };
         }
         for rows in merged.chunks(BATCH_ROWS) {
             writer.write(&usage_batch(rows, numbering, month)?)?;
@@ -217,7 +220,7 @@ pub(crate) async fn roll_up(context: &SessionContext, numbering: &Arc<Numbering>
             break;
         }
     }
-    let (replaced, first_gone) = walk.finish()?;
+    let (replaced, first_gone) = merge.counted();
     let first_gone = first_gone.map(|key| numbering.describe(key, month));
     Ok(RolledMonth { month: month_of(month), file: writer.finish()?, days, used_days, replaced, first_gone })
 }
@@ -231,11 +234,11 @@ fn keyed_rows(batch: &RecordBatch) -> impl Iterator<Item = KeyedRow> {
 }
 
 /// Keys back to columns.
-fn usage_batch(rows: &[(bool, KeyedRow)], numbering: &Numbering, month: Day) -> Result<RecordBatch, LakeError> {
+fn usage_batch(rows: &[KeyedRow], numbering: &Numbering, month: Day) -> Result<RecordBatch, LakeError> {
     let mut subscription = Vec::with_capacity(rows.len());
     let mut on = Vec::with_capacity(rows.len());
     let mut series = Vec::with_capacity(rows.len());
-    for (_, (key, ..)) in rows {
+    for (key, ..) in rows {
         let (id, day, pair) = unpack(*key);
         subscription.push(id);
         on.push(month.epoch_days() + day);
@@ -249,8 +252,8 @@ fn usage_batch(rows: &[(bool, KeyedRow)], numbering: &Numbering, month: Day) -> 
         Arc::new(Date32Array::from(on)),
         named(series.clone(), &numbering.categories)?,
         named(series, &numbering.units)?,
-        Arc::new(Int64Array::from_iter_values(rows.iter().map(|(_, row)| row.1))),
-        Arc::new(rows.iter().map(|(_, row)| row.2).collect::<Int64Array>()),
+        Arc::new(Int64Array::from_iter_values(rows.iter().map(|row| row.1))),
+        Arc::new(rows.iter().map(|row| row.2).collect::<Int64Array>()),
     ];
     Ok(RecordBatch::try_new(Table::UsageDaily.arrow_schema(), columns)?)
 }
@@ -259,7 +262,7 @@ fn usage_batch(rows: &[(bool, KeyedRow)], numbering: &Numbering, month: Day) -> 
 #[derive(Debug, Clone)]
 enum Rows {
     /// In any order; sorted within this much memory.
-    Staged { path: PathBuf, memory_bytes: usize },
+    Staged { month: StagedMonth, memory_bytes: usize },
     /// In the order of their keys: so an earlier roll-up has written them.
     Stored(Vec<DataFile>),
 }
@@ -313,13 +316,13 @@ impl MonthRows {
     fn batches(&self) -> Result<Batches, LakeError> {
         let (numbering, schema, month) = (Arc::clone(&self.numbering), Arc::clone(&self.schema), self.month);
         Ok(match self.rows.clone() {
-            Rows::Staged { path, memory_bytes } => {
-                let path_beside = path.clone();
+            Rows::Staged { month: StagedMonth { path, rows, .. }, memory_bytes } => {
+                let (beside, key_bound) = (path.clone(), numbering.key_bound());
                 let read = move || -> Result<Batches, LakeError> {
                     let (numbering, schema) = (Arc::clone(&numbering), Arc::clone(&schema));
                     Ok(Box::new(read_staged(&path)?.map(move |batch| staged_batch(&batch?, &numbering, month, &schema))))
                 };
-                in_order(&read, &path_beside, memory_bytes)?
+                in_order(&read, Extent { rows, key_bound }, &beside, memory_bytes)?
             }
             Rows::Stored(files) => Box::new(files.into_iter().flat_map(move |file| -> Batches {
                 let (numbering, schema) = (Arc::clone(&numbering), Arc::clone(&schema));

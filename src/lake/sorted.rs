@@ -37,27 +37,33 @@ const COUNTERS: usize = 1 << 16;
 /// Least rows of a part, so that a small bound does not make thousands of files.
 const PART_MIN_ROWS: usize = 64 * 1024;
 
-/// The rows that `read` gives, in the order of their keys. What does not fit in `memory_bytes` goes
-/// to files named after `beside`.
-pub(super) fn in_order(read: &dyn Fn() -> Result<Batches, LakeError>, beside: &Path, memory_bytes: usize) -> Result<Batches, LakeError> {
+/// What is known of rows before they are read.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Extent {
+    pub(super) rows: usize,
+    /// Every key is below it, and none below 0.
+    pub(super) key_bound: i64,
+}
+
+/// The rows that `read` gives, in the order of their keys. Where they do not fit in `memory_bytes`,
+/// they go to files named after `beside`.
+pub(super) fn in_order(
+    read: &dyn Fn() -> Result<Batches, LakeError>,
+    Extent { rows, key_bound }: Extent,
+    beside: &Path,
+    memory_bytes: usize,
+) -> Result<Batches, LakeError> {
     let fitting = (memory_bytes / ROW_BYTES).max(PART_MIN_ROWS);
-    let (mut held, mut rows) = (Vec::new(), 0);
-    for batch in read()? {
-        let batch = batch?;
-        rows += batch.num_rows();
-        held.push(batch);
-        if rows > fitting {
-            drop(held);
-            let parts = part(read, beside, fitting)?;
-            return Ok(Box::new(parts.into_iter().flat_map(|part| -> Batches {
-                match part.batches() {
-                    Ok(batches) => Box::new(sorted(batches)),
-                    Err(error) => Box::new(std::iter::once(Err(error))),
-                }
-            })));
-        }
+    if rows <= fitting {
+        return Ok(Box::new(sorted(read()?.collect::<Result<_, _>>()?)));
     }
-    Ok(Box::new(sorted(held)))
+    let parts = part(read, key_bound, beside, fitting)?;
+    Ok(Box::new(parts.into_iter().flat_map(|part| -> Batches {
+        match part.batches() {
+            Ok(batches) => Box::new(sorted(batches)),
+            Err(error) => Box::new(std::iter::once(Err(error))),
+        }
+    })))
 }
 
 /// A part of the rows on disk; its file goes away with it.
@@ -84,13 +90,9 @@ fn keys(batch: &RecordBatch) -> &[i64] {
 }
 
 /// Parts the rows at keys between which at most `fitting` rows lie, where single counters allow it.
-fn part(read: &dyn Fn() -> Result<Batches, LakeError>, beside: &Path, fitting: usize) -> Result<Vec<Part>, LakeError> {
-    let mut greatest = 0;
-    for batch in read()? {
-        greatest = keys(&batch?).iter().copied().fold(greatest, i64::max);
-    }
+fn part(read: &dyn Fn() -> Result<Batches, LakeError>, key_bound: i64, beside: &Path, fitting: usize) -> Result<Vec<Part>, LakeError> {
     // As few bits as leave no more values than there are counters.
-    let shift = (64 - greatest.leading_zeros()).saturating_sub(COUNTERS.trailing_zeros());
+    let shift = (64 - key_bound.leading_zeros()).saturating_sub(COUNTERS.trailing_zeros());
     let place = |key: i64| usize::try_from(key >> shift).unwrap_or(0).min(COUNTERS - 1);
     let mut counts = vec![0_usize; COUNTERS];
     for batch in read()? {
@@ -205,7 +207,8 @@ mod tests {
         let pieces: Vec<RecordBatch> = all.chunks(9_000).map(batch).collect();
         let read = || -> Result<Batches, LakeError> { Ok(Box::new(pieces.clone().into_iter().map(Ok))) };
         let order = |memory_bytes: usize| {
-            let mut seen = rows(in_order(&read, &dir.path().join("month.arrow"), memory_bytes).expect("rows"));
+            let extent = Extent { rows: all.len(), key_bound: 50_021 << 21 };
+            let mut seen = rows(in_order(&read, extent, &dir.path().join("month.arrow"), memory_bytes).expect("rows"));
             assert!(seen.is_sorted_by_key(|row| row.0), "within {memory_bytes} bytes");
             seen.sort_unstable();
             seen
@@ -220,6 +223,6 @@ mod tests {
     #[test]
     fn no_rows_are_no_batches() {
         let read = || -> Result<Batches, LakeError> { Ok(Box::new(std::iter::empty())) };
-        assert!(rows(in_order(&read, Path::new("none"), 1).expect("rows")).is_empty());
+        assert!(rows(in_order(&read, Extent { rows: 0, key_bound: 0 }, Path::new("none"), 1).expect("rows")).is_empty());
     }
 }

@@ -7,12 +7,13 @@ use std::sync::Arc;
 
 use super::calendar::Calendar;
 use super::discover::{self, Expanded, Found, InputFile};
-use super::intake::{Counts, Days, Intake};
+use super::intake::{Counts, Days, Grain, Intake, Stagings};
 use super::money::Money;
 use super::rejects;
 use super::report::{FileReport, ImportReport, Outcome};
-use super::staging::{self, StagedMonth, Staging};
+use super::staging::{self, StagedMonth};
 use super::{ImportError, ImportRequest, REJECTS_ALWAYS_BORNE, delimited, io_error, merge, source_names};
+use crate::domain::Day;
 use crate::lake::data_file::DataFile;
 use crate::lake::durable::create_dirs;
 use crate::lake::engine::{self, MonthJob, Numbering, RolledMonth, SERIES_MAX};
@@ -201,9 +202,7 @@ fn known_report(file: &InputFile, since: Option<u64>) -> FileReport {
 
 fn read(request: &ImportRequest, lake: &Lake, files: &[InputFile], money: Money) -> Result<(Intake, Vec<Counts>), ImportError> {
     let days = Days { today: request.today, exported_on: request.reading.exported_on.unwrap_or(request.today) };
-    let dir = staging_dir(lake);
-    let staging = (Staging::create(&dir, "daily")?, Staging::create(&dir, "monthly")?);
-    let mut intake = Intake::new(days, request.reading.cost_basis, staging, money);
+    let mut intake = Intake::new(days, request.reading.cost_basis, Stagings::create(&staging_dir(lake))?, money);
     let stage = request.progress.stage("reading rows", files.iter().map(|file| file.bytes).sum(), Unit::Bytes);
     let counts = files.iter().enumerate().map(|(number, file)| intake.read(number, file, &stage)).collect::<Result<Vec<_>, _>>()?;
     stage.finish();
@@ -258,10 +257,11 @@ impl Import<'_> {
         let set_aside = by_reason(&intake.set_aside);
         self.warnings.extend(remarks(&intake, self.files));
         let reports = self.file_reports(&intake, counts).into_iter().chain(known).collect();
-        let (days, source_days) = (std::mem::take(&mut intake.days), std::mem::take(&mut intake.source_days));
+        let source_days = std::mem::take(&mut intake.source_days);
+        let days: BTreeSet<Day> = source_days.values().flatten().copied().collect();
         let mut commits = self.small_tables(&mut intake)?;
-        let rolled = self.usage(&mut intake, Table::UsageDaily)?;
-        let monthly = self.usage(&mut intake, Table::UsageMonthly)?;
+        let rolled = self.usage(&mut intake, Grain::Day)?;
+        let monthly = self.usage(&mut intake, Grain::Month)?;
         let stored = self.stored(Table::UsageDaily, |_| true);
         let calendar = Calendar::new(&rolled, &stored);
         let (gaps, as_of) = (calendar.gaps(&days)?, calendar.last_used()?);
@@ -351,12 +351,9 @@ impl Import<'_> {
         merge::merge(intake, &mut merged, self.request.reading.missing_means_ended, &mut self.warnings)
             .map_err(|error| io_error(self.lake.dir(), std::io::Error::other(error)))?;
         // Every stored id takes part in the numbering, so that stored rows can be merged.
-        for id in merged.subscriptions.keys() {
-            intake.daily.ids.number(id.as_str().as_bytes(), id.clone());
-        }
-        if !intake.monthly.is_empty() {
+        for staging in [&mut intake.usage.daily, &mut intake.usage.monthly].into_iter().filter(|staging| !staging.is_empty()) {
             for id in merged.subscriptions.keys() {
-                intake.monthly.ids.number(id.as_str().as_bytes(), id.clone());
+                staging.ids.number(id.as_str().as_bytes(), id.clone());
             }
         }
         let mut commits = Vec::new();
@@ -369,8 +366,8 @@ impl Import<'_> {
     }
 
     /// Rolls up every month of a table of usage that the import touches.
-    fn usage(&self, intake: &mut Intake, table: Table) -> Result<Vec<RolledMonth>, ImportError> {
-        let staging = intake.staging(table);
+    fn usage(&self, intake: &mut Intake, grain: Grain) -> Result<Vec<RolledMonth>, ImportError> {
+        let (table, staging) = (grain.table(), intake.usage.of(grain));
         let months = staging.seal()?;
         if months.is_empty() {
             return Ok(Vec::new());

@@ -19,8 +19,8 @@ pub(super) struct Form {
     pub(super) columns: &'static [Column],
     /// A header with one of these is of another form, whatever else it has.
     pub(super) foreign: &'static [&'static str],
-    /// Whether a file without one of the other forms' telling columns may still be this one
-    /// (`TELLING_COLUMNS`).
+    /// Whether a header that fits is of another form of the source all the same, where it has enough
+    /// columns that only the other asks for (`TELLING_COLUMNS`).
     pub(super) is_strict: bool,
 }
 

@@ -7,10 +7,9 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use super::discover::{self, Found};
-use super::intake::{Days, Intake};
+use super::intake::{Days, Intake, Stagings};
 use super::money::Money;
-use super::staging::Staging;
-use super::{CostBasis, ImportError, Reading, dates, io_error, units};
+use super::{CostBasis, ImportError, Reading, dates, units};
 use crate::domain::{Currency, Day, Exact};
 use crate::progress::{Progress, Unit};
 
@@ -19,19 +18,17 @@ pub fn read_bytes(name: &str, bytes: &[u8]) {
     let dir = std::env::temp_dir().join(format!("churn-risk-fuzz-{}", std::process::id()));
     let path = dir.join(name);
     // Bytes that are refused are as good as bytes that are taken, and a full disk is no finding.
-    let _ = std::fs::create_dir_all(&dir).and_then(|()| std::fs::write(&path, bytes)).map_err(|source| io_error(&path, source));
+    let _ = std::fs::create_dir_all(&dir).and_then(|()| std::fs::write(&path, bytes));
     let _ = read(&path, &dir);
 }
 
 fn read(path: &Path, dir: &Path) -> Result<(), ImportError> {
     let stage = Progress::Silent.stage("", 0, Unit::Bytes);
     let Found::Table(file) = discover::recognise(path, &Reading::default(), &stage)? else { return Ok(()) };
-    let staging = dir.join("staging");
     let today = Day::from_epoch_days(20_600);
     let money = Money::new(None, Currency::parse("USD").ok(), BTreeMap::new())?;
     let days = Days { today, exported_on: today };
-    let mut intake =
-        Intake::new(days, CostBasis::Effective, (Staging::create(&staging, "daily")?, Staging::create(&staging, "monthly")?), money);
+    let mut intake = Intake::new(days, CostBasis::Effective, Stagings::create(&dir.join("staging"))?, money);
     intake.read(0, &file, &stage)?;
     intake.rejects.resolve(&[*file])?;
     Ok(())

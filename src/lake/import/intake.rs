@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 
 use super::ImportError;
 use super::discover::InputFile;
@@ -65,18 +66,14 @@ pub(super) struct Intake {
     latest: BTreeMap<SubscriptionId, Monthly>,
     /// Whom the exports of subscriptions showed, by source.
     pub(super) exports: BTreeMap<&'static str, Export>,
-    /// Usage by the day, and usage that a source tells by the month alone.
-    pub(super) daily: Staging,
-    pub(super) monthly: Staging,
+    pub(super) usage: Stagings,
     pub(super) money: Money,
     pub(super) rejects: Rejects,
     /// Rows that are read and rightly in no table, by file and reason.
     pub(super) set_aside: BTreeMap<(usize, String), u64>,
     /// What is remarkable of rows that were kept, by file.
     pub(super) remarks: BTreeMap<(usize, &'static str), u64>,
-    /// Days with a usage row.
-    pub(super) days: BTreeSet<Day>,
-    /// The same by source.
+    /// Days with a usage row, by source.
     pub(super) source_days: BTreeMap<&'static str, BTreeSet<Day>>,
     last_day: Option<(usize, Day)>,
     /// The day of the last usage row as its file spells it: files come in date order.
@@ -113,6 +110,36 @@ pub(super) enum Grain {
 /// The category and the unit of usage that names none.
 pub(super) const UNKNOWN: &str = "unknown";
 
+impl Grain {
+    /// The table of such usage.
+    pub(super) const fn table(self) -> Table {
+        match self {
+            Self::Day => Table::UsageDaily,
+            Self::Month => Table::UsageMonthly,
+        }
+    }
+}
+
+/// Usage rows on their way to their tables.
+#[derive(Debug)]
+pub(super) struct Stagings {
+    pub(super) daily: Staging,
+    pub(super) monthly: Staging,
+}
+
+impl Stagings {
+    pub(super) fn create(dir: &Path) -> Result<Self, ImportError> {
+        Ok(Self { daily: Staging::create(dir, "daily")?, monthly: Staging::create(dir, "monthly")? })
+    }
+
+    pub(super) const fn of(&mut self, grain: Grain) -> &mut Staging {
+        match grain {
+            Grain::Day => &mut self.daily,
+            Grain::Month => &mut self.monthly,
+        }
+    }
+}
+
 /// Where the parts of a usage row stand in a form, and how the source means them.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct UsageColumns {
@@ -139,7 +166,7 @@ pub(super) struct Counts {
 }
 
 impl Intake {
-    pub(super) fn new(days_told: Days, cost_basis: super::CostBasis, (daily, monthly): (Staging, Staging), money: Money) -> Self {
+    pub(super) fn new(days_told: Days, cost_basis: super::CostBasis, usage: Stagings, money: Money) -> Self {
         Self {
             days_told,
             cost_basis,
@@ -152,13 +179,11 @@ impl Intake {
             observations: Observations::new(),
             latest: BTreeMap::new(),
             exports: BTreeMap::new(),
-            daily,
-            monthly,
+            usage,
             money,
             rejects: Rejects::default(),
             set_aside: BTreeMap::new(),
             remarks: BTreeMap::new(),
-            days: BTreeSet::new(),
             source_days: BTreeMap::new(),
             last_day: None,
             last_spelling: (Vec::new(), None),
@@ -304,7 +329,6 @@ impl Intake {
         self.number(row, at, columns, &id, StagedRow { subscription: 0, on, series, quantity, cost })?;
         if self.last_day.map(|(_, day)| day) != Some(on) {
             if columns.grain == Grain::Day {
-                self.days.insert(on);
                 self.source_days.entry(self.source).or_default().insert(on);
             }
             self.last_day = Some((at.file, on));
@@ -318,11 +342,7 @@ impl Intake {
         let (category, unit) = (row.bytes(columns.category), row.bytes(columns.unit));
         let otherwise = columns.otherwise.map(str::as_bytes).unwrap_or_default();
         let (category, unit) = (category.as_deref().unwrap_or(otherwise), unit.as_deref().unwrap_or(otherwise));
-        let series = &mut match columns.grain {
-            Grain::Day => &mut self.daily,
-            Grain::Month => &mut self.monthly,
-        }
-        .series;
+        let series = &mut self.usage.of(columns.grain).series;
         if let Some(known) = series.spelt(category, unit, columns.is_unit_folded) {
             return Ok(known);
         }
@@ -342,10 +362,7 @@ impl Intake {
             self.pending.push(PendingRow { at, id, row: staged, grain: columns.grain });
             return if self.pending.len() == PENDING_MAX_ROWS { self.look_up().map_err(Fault::from) } else { Ok(()) };
         }
-        let staging = match columns.grain {
-            Grain::Day => &mut self.daily,
-            Grain::Month => &mut self.monthly,
-        };
+        let staging = self.usage.of(columns.grain);
         let subscription = if let Some(number) = staging.ids.known_long(id) {
             number
         } else {
@@ -361,13 +378,10 @@ impl Intake {
     fn look_up(&mut self) -> Result<(), ImportError> {
         let mut numbers = std::mem::take(&mut self.numbers);
         let mut waiting = std::mem::take(&mut self.pending);
-        self.daily.ids.known_all(waiting.iter().map(|pending| pending.id), &mut numbers);
+        self.usage.daily.ids.known_all(waiting.iter().map(|pending| pending.id), &mut numbers);
         for (pending, known) in waiting.drain(..).zip(&numbers) {
-            let (staging, known) = match pending.grain {
-                Grain::Day => (&mut self.daily, *known),
-                Grain::Month => (&mut self.monthly, None),
-            };
-            let known = known.or_else(|| staging.ids.known(&pending.id));
+            let staging = self.usage.of(pending.grain);
+            let known = known.filter(|_| pending.grain == Grain::Day).or_else(|| staging.ids.known(&pending.id));
             let subscription = match known {
                 Some(number) => number,
                 None => match SubscriptionId::parse(&String::from_utf8_lossy(pending.id.bytes())) {
@@ -396,10 +410,5 @@ impl Intake {
         let day = if columns.grain == Grain::Month { day.month_start() } else { day };
         self.last_spelling = (spelling.into_owned(), Some(day));
         Ok(day)
-    }
-
-    /// The staging of a table.
-    pub(super) fn staging(&mut self, table: Table) -> &mut Staging {
-        if table == Table::UsageMonthly { &mut self.monthly } else { &mut self.daily }
     }
 }

@@ -63,7 +63,7 @@ fn adopt_unknown(
     warnings: &mut Vec<String>,
 ) -> Result<(), IdError> {
     let unknown = CustomerId::parse(UNKNOWN_CUSTOMER)?;
-    let used = intake.daily.ids.iter().chain(intake.monthly.ids.iter());
+    let used = intake.usage.daily.ids.iter().chain(intake.usage.monthly.ids.iter());
     let named: BTreeSet<&SubscriptionId> = used.chain(merged.lifecycle.keys()).collect();
     let named: Vec<SubscriptionId> = named.into_iter().cloned().collect();
     let (mut adopted, mut rows) = (0_u64, 0_u64);
@@ -71,7 +71,7 @@ fn adopt_unknown(
         let row = merged.subscriptions.entry(id.clone()).or_insert_with(|| SubscriptionRow::bare(id.clone(), unknown.clone()));
         if row.customer_id == unknown && !known_before.contains(&id) {
             adopted += 1;
-            rows += intake.daily.rows_of(&id) + intake.monthly.rows_of(&id);
+            rows += intake.usage.daily.rows_of(&id) + intake.usage.monthly.rows_of(&id);
         }
     }
     if adopted > 0 {

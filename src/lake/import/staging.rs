@@ -204,6 +204,8 @@ pub(crate) fn staged_schema() -> SchemaRef {
 /// The rows of one month.
 struct MonthStage {
     path: PathBuf,
+    /// Rows that are in the file.
+    rows: usize,
     writer: StreamWriter<BufWriter<File>>,
     subscription: Vec<u32>,
     on: Vec<i32>,
@@ -222,7 +224,7 @@ impl MonthStage {
     fn create(path: PathBuf, schema: &SchemaRef) -> Result<Self, ImportError> {
         let file = File::create(&path).map_err(|source| io_error(&path, source))?;
         let writer = StreamWriter::try_new(BufWriter::new(file), schema).map_err(LakeError::from)?;
-        Ok(Self { path, writer, subscription: vec![], on: vec![], series: vec![], quantity: vec![], cost: vec![] })
+        Ok(Self { path, rows: 0, writer, subscription: vec![], on: vec![], series: vec![], quantity: vec![], cost: vec![] })
     }
 
     fn flush(&mut self, schema: &SchemaRef) -> Result<usize, ImportError> {
@@ -244,6 +246,7 @@ impl MonthStage {
         ];
         let batch = RecordBatch::try_new(Arc::clone(schema), columns).map_err(LakeError::from)?;
         self.writer.write(&batch).map_err(LakeError::from)?;
+        self.rows += rows;
         Ok(rows)
     }
 }
@@ -286,6 +289,7 @@ pub(crate) struct StagedMonth {
     /// First day of the month.
     pub(crate) month: Day,
     pub(crate) path: PathBuf,
+    pub(crate) rows: usize,
 }
 
 impl Staging {
@@ -356,7 +360,7 @@ impl Staging {
         for (month, mut stage) in std::mem::take(&mut self.months) {
             stage.flush(&self.schema)?;
             stage.writer.finish().map_err(LakeError::from)?;
-            sealed.push(StagedMonth { month, path: stage.path });
+            sealed.push(StagedMonth { month, path: stage.path, rows: stage.rows });
         }
         Ok(sealed)
     }
