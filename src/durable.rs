@@ -1,7 +1,8 @@
 //! Files that are still there after the power fails: every write is followed by fsync of the
-//! file and of each directory that gained a name. And the hash by which their bytes are known.
+//! file and of each directory that gained a name. And the hash by which their bytes are known,
+//! and the locks of those who write them.
 //!
-//! Absent on purpose: what is in the files, and locks.
+//! Absent on purpose: what is in the files.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Write};
@@ -67,17 +68,60 @@ pub(crate) fn write_synced(path: &Path, write: impl FnOnce(&mut File) -> io::Res
     file.sync_all()
 }
 
+/// Bytes that are read and hashed at once: they stay in the second-level cache in between.
+const PIECE_BYTES: usize = 1 << 18;
+
 /// SHA-256 of a file's bytes, in hexadecimal.
 ///
 /// # Errors
 /// Where the file cannot be read.
 pub(crate) fn content_hash(path: &Path) -> io::Result<String> {
-    let mut file = File::open(path)?;
-    let (mut hasher, mut buffer) = (Sha256::new(), vec![0; 1 << 17]);
+    hash_of(File::open(path)?, |_| ())
+}
+
+/// SHA-256 of all that is left to read, in hexadecimal; `told` hears how much has come each time.
+/// Memory is one piece.
+///
+/// # Errors
+/// Where it cannot be read.
+pub(crate) fn hash_of(mut from: impl Read, mut told: impl FnMut(u64)) -> io::Result<String> {
+    let (mut hasher, mut piece) = (Sha256::new(), vec![0; PIECE_BYTES]);
     loop {
-        match file.read(&mut buffer)? {
-            0 => return Ok(hex(&hasher.finalize())),
-            read => hasher.update(&buffer[..read]),
+        match from.read(&mut piece) {
+            Ok(0) => return Ok(hex(&hasher.finalize())),
+            Ok(read) => {
+                hasher.update(piece.get(..read).unwrap_or_default());
+                told(read as u64);
+            }
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
         }
     }
+}
+
+/// Takes the lock that a file is, made where it is absent; calls `waiting` once if another process
+/// holds it. The system gives the lock of a dead process back by itself.
+///
+/// # Errors
+/// Where the file cannot be opened or locked.
+pub(crate) fn lock(path: &Path, waiting: impl FnOnce()) -> io::Result<File> {
+    let lock = lock_file(path)?;
+    if lock.try_lock().is_err() {
+        waiting();
+        lock.lock()?;
+    }
+    Ok(lock)
+}
+
+/// The same without waiting; none where another holds it.
+///
+/// # Errors
+/// Where the file cannot be opened.
+pub(crate) fn lock_at_once(path: &Path) -> io::Result<Option<File>> {
+    let lock = lock_file(path)?;
+    Ok(lock.try_lock().is_ok().then_some(lock))
+}
+
+fn lock_file(path: &Path) -> io::Result<File> {
+    OpenOptions::new().create(true).truncate(false).write(true).open(path)
 }

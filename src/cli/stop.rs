@@ -7,6 +7,7 @@ use std::thread;
 use std::time::Duration;
 
 use churn_risk::progress::tell;
+use churn_risk::signals::Signals;
 
 /// What a shell reports of a program that SIGINT has ended.
 const INTERRUPTED: i32 = 130;
@@ -50,43 +51,5 @@ impl Stop {
     /// Waits this long, or until it is asked; whether it was.
     pub(crate) fn within(&self, span: Duration) -> bool {
         self.asked.recv_timeout(span) != Err(RecvTimeoutError::Timeout)
-    }
-}
-
-#[cfg(unix)]
-struct Signals {
-    interrupt: tokio::signal::unix::Signal,
-    terminate: tokio::signal::unix::Signal,
-}
-
-#[cfg(unix)]
-impl Signals {
-    fn new() -> io::Result<Self> {
-        use tokio::signal::unix::{SignalKind, signal};
-        Ok(Self { interrupt: signal(SignalKind::interrupt())?, terminate: signal(SignalKind::terminate())? })
-    }
-
-    async fn next(&mut self) {
-        tokio::select! {
-            _ = self.interrupt.recv() => {}
-            _ = self.terminate.recv() => {}
-        }
-    }
-}
-
-#[cfg(not(unix))]
-struct Signals;
-
-#[cfg(not(unix))]
-impl Signals {
-    fn new() -> io::Result<Self> {
-        Ok(Self)
-    }
-
-    async fn next(&mut self) {
-        // One that cannot be listened to never comes.
-        if tokio::signal::ctrl_c().await.is_err() {
-            std::future::pending::<()>().await;
-        }
     }
 }

@@ -8,17 +8,15 @@
 //! have.
 
 use std::fs::File;
-use std::io::{self, Read, Write};
+use std::io::{self, Write};
 
 use sha2::{Digest, Sha256};
 
 use crate::domain::hex;
+use crate::durable::hash_of;
 
 /// What stands before the 64 digits in a file's name.
 const MARK: &str = "-sha256-";
-
-/// Bytes that are read and hashed at once: they stay in the second-level cache in between.
-const PIECE_BYTES: usize = 1 << 18;
 
 /// Hashes what passes through to `inner`.
 #[derive(Debug)]
@@ -68,17 +66,8 @@ pub(super) fn of_bytes(bytes: &[u8]) -> String {
 }
 
 /// The digest of what is left to read of a file, in hexadecimal. Memory is one piece.
-pub(super) fn of_file(mut file: &File) -> io::Result<String> {
-    let mut hasher = Sha256::new();
-    let mut piece = vec![0; PIECE_BYTES];
-    loop {
-        match file.read(&mut piece) {
-            Ok(0) => return Ok(hex(&hasher.finalize())),
-            Ok(read) => hasher.update(piece.get(..read).unwrap_or_default()),
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(error),
-        }
-    }
+pub(super) fn of_file(file: &File) -> io::Result<String> {
+    hash_of(file, |_| ())
 }
 
 #[cfg(test)]

@@ -19,7 +19,7 @@ use object_store::{
 };
 
 use super::seal::seal;
-pub(crate) use crate::durable::{create_dirs, replace_file, sync_dir};
+pub(crate) use crate::durable::{create_dirs, lock, replace_file, sync_dir};
 use crate::durable::{parent_of, staging_path, write_synced};
 
 /// The local file system as an object store whose `put` returns after fsync.

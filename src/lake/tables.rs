@@ -6,7 +6,7 @@
 //! it adds its own.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -28,7 +28,7 @@ use tokio::runtime::Runtime;
 use url::Url;
 
 use super::data_file::DataFile;
-use super::durable::{DurableLocal, create_dirs};
+use super::durable::{DurableLocal, create_dirs, lock};
 use super::imports::{ImportRecord, SeenEntry};
 use super::log::{FILES_KEY, Log, files_digest};
 use super::parquet::WrittenFile;
@@ -242,16 +242,10 @@ impl Lake {
         self.lock("_scores.lock", || ())
     }
 
-    /// The system gives the lock of a dead process back by itself.
     fn lock(&self, name: &str, waiting: impl FnOnce()) -> Result<WriterLease, LakeError> {
         create_dirs(&self.dir).map_err(|source| LakeError::io(&self.dir, source))?;
         let path = self.dir.join(name);
-        let io_error = |source| LakeError::io(&path, source);
-        let lock = OpenOptions::new().create(true).truncate(false).write(true).open(&path).map_err(io_error)?;
-        if lock.try_lock().is_err() {
-            waiting();
-            lock.lock().map_err(io_error)?;
-        }
+        let lock = lock(&path, waiting).map_err(|source| LakeError::io(&path, source))?;
         Ok(WriterLease { _lock: lock })
     }
 

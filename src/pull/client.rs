@@ -1,7 +1,6 @@
 //! One service, asked politely: tokens renewed, attempts bounded, `Retry-After` obeyed, answers of
 //! bounded length, no redirect followed, no secret in a message.
 
-use std::error::Error;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,6 +17,7 @@ use super::said::Hidden;
 use super::secret::Secret;
 use super::token::{Credentials, Token, default_scope};
 use super::{Address, Clock, PullError, PullSetup};
+use crate::domain::chain;
 use crate::progress::Progress;
 
 /// A service that takes longer to be reached, or says nothing for longer, is asked again.
@@ -296,14 +296,4 @@ fn header(headers: &HeaderMap, name: &HeaderName) -> Option<String> {
 /// Why nobody answered, without the address: its query can be a signature.
 pub(super) fn lost(error: reqwest::Error) -> String {
     chain(&error.without_url())
-}
-
-fn chain(error: &dyn Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        text = format!("{text}: {cause}");
-        source = cause.source();
-    }
-    text
 }

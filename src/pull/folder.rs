@@ -1,6 +1,6 @@
 //! The folder of one question: its state, which is replaced whole, and names for what is put there.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -10,7 +10,7 @@ use sha2::{Digest, Sha256};
 
 use super::{PullError, PulledFile, io_error};
 use crate::domain::hex;
-use crate::durable::{content_hash, create_dirs, replace_file};
+use crate::durable::{content_hash, create_dirs, lock_at_once, replace_file};
 
 /// Of the state file. One of another number is refused.
 const FORMAT: u32 = 1;
@@ -47,9 +47,8 @@ impl Folder {
         let dir = into.join(key);
         create_dirs(&dir).map_err(|source| io_error(&dir, source))?;
         let path = dir.join(".lock");
-        let lock = OpenOptions::new().create(true).truncate(false).write(true).open(&path).map_err(|source| io_error(&path, source))?;
-        // The system gives the lock of a dead process back by itself.
-        lock.try_lock().map_err(|_| PullError::Busy { path: dir.clone() })?;
+        let lock = lock_at_once(&path).map_err(|source| io_error(&path, source))?;
+        let lock = lock.ok_or_else(|| PullError::Busy { path: dir.clone() })?;
         Ok(Self { dir, _lock: lock })
     }
 

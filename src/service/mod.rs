@@ -41,6 +41,8 @@ use futures::future::{Either, select};
 use recorder::Recorder;
 use watch::Watch;
 
+use crate::signals::Signals;
+
 pub use source::TableSource;
 pub use state::State;
 pub use version::Tables;
@@ -239,41 +241,6 @@ fn stop_at_signals(handle: ServerHandle) -> io::Result<impl Future<Output = ()>>
         signals.next().await;
         tracing::info!("stopping at once");
     })
-}
-
-#[cfg(unix)]
-struct Signals {
-    interrupt: rt::signal::unix::Signal,
-    terminate: rt::signal::unix::Signal,
-}
-
-#[cfg(unix)]
-impl Signals {
-    fn new() -> io::Result<Self> {
-        use rt::signal::unix::{SignalKind, signal};
-        Ok(Self { interrupt: signal(SignalKind::interrupt())?, terminate: signal(SignalKind::terminate())? })
-    }
-
-    async fn next(&mut self) {
-        select(pin!(self.interrupt.recv()), pin!(self.terminate.recv())).await;
-    }
-}
-
-#[cfg(not(unix))]
-struct Signals;
-
-#[cfg(not(unix))]
-impl Signals {
-    fn new() -> io::Result<Self> {
-        Ok(Self)
-    }
-
-    async fn next(&mut self) {
-        // One that cannot be listened to never comes.
-        if rt::signal::ctrl_c().await.is_err() {
-            std::future::pending::<()>().await;
-        }
-    }
 }
 
 /// A service on a thread of its own.

@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -15,7 +15,7 @@ use sha2::{Digest, Sha256};
 
 use super::WatchError;
 use crate::domain::hex;
-use crate::durable::{create_dirs, parent_of, replace_file};
+use crate::durable::{create_dirs, lock_at_once, parent_of, replace_file};
 
 /// Of the file's form. One of another number is refused.
 const FORMAT: u32 = 1;
@@ -77,9 +77,7 @@ impl Memory {
         let lock_path = path.with_extension("lock");
         let lock_error = |source| WatchError::Io { path: lock_path.clone(), source };
         create_dirs(folder).map_err(lock_error)?;
-        let lock = OpenOptions::new().create(true).truncate(false).write(true).open(&lock_path).map_err(lock_error)?;
-        // The system gives the lock of a dead process back by itself.
-        lock.try_lock().map_err(|_| WatchError::Busy { dir: dir.to_path_buf() })?;
+        let lock = lock_at_once(&lock_path).map_err(lock_error)?.ok_or_else(|| WatchError::Busy { dir: dir.to_path_buf() })?;
         let kept = match fs::read(&path) {
             Ok(bytes) => {
                 let refuse = |reason: String| WatchError::Memory { path: path.clone(), reason };

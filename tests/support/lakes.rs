@@ -127,15 +127,7 @@ impl Desk {
 }
 
 /// An error and what caused it, in one line.
-pub(crate) fn sentence(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        text = format!("{text}: {cause}");
-        source = cause.source();
-    }
-    text
-}
+pub(crate) use churn_risk::domain::chain as sentence;
 
 pub(crate) fn snapshot(lake: &Path, version: Option<u64>) -> Option<Snapshot> {
     Lake::open(lake).and_then(|lake| lake.snapshot(version)).unwrap_or_else(|error| panic!("{}", sentence(&error)))

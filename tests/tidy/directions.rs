@@ -6,10 +6,11 @@ use super::source::{Source, Tree, leading_word, words};
 /// What each module of the library may name, itself aside. What is not here is forbidden.
 /// The binaries (`src/main.rs`, `src/cli/`, `src/config.rs`, `training/main.rs`), tests and
 /// benches stand above all of them.
-const MAY_USE: [(&str, &[&str]); 13] = [
+const MAY_USE: [(&str, &[&str]); 14] = [
     ("domain", &[]),
     ("progress", &[]),
     ("durable", &["domain"]),
+    ("signals", &[]),
     ("pull", &["domain", "progress", "durable"]),
     ("lake", &["domain", "progress", "durable"]),
     ("watch", &["domain", "progress", "durable", "lake"]),
@@ -17,7 +18,7 @@ const MAY_USE: [(&str, &[&str]); 13] = [
     ("metrics", &["domain", "portfolio"]),
     ("features", &["domain", "portfolio"]),
     ("model", &["domain", "portfolio", "metrics", "features"]),
-    ("service", &["domain", "progress", "lake", "portfolio", "metrics", "features", "model"]),
+    ("service", &["domain", "progress", "signals", "lake", "portfolio", "metrics", "features", "model"]),
     ("simulate", &["domain"]),
     ("training", &["domain", "progress", "lake", "portfolio", "metrics", "features", "model", "simulate"]),
 ];

@@ -3,10 +3,8 @@
 
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::fs::File;
-use std::io::{self, Read};
+use std::io;
 use std::path::{Path, PathBuf};
-
-use sha2::{Digest, Sha256};
 
 use super::form::{self, ColumnMap, Form};
 use super::generic::SOURCE;
@@ -14,7 +12,7 @@ use super::source::{self, Container};
 use super::sources::{self, Source};
 use super::untrusted::ParquetReader;
 use super::{ImportError, Reading, io_error, manifest};
-use crate::domain::hex;
+use crate::durable::hash_of;
 use crate::lake::at::url_of;
 use crate::lake::remote;
 use crate::progress::{Progress, Stage};
@@ -258,18 +256,10 @@ pub(super) fn unread(file: &InputFile) -> Option<String> {
 }
 
 fn hash(path: &Path, stage: &Stage) -> io::Result<(String, u64)> {
-    let mut file = File::open(path)?;
-    let mut hasher = Sha256::new();
-    let mut buffer = vec![0; 1 << 20];
     let mut bytes = 0;
-    loop {
-        let read = file.read(&mut buffer)?;
-        if read == 0 {
-            break;
-        }
-        hasher.update(&buffer[..read]);
-        bytes += read as u64;
-        stage.advance(read as u64);
-    }
-    Ok((hex(&hasher.finalize()), bytes))
+    let sha256 = hash_of(File::open(path)?, |read| {
+        bytes += read;
+        stage.advance(read);
+    })?;
+    Ok((sha256, bytes))
 }

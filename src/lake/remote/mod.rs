@@ -22,7 +22,7 @@ mod session;
 mod tests;
 mod up;
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -34,7 +34,7 @@ use lease::Pace;
 use place::Place;
 
 use super::at::RemoteAt;
-use super::durable::{create_dirs, replace_file};
+use super::durable::{create_dirs, lock, replace_file};
 use super::schema::Table;
 use super::tables::{Lake, LakeError};
 use crate::domain::hex;
@@ -162,13 +162,7 @@ impl Remote {
     /// A lock among the processes of this machine.
     fn lock(&self, name: &str, waiting: impl FnOnce()) -> Result<File, LakeError> {
         let path = self.home.join(name);
-        let io_error = |source| LakeError::io(&path, source);
-        let lock = OpenOptions::new().create(true).truncate(false).write(true).open(&path).map_err(io_error)?;
-        if lock.try_lock().is_err() {
-            waiting();
-            lock.lock().map_err(io_error)?;
-        }
-        Ok(lock)
+        lock(&path, waiting).map_err(|source| LakeError::io(&path, source))
     }
 }
 
