@@ -5,7 +5,8 @@ use std::process::ExitCode;
 use churn_risk::lake::{Compacted, LakeAt};
 use churn_risk::progress::say;
 use clap::Args;
-use comfy_table::{CellAlignment, Table, presets};
+
+use super::table::table;
 
 #[derive(Debug, Args)]
 pub(crate) struct CompactArguments {
@@ -16,9 +17,7 @@ pub(crate) struct CompactArguments {
 
 pub(crate) fn run(arguments: &CompactArguments) -> anyhow::Result<ExitCode> {
     let tables = arguments.lake.open_existing()?.compact()?;
-    let mut table = Table::new();
-    table.load_style(presets::UTF8_FULL_CONDENSED);
-    table.set_header(["table", "files before", "after", "KiB before", "after", ""]);
+    let mut table = table(["table", "files before", "after", "KiB before", "after", ""], 1..5);
     for compacted in &tables {
         table.add_row([
             compacted.table.to_owned(),
@@ -28,11 +27,6 @@ pub(crate) fn run(arguments: &CompactArguments) -> anyhow::Result<ExitCode> {
             compacted.bytes_after.div_ceil(1024).to_string(),
             told(compacted),
         ]);
-    }
-    for column in 1..5 {
-        if let Some(column) = table.column_mut(column) {
-            column.set_cell_alignment(CellAlignment::Right);
-        }
     }
     say(&table.to_string())?;
     if tables.iter().any(|compacted| compacted.files_after < compacted.files_before) {

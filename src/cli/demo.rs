@@ -17,7 +17,8 @@ use churn_risk::service::{Service, ServiceConfig, TableSource};
 use churn_risk::simulate::{self, Plan};
 use churn_risk::training::{self, TrainRequest};
 use clap::Args;
-use comfy_table::{CellAlignment, Table, presets};
+
+use super::table::table;
 
 #[derive(Debug, Args)]
 pub(crate) struct DemoArguments {
@@ -121,9 +122,7 @@ fn show(portfolio: &Portfolio, models: &Path) -> anyhow::Result<()> {
     let as_of = portfolio.as_of().context("a made-up partner has usage")?;
     let scorer = Scorer::new(portfolio, &loaded.model);
     let mut scoring = scorer.at(as_of);
-    let mut table = Table::new();
-    table.load_style(presets::UTF8_FULL_CONDENSED);
-    table.set_header(["risk", "level", "customer", "last used", "cost 30 d", "strongest reason"]);
+    let mut table = table(["risk", "level", "customer", "last used", "cost 30 d", "strongest reason"], [0, 4]);
     for row in ranking.rows().iter().take(ROWS_SHOWN) {
         let Standing::Known { risk, level } = row.standing else { continue };
         let subscription = portfolio.subscription(row.subscription);
@@ -142,11 +141,6 @@ fn show(portfolio: &Portfolio, models: &Path) -> anyhow::Result<()> {
             format!("{:.2}", row.cost_30_days.as_f64()),
             reason.map_or_else(String::new, |factor| factor.sentence),
         ]);
-    }
-    for column in [0, 4] {
-        if let Some(column) = table.column_mut(column) {
-            column.set_cell_alignment(CellAlignment::Right);
-        }
     }
     let cost = ranking.cost_at_risk();
     say(&format!("{} active subscriptions on {as_of}; cost at risk in {HORIZON_DAYS} days: {:.2}", ranking.rows().len(), cost.as_f64()))?;

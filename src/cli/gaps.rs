@@ -9,8 +9,9 @@ use churn_risk::metrics::{self, Gap, source_gaps};
 use churn_risk::portfolio::{self, Portfolio};
 use churn_risk::progress::say;
 use clap::{Args, ValueEnum};
-use comfy_table::{CellAlignment, Table, presets};
 use serde_json::json;
+
+use super::table::table;
 
 #[derive(Debug, Args)]
 pub(crate) struct GapsArguments {
@@ -66,14 +67,9 @@ fn text(portfolio: &Portfolio, today: Day) -> anyhow::Result<String> {
     if gaps.is_empty() {
         return Ok(format!("{spans}\nno gaps: each of the {of} days has a row"));
     }
-    let mut table = Table::new();
-    table.load_style(presets::UTF8_FULL_CONDENSED);
-    table.set_header(["from", "to", "days"]);
+    let mut table = table(["from", "to", "days"], [2]);
     for gap in &gaps {
         table.add_row([gap.from.to_string(), gap.to.to_string(), gap.days.to_string()]);
-    }
-    if let Some(column) = table.column_mut(2) {
-        column.set_cell_alignment(CellAlignment::Right);
     }
     Ok(format!("{spans}\n{table}\n{days} of {of} days are gaps: no subscription has a row"))
 }

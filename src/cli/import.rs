@@ -11,7 +11,9 @@ use churn_risk::lake::{CostBasis, FileReport, ImportReport, ImportRequest, LakeA
 use churn_risk::progress::{Progress, say};
 use clap::builder::PossibleValuesParser;
 use clap::{Args, ValueEnum};
-use comfy_table::{CellAlignment, Table, presets};
+use comfy_table::Table;
+
+use super::table::table;
 
 #[derive(Debug, Args)]
 pub(crate) struct ImportArguments {
@@ -161,7 +163,7 @@ pub(crate) fn run(arguments: &ImportArguments) -> anyhow::Result<ExitCode> {
 /// Prints the summary: a table of files, then what a person should know. The acknowledgement
 /// comes last, when everything is on disk.
 pub(crate) fn print(report: &ImportReport) -> io::Result<()> {
-    say(&table(&report.files).to_string())?;
+    say(&files_table(&report.files).to_string())?;
     for (reason, rows) in &report.refused {
         say(&format!("refused: {rows} rows, {reason}"))?;
     }
@@ -192,10 +194,8 @@ pub(crate) fn print(report: &ImportReport) -> io::Result<()> {
     }
 }
 
-fn table(files: &[FileReport]) -> Table {
-    let mut table = Table::new();
-    table.load_style(presets::UTF8_FULL_CONDENSED);
-    table.set_header(["file", "source", "table", "rows read", "kept", "set aside", "refused", "first day", "last day"]);
+fn files_table(files: &[FileReport]) -> Table {
+    let mut table = table(["file", "source", "table", "rows read", "kept", "set aside", "refused", "first day", "last day"], 3..7);
     for file in files {
         let day = |day: Option<churn_risk::domain::Day>| day.map_or_else(String::new, |day| day.to_string());
         let (read, kept, aside, refused) = if let Some(since) = file.known_since {
@@ -206,11 +206,6 @@ fn table(files: &[FileReport]) -> Table {
         };
         let (source, table_name) = (file.source.to_owned(), file.table.to_owned());
         table.add_row([file.name.clone(), source, table_name, read, kept, aside, refused, day(file.first_day), day(file.last_day)]);
-    }
-    for column in 3..7 {
-        if let Some(column) = table.column_mut(column) {
-            column.set_cell_alignment(CellAlignment::Right);
-        }
     }
     table
 }

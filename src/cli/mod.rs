@@ -10,10 +10,11 @@ mod read_parquet;
 mod serve;
 mod simulate;
 mod stop;
+mod table;
 mod tables;
-mod watch;
 mod vacuum;
 mod verify;
+mod watch;
 
 use std::io::IsTerminal;
 use std::process::ExitCode;

@@ -5,7 +5,8 @@ use std::process::ExitCode;
 use churn_risk::lake::LakeAt;
 use churn_risk::progress::say;
 use clap::Args;
-use comfy_table::{CellAlignment, Table, presets};
+
+use super::table::table;
 
 #[derive(Debug, Args)]
 pub(crate) struct TablesArguments {
@@ -26,9 +27,7 @@ pub(crate) fn run(arguments: &TablesArguments) -> anyhow::Result<ExitCode> {
         say("version 0: nothing was imported yet")?;
         return Ok(ExitCode::SUCCESS);
     };
-    let mut tables = Table::new();
-    tables.load_style(presets::UTF8_FULL_CONDENSED);
-    tables.set_header(["table", "delta version", "files", "rows", "KiB", "first day", "last day"]);
+    let mut tables = table(["table", "delta version", "files", "rows", "KiB", "first day", "last day"], 1..5);
     let mut without_checksum = 0;
     let of_version = snapshot.census(arguments.read)?;
     for census in of_version.into_iter().chain(lake.census_beside(arguments.read)?) {
@@ -39,9 +38,7 @@ pub(crate) fn run(arguments: &TablesArguments) -> anyhow::Result<ExitCode> {
         let counts = [census.table.to_owned(), delta_version, census.files.to_string(), census.rows.to_string(), kibibytes];
         tables.add_row(counts.into_iter().chain(days));
     }
-    let mut imports = Table::new();
-    imports.load_style(presets::UTF8_FULL_CONDENSED);
-    imports.set_header(["version", "imported on", "rows kept", "refused", "first day", "last day", "files"]);
+    let mut imports = table(["version", "imported on", "rows kept", "refused", "first day", "last day", "files"], 2..4);
     let oldest = lake.oldest_version()?.unwrap_or(0);
     for record in lake.imports()? {
         let day = |day: Option<churn_risk::domain::Day>| day.map_or_else(String::new, |day| day.to_string());
@@ -55,13 +52,6 @@ pub(crate) fn run(arguments: &TablesArguments) -> anyhow::Result<ExitCode> {
             day(record.last_day),
             files.join(", "),
         ]);
-    }
-    for (table, numbers) in [(&mut tables, 1..5), (&mut imports, 2..4)] {
-        for column in numbers {
-            if let Some(column) = table.column_mut(column) {
-                column.set_cell_alignment(CellAlignment::Right);
-            }
-        }
     }
     say(&format!("version {}\n{tables}\n{imports}", snapshot.version()))?;
     if arguments.read && without_checksum > 0 {

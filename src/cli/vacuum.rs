@@ -5,7 +5,8 @@ use std::process::ExitCode;
 use churn_risk::lake::{LakeAt, VacuumReport, VacuumRequest};
 use churn_risk::progress::{Progress, say};
 use clap::Args;
-use comfy_table::{CellAlignment, Table, presets};
+
+use super::table::table;
 
 #[derive(Debug, Args)]
 pub(crate) struct VacuumArguments {
@@ -26,9 +27,7 @@ pub(crate) fn run(arguments: &VacuumArguments) -> anyhow::Result<ExitCode> {
     let request = VacuumRequest { keep_days: arguments.keep_days, today: super::today(), dry_run: arguments.dry_run };
     let report = lake.vacuum(&request, Progress::Shown)?;
     let (went, goes) = if arguments.dry_run { ("would go", "would be gone") } else { ("gone", "are gone") };
-    let mut table = Table::new();
-    table.load_style(presets::UTF8_FULL_CONDENSED);
-    table.set_header(["table", "files kept", "KiB kept", &format!("files {went}"), &format!("KiB {went}")]);
+    let mut table = table(["table", "files kept", "KiB kept", &format!("files {went}"), &format!("KiB {went}")], 1..5);
     for folder in &report.folders {
         table.add_row([
             folder.folder.clone(),
@@ -37,11 +36,6 @@ pub(crate) fn run(arguments: &VacuumArguments) -> anyhow::Result<ExitCode> {
             folder.deleted_files.to_string(),
             folder.deleted_bytes.div_ceil(1024).to_string(),
         ]);
-    }
-    for column in 1..5 {
-        if let Some(column) = table.column_mut(column) {
-            column.set_cell_alignment(CellAlignment::Right);
-        }
     }
     say(&format!("{table}\n{}", sentence(&report, goes)))?;
     Ok(ExitCode::SUCCESS)

@@ -5,7 +5,9 @@ use std::process::ExitCode;
 use churn_risk::lake::{LakeAt, Verification, VerifyScope};
 use churn_risk::progress::{Progress, say};
 use clap::Args;
-use comfy_table::{CellAlignment, Table, presets};
+use comfy_table::Table;
+
+use super::table::table;
 
 #[derive(Debug, Args)]
 pub(crate) struct VerifyArguments {
@@ -30,22 +32,15 @@ pub(crate) fn run(arguments: &VerifyArguments) -> anyhow::Result<ExitCode> {
     for fault in &read.faults {
         say(&format!("fault: {fault}"))?;
     }
-    say(&format!("{}\n{}", table(&read), sentence(&read)))?;
+    say(&format!("{}\n{}", tables(&read), sentence(&read)))?;
     Ok(if read.faults.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-fn table(read: &Verification) -> Table {
-    let mut table = Table::new();
-    table.load_style(presets::UTF8_FULL_CONDENSED);
-    table.set_header(["table", "files", "rows", "KiB", "faults"]);
+fn tables(read: &Verification) -> Table {
+    let mut table = table(["table", "files", "rows", "KiB", "faults"], 1..5);
     for read in &read.tables {
         let counts = [read.files, read.rows, read.bytes.div_ceil(1024), read.faults];
         table.add_row(std::iter::once(read.table.to_owned()).chain(counts.map(|count| count.to_string())));
-    }
-    for column in 1..5 {
-        if let Some(column) = table.column_mut(column) {
-            column.set_cell_alignment(CellAlignment::Right);
-        }
     }
     table
 }

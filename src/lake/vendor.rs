@@ -3,9 +3,10 @@
 //! A version holds the last level of each subscription; the earlier ones are in earlier versions.
 //! Absent on purpose: what the words mean (`training/vendor.rs` says), and any way into a feature.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
-use super::log::Log;
+use super::imports::ImportRecord;
+use super::kept::named;
 use super::schema::Table;
 use super::tables::{Lake, LakeError, Snapshot};
 use crate::domain::{Day, SubscriptionId};
@@ -30,19 +31,14 @@ impl Lake {
     pub fn vendor_levels(&self, version: Option<u64>) -> Result<Vec<VendorLevel>, LakeError> {
         let oldest = self.oldest_version()?.unwrap_or(0);
         let wanted = |import_id: u64| oldest <= import_id && version.is_none_or(|version| import_id <= version);
-        let mut seen = BTreeSet::new();
+        let records: Vec<ImportRecord> = self.imports()?.into_iter().filter(|record| wanted(record.import_id)).collect();
+        let table = Table::Subscriptions;
         let mut levels = BTreeMap::new();
-        for record in self.imports()?.into_iter().filter(|record| wanted(record.import_id)) {
-            let table = Table::Subscriptions;
-            let Some(of_table) = record.table_versions.get(table.name()).copied() else { continue };
-            // Most imports leave the table as it was.
-            if !seen.insert(of_table) {
-                continue;
-            }
-            let Some((_, files)) = self.runtime().block_on(self.load(table, Some(of_table)))? else {
-                return Err(Log::new(table, &self.table_dir(table)).missing());
-            };
-            for row in (Snapshot { record, files: BTreeMap::from([(table, files)]) }).subscriptions()? {
+        // Most imports leave the table as it was: each version of it is listed once.
+        for (version, files) in self.listed_at(table, &named(table, &records)) {
+            let of_version = |record: &&ImportRecord| record.table_versions.get(table.name()) == Some(&version);
+            let Some(record) = records.iter().find(of_version).cloned() else { continue };
+            for row in (Snapshot { record, files: BTreeMap::from([(table, files?)]) }).subscriptions()? {
                 if let Some((level, on)) = row.vendor_level.zip(row.vendor_level_on) {
                     levels.insert((row.subscription_id, on), level);
                 }
