@@ -30,7 +30,7 @@ impl Snapshot {
     /// # Errors
     /// Where a file that the version names is missing or damaged.
     pub fn census(&self, decode: bool) -> Result<Vec<TableCensus>, LakeError> {
-        let tables = Table::ALL.into_iter().filter(|table| *table != Table::Imports);
+        let tables = Table::VERSIONED.into_iter();
         let versions = &self.record.table_versions;
         tables.map(|table| table_census(table, versions.get(table.name()).copied(), self.files(table), decode)).collect()
     }

@@ -163,9 +163,17 @@ pub(crate) fn month_of(day: Day) -> String {
 }
 
 impl Table {
+    /// The tables whose versions an import names.
+    pub(crate) const VERSIONED: [Self; 6] =
+        [Self::Customers, Self::Subscriptions, Self::Lifecycle, Self::UsageDaily, Self::UsageMonthly, Self::Commitments];
+
+    /// The tables that are added to by themselves.
+    pub(crate) const BESIDE: [Self; 2] = [Self::Feedback, Self::Scores];
+
     /// Every table that an import writes, the commit point last.
-    pub(crate) const ALL: [Self; 7] =
-        [Self::Customers, Self::Subscriptions, Self::Lifecycle, Self::UsageDaily, Self::UsageMonthly, Self::Commitments, Self::Imports];
+    pub(crate) fn imported() -> impl Iterator<Item = Self> {
+        Self::VERSIONED.into_iter().chain([Self::Imports])
+    }
 
     /// Its name, which is also its folder's.
     pub(crate) const fn name(self) -> &'static str {

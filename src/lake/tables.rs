@@ -354,7 +354,7 @@ impl Lake {
         let Some(record) = records.last().cloned() else { return Ok(None) };
         let files = self.runtime.block_on(async {
             let mut files = BTreeMap::new();
-            for table in Table::ALL {
+            for table in Table::imported() {
                 let Some(version) = record.table_versions.get(table.name()) else { continue };
                 match self.load(table, Some(*version)).await? {
                     Some((_, listed)) => files.insert(table, listed),

@@ -20,7 +20,7 @@ use object_store::{ObjectMeta, ObjectStoreExt};
 use sha2::{Digest, Sha256};
 
 use super::place::Place;
-use super::{Remote, RemoteError, TABLES, drawn};
+use super::{Remote, RemoteError, drawn};
 use crate::domain::hex;
 use crate::lake::checksum;
 use crate::lake::durable::{create_dirs, replace_file, sync_dir};
@@ -120,17 +120,14 @@ impl Remote {
     async fn down(&self) -> Result<bool, LakeError> {
         // The imports first: what the other logs hold later is never too little for them.
         let imports = self.listed(Table::Imports).await?;
-        let mut listed: Vec<Listed> = stream::iter(TABLES.into_iter().filter(|table| *table != Table::Imports))
-            .map(|table| self.listed(table))
-            .buffered(TABLES.len())
-            .try_collect()
-            .await?;
+        let others = Table::BESIDE.into_iter().chain(Table::VERSIONED);
+        let mut listed: Vec<Listed> = stream::iter(others).map(|table| self.listed(table)).buffered(AT_ONCE).try_collect().await?;
         let is_there = !imports.entries.is_empty();
         listed.push(imports);
         if !self.is_of_the_same_lake(&listed).await? {
             tracing::warn!(url = self.place.url(), "the store holds another lake than the copy is of; the copy is made anew");
-            for table in TABLES.into_iter().rev() {
-                remove_folder(&self.log_dir(table))?;
+            for log in listed.iter().rev() {
+                remove_folder(&self.log_dir(log.table))?;
             }
         }
         self.vacuum_record().await?;

@@ -18,6 +18,7 @@ mod lease;
 mod place;
 mod scratch;
 mod session;
+mod sweep;
 #[cfg(test)]
 mod tests;
 mod up;
@@ -35,22 +36,8 @@ use place::Place;
 
 use super::at::RemoteAt;
 use super::durable::{create_dirs, lock, replace_file};
-use super::schema::Table;
 use super::tables::{Lake, LakeError};
 use crate::domain::hex;
-
-/// Every table, `imports` last: a reader that finds an import finds all that it names.
-const TABLES: [Table; 9] = [
-    Table::Customers,
-    Table::Subscriptions,
-    Table::Lifecycle,
-    Table::UsageDaily,
-    Table::UsageMonthly,
-    Table::Commitments,
-    Table::Feedback,
-    Table::Scores,
-    Table::Imports,
-];
 
 /// Why a lake in an object store cannot be read or written.
 #[derive(Debug, Error)]
@@ -81,8 +68,6 @@ pub enum RemoteError {
     Copy { url: String, copy: PathBuf, path: PathBuf, reason: String },
     #[error("others write to {url} all the time; nothing was added")]
     Contended { url: String },
-    #[error("`{what}` does not work on a lake in an object store")]
-    NotThere { what: &'static str },
 }
 
 /// A lake in an object store.

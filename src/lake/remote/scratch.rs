@@ -15,6 +15,7 @@ use super::down::{link, remove_folder};
 use super::{Remote, Source};
 use crate::lake::durable::create_dirs;
 use crate::lake::log::{entries, entry_path, is_absent};
+use crate::lake::retention::RECORD;
 use crate::lake::schema::Table;
 use crate::lake::tables::{Lake, LakeError};
 
@@ -48,6 +49,7 @@ impl Scratch {
         create_dirs(&scratch.dir).map_err(|source| LakeError::io(&scratch.dir, source))?;
         // Nobody takes down entries between the logs of two tables.
         let _turn = remote.lock("down.lock", || ())?;
+        scratch.take_record(remote)?;
         let mut began = BTreeMap::new();
         for table in tables {
             let log = remote.log_dir(*table);
@@ -68,6 +70,16 @@ impl Scratch {
             began.insert(*table, entries(&to)?.0.last().copied());
         }
         Ok(Self { began, ..scratch })
+    }
+
+    /// The record of the versions that are gone, as the copy has it.
+    fn take_record(&self, remote: &Remote) -> Result<(), LakeError> {
+        let (from, to) = (remote.tables_dir().join(RECORD), self.dir.join(RECORD));
+        match fs::remove_file(&to) {
+            Err(source) if !is_absent(&source) => return Err(LakeError::io(&to, source)),
+            _ => {}
+        }
+        if from.is_file() { link(&from, &to).map_err(|source| LakeError::io(&from, source)) } else { Ok(()) }
     }
 
     /// The lake of this folder, which takes data files from where the copy takes them.

@@ -9,9 +9,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use super::lease::{self, NAME};
 use super::scratch::Scratch;
 use super::up::Went;
-use super::{Remote, RemoteError, TABLES};
+use super::{Remote, RemoteError};
 use crate::lake::schema::Table;
 use crate::lake::tables::{Lake, LakeError};
+use crate::lake::vacuum::{VacuumReport, VacuumRequest};
+use crate::progress::Progress;
 
 impl Remote {
     /// Does an import on a lake that is the store's by now, under its lease, and gives the store
@@ -21,6 +23,36 @@ impl Remote {
         self: &Arc<Self>,
         waiting: impl Fn() + Send + Sync,
         import: impl FnOnce(&Lake) -> Result<T, E>,
+    ) -> Result<T, E> {
+        self.holding(waiting, |held| self.import_holding(held, import))
+    }
+
+    /// Deletes from the store what no version within the retention names, under the lease of the
+    /// imports. Feedback and scores are left alone: they are added to without a lease, their files
+    /// before the entry that names them.
+    pub(in crate::lake) fn vacuum(self: &Arc<Self>, request: &VacuumRequest, progress: Progress) -> Result<VacuumReport, LakeError> {
+        let waiting = || progress.line("an import writes to this lake; waiting for it to end");
+        self.holding(waiting, |held| {
+            let plan = self.import_holding(held, |lake| {
+                let plan = lake.plan_vacuum(request, |table| self.objects(table))?;
+                if let Some(plan) = plan.as_ref().filter(|_| !request.dry_run) {
+                    lake.begin_vacuum(plan, request.today)?;
+                    self.put_record(lake)?;
+                }
+                Ok::<_, LakeError>(plan)
+            })?;
+            match plan {
+                Some(plan) => plan.carry_out(request, progress, |files, gone| self.delete(files, gone)),
+                None => Ok(VacuumReport { oldest_kept: None, newest: None, gone: 0, folders: Vec::new() }),
+            }
+        })
+    }
+
+    /// Does something while no other writer imports, on this machine or elsewhere.
+    fn holding<T, E: From<LakeError>>(
+        self: &Arc<Self>,
+        waiting: impl Fn() + Send + Sync,
+        work: impl FnOnce(&lease::Held) -> Result<T, E>,
     ) -> Result<T, E> {
         let is_told = AtomicBool::new(false);
         let tell = || {
@@ -32,7 +64,7 @@ impl Remote {
         let key = self.place.key(NAME).map_err(LakeError::from)?;
         let take = lease::take(Arc::clone(&self.place.store), key, &self.holder, self.pace, tell);
         let held = self.place.run(take)?.map_err(|trouble| self.trouble(trouble))?;
-        let done = self.import_holding(&held, import);
+        let done = work(&held);
         self.place.run(held.give_back())?;
         done
     }
@@ -43,8 +75,7 @@ impl Remote {
         import: impl FnOnce(&Lake) -> Result<T, E>,
     ) -> Result<T, E> {
         self.take_down()?;
-        let versioned: Vec<Table> = TABLES.into_iter().filter(|table| !matches!(table, Table::Feedback | Table::Scores)).collect();
-        let scratch = Scratch::of(self, "import", &versioned)?;
+        let scratch = Scratch::of(self, "import", &Table::imported().collect::<Vec<_>>())?;
         let done = import(&scratch.lake(self)?)?;
         match self.place.run(self.give_up(&scratch, Table::Imports, Some(held)))?? {
             Went::Up => {}

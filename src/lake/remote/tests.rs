@@ -354,6 +354,49 @@ fn a_damaged_copy_mends_itself_and_a_damaged_store_is_told() {
 }
 
 #[test]
+fn a_vacuum_deletes_from_the_store_what_no_kept_version_names() {
+    let (world, store) = (World::new(), Faulty::over(InMemory::new(), None));
+    let (one, other) = (world.copy(&store, "one"), world.copy(&store, "other"));
+    let january = world.month(1);
+    let again = |cost: u32| {
+        let rows = format!("subscription_id,on,category,unit,quantity,cost\ns1,2026-01-01,Compute,hours,1,{cost}\n");
+        fs::write(&january, rows).expect("a file");
+        one.import(|| (), |lake| import_into(lake, &request(january.clone()))).map(|report| version(&report))
+    };
+    world.import(&one, 1).expect("an import");
+    assert_eq!((again(5).expect("an import"), again(6).expect("an import")), (2, 3));
+    held(&other.open().expect("a lake"));
+    // As a writer leaves it that died before it committed.
+    let (dead, given) = ("usage_daily/month=2026-01/usage-00000009-dead.parquet", "feedback/part-dead.parquet");
+    for name in [dead, given] {
+        one.place.run(store.put(&one.place.key(name).expect("a key"), "rows".into())).expect("a thread").expect("a store");
+    }
+    let files = |table| one.objects(table).expect("a store").into_iter().map(|(name, _)| name).collect::<Vec<_>>();
+    let usage = || files(Table::UsageDaily).into_iter().filter(|name| !name.contains("_delta_log")).count();
+    let vacuum = |dry_run| {
+        let request = crate::lake::VacuumRequest { keep_days: 0, today: Day::parse("2026-12-31").expect("a day"), dry_run };
+        one.open().and_then(|lake| lake.vacuum(&request, Progress::Silent)).expect("a lake")
+    };
+    assert_eq!(usage(), 4);
+    let dry = vacuum(true);
+    assert_eq!((usage(), dry.gone, dry.oldest_kept), (4, 2, Some(3)));
+    assert_eq!(vacuum(false), dry);
+    assert_eq!((usage(), files(Table::Feedback).len()), (1, 1), "a feedback that is being given stays");
+    for copy in [&one, &other, &world.copy(&store, "new")] {
+        let lake = copy.open().expect("a lake");
+        assert_eq!(held(&lake), (3, 28));
+        assert!(matches!(lake.snapshot(Some(2)), Err(LakeError::Vacuumed { version: 2, oldest: 3, .. })));
+    }
+    let twice = vacuum(false);
+    assert_eq!((twice.gone, twice.folders.iter().map(|folder| folder.deleted_files).sum::<u64>()), (0, 0));
+    assert_eq!(version(&world.import(&other, 2).expect("an import")), 4);
+    let (empty, nothing) = (Faulty::over(InMemory::new(), None), world.dir.path().join("none"));
+    let request = crate::lake::VacuumRequest { keep_days: 0, today: Day::parse("2026-12-31").expect("a day"), dry_run: false };
+    let report = world.copy(&empty, &nothing.to_string_lossy()).vacuum(&request, Progress::Silent).expect("a store");
+    assert_eq!(report.newest, None);
+}
+
+#[test]
 fn a_store_that_holds_another_lake_gives_another_copy() {
     let (world, store) = (World::new(), Faulty::over(InMemory::new(), None));
     world.import(&world.copy(&store, "one"), 1).expect("an import");

@@ -16,17 +16,13 @@ use crate::lake::schema::Table;
 use crate::lake::tables::{Lake, LakeError};
 use crate::progress::{Progress, Stage, Unit};
 
-/// The tables that versions name.
-const VERSIONED: [Table; 6] =
-    [Table::Customers, Table::Subscriptions, Table::Lifecycle, Table::Commitments, Table::UsageDaily, Table::UsageMonthly];
-
 pub(super) fn sweep(lake: &Lake, scope: VerifyScope, progress: Progress) -> Result<Verification, LakeError> {
     let mut found = Found::default();
     let records = imports(lake, &mut found);
     let wanted = wanted(lake, &records, scope, &mut found)?;
-    let listed: Vec<(Table, Listed)> = VERSIONED.into_iter().map(|table| (table, lake.listed_at(table, &named(table, &wanted)))).collect();
-    let beside: Vec<(Table, Vec<DataFile>)> =
-        [Table::Feedback, Table::Scores].into_iter().map(|table| (table, newest(lake, table, &mut found))).collect();
+    let listed: Vec<(Table, Listed)> =
+        Table::VERSIONED.into_iter().map(|table| (table, lake.listed_at(table, &named(table, &wanted)))).collect();
+    let beside: Vec<(Table, Vec<DataFile>)> = Table::BESIDE.into_iter().map(|table| (table, newest(lake, table, &mut found))).collect();
     let in_versions = listed.iter().flat_map(|(_, listed)| listed.values()).flatten().flatten();
     let mut bytes: HashMap<_, u64> = in_versions.map(|file| (&file.path, file.bytes_told())).collect();
     bytes.extend(beside.iter().flat_map(|(_, files)| files).map(|file| (&file.path, file.bytes_told())));
@@ -42,7 +38,7 @@ pub(super) fn sweep(lake: &Lake, scope: VerifyScope, progress: Progress) -> Resu
         }
     }
     stage.finish();
-    for table in VERSIONED.into_iter().chain([Table::Imports]) {
+    for table in Table::imported() {
         logs(lake, table, &mut found);
     }
     let Found { tables, faults } = found;
