@@ -103,9 +103,28 @@ impl Exact {
         (attos.unsigned_abs() <= MAX_UNITS.unsigned_abs() * 1_000_000_000_000_000_000).then_some(Self(attos))
     }
 
+    /// The amount in micro-units, where it is a whole number of them that fits.
+    #[must_use]
+    pub fn whole_micros(self) -> Option<Micros> {
+        // 1e12 is 2^12 times this. Below 37,000 units 64 bits hold what is left without 2^12, and
+        // dividing them costs a tenth of dividing 128.
+        const FIVES: i64 = 244_140_625;
+        if self.0 & 0xfff != 0 {
+            return None;
+        }
+        match i64::try_from(self.0 >> 12) {
+            Ok(fives) => (fives % FIVES == 0).then_some(Micros(fives / FIVES)),
+            Err(_) if self.0 % ATTOS_PER_MICRO == 0 => i64::try_from(self.0 / ATTOS_PER_MICRO).ok().map(Micros),
+            Err(_) => None,
+        }
+    }
+
     /// Rounded half-even to micro-units; none where that passes `i64`.
     #[must_use]
     pub fn round(self) -> Option<Micros> {
+        if let Some(whole) = self.whole_micros() {
+            return Some(whole);
+        }
         let (quotient, rest) = (self.0.div_euclid(ATTOS_PER_MICRO), self.0.rem_euclid(ATTOS_PER_MICRO));
         let half = ATTOS_PER_MICRO / 2;
         let up = rest > half || (rest == half && quotient % 2 != 0);
@@ -126,37 +145,51 @@ impl Exact {
 /// The common case, without allocation: an optional minus, up to 12 digits, up to 18 more
 /// after a point. None for everything else, right or wrong.
 fn parse_short(bytes: &[u8]) -> Option<i128> {
-    let (negative, digits) = match bytes.split_first()? {
+    let (is_negative, digits) = match bytes.split_first()? {
         (b'-', rest) => (true, rest),
         _ => (false, bytes),
     };
-    let mut whole: u64 = 0;
-    let mut at = 0;
-    while at < digits.len() && digits[at].is_ascii_digit() {
-        whole = whole.checked_mul(10)?.checked_add(u64::from(digits[at] - b'0'))?;
-        at += 1;
-    }
-    if at == 0 || at > 12 {
+    let (whole, rest) = leading_digits(digits);
+    let whole_len = digits.len() - rest.len();
+    if whole_len == 0 || whole_len > 12 {
         return None;
     }
-    let mut attos = i128::from(whole) * 1_000_000_000_000_000_000;
-    if at < digits.len() {
-        let fraction = digits[at..].strip_prefix(b".")?;
-        if fraction.is_empty() || fraction.len() > 18 {
-            return None;
-        }
-        let mut value: u64 = 0;
-        for byte in fraction {
-            if !byte.is_ascii_digit() {
+    let attos = match rest.split_first() {
+        None => i128::from(whole) * i128::from(POWERS_OF_TEN[18]),
+        Some((b'.', fraction)) if (1..=18).contains(&fraction.len()) => {
+            let (below, rest) = leading_digits(fraction);
+            if !rest.is_empty() {
                 return None;
             }
-            value = value * 10 + u64::from(byte - b'0');
+            let below = below * POWERS_OF_TEN[18 - fraction.len()];
+            i128::from(whole) * i128::from(POWERS_OF_TEN[18]) + i128::from(below)
         }
-        let missing = u32::try_from(18 - fraction.len()).ok()?;
-        attos += i128::from(value) * i128::from(10_u64.pow(missing));
-    }
-    Some(if negative { -attos } else { attos })
+        Some(_) => return None,
+    };
+    Some(if is_negative { -attos } else { attos })
 }
+
+/// The number that the digits at the start are, where they are at most 19, and what follows them.
+fn leading_digits(bytes: &[u8]) -> (u64, &[u8]) {
+    let mut number: u64 = 0;
+    let mut at = 0;
+    while let Some(digit) = bytes.get(at).map(|byte| byte.wrapping_sub(b'0')).filter(|digit| *digit < 10) {
+        number = number.wrapping_mul(10).wrapping_add(u64::from(digit));
+        at += 1;
+    }
+    (number, &bytes[at..])
+}
+
+/// 10 to the power of each place.
+const POWERS_OF_TEN: [u64; 19] = {
+    let mut powers = [1; 19];
+    let mut at = 1;
+    while at < powers.len() {
+        powers[at] = powers[at - 1] * 10;
+        at += 1;
+    }
+    powers
+};
 
 /// Every form that is accepted, digit by digit.
 fn parse_any(text: &str) -> Result<i128, AmountError> {
@@ -389,6 +422,25 @@ mod tests {
             let text = if tie { format!("{}5e-7", digits % 10_000_000_000_000) } else { format!("{digits}e{point}") };
             let double: f64 = text.parse().expect("a double");
             proptest::prop_assert_eq!(Micros::from_double(double), Exact::parse(&text).ok().and_then(Exact::round), "{}", text);
+        }
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn the_short_way_reads_what_the_long_way_reads(text in r"-?[0-9]{0,13}(\.[0-9]{0,19})?") {
+            if let Some(attos) = parse_short(text.as_bytes()) {
+                proptest::prop_assert_eq!(parse_any(&text), Ok(attos));
+            }
+        }
+
+        /// Around both bounds of the short way, and everywhere else.
+        #[test]
+        fn whole_micro_units_are_those_that_nothing_is_left_of(micros: i64, small in -40_000_000_000_i64..40_000_000_000, below in 0_i128..3, shift in 0_u32..64) {
+            for whole in [micros >> shift, small] {
+                let exact = Exact(i128::from(whole) * ATTOS_PER_MICRO + below * 4096);
+                proptest::prop_assert_eq!(exact.whole_micros(), (below == 0).then_some(Micros(whole)));
+            }
+            proptest::prop_assert_eq!(Exact((i128::from(i64::MAX) + 1 + i128::from(small.abs())) * ATTOS_PER_MICRO).whole_micros(), None);
         }
     }
 

@@ -1,16 +1,14 @@
 //! The roll-up of one month of usage, in SQL on the embedded DataFusion, over rows that come in the
 //! order of their keys: sums are then made on the way, and nothing is held.
 //!
-//! Within a month, a row's subscription, day, category and unit are packed into one `Int64`:
-//! place of the subscription among all ids ascending (32 bits), day of the month (5), place of
-//! the (category, unit) among all ascending (16). One partition and one order of rows: the
-//! same input gives the same file on any machine.
+//! Rows are told apart by their keys (`key.rs`). One partition and one order of rows: the same input
+//! gives the same file on any machine.
 
 use std::path::Path;
 use std::sync::Arc;
 
 use datafusion::arrow::array::{ArrayRef, AsArray, Date32Array, DictionaryArray, Int32Array, Int64Array, RecordBatch, StringArray};
-use datafusion::arrow::datatypes::{DataType, Date32Type, Decimal128Type, Field, Int32Type, Int64Type, Schema, SchemaRef, UInt32Type};
+use datafusion::arrow::datatypes::{DataType, Date32Type, Field, Int32Type, Int64Type, Schema, SchemaRef};
 use datafusion::catalog::streaming::StreamingTable;
 use datafusion::common::cast::as_decimal128_array;
 use datafusion::error::DataFusionError;
@@ -28,24 +26,19 @@ use hashbrown::hash_map::Entry;
 use thiserror::Error;
 
 use super::data_file::DataFile;
-use super::import::{AMOUNT_TYPE, Ids, SeriesNumbers, StagedMonth, read_staged};
+use super::import::{Ids, SeriesNumbers, StagedMonth};
+use super::key::{BELOW_DAY_BITS, Parts, pack, unpack};
 use super::parquet::{FileWriter, WrittenFile};
 use super::restated::{KeyedRow, Merge, Replaced};
 use super::schema::{Table, month_of};
-use super::sorted::{Batches, Extent, in_order};
+use super::sorted::{AMOUNT_TYPE, Order, in_order};
 use super::tables::LakeError;
 use crate::domain::{Day, Exact, Micros};
 
 const ROLLUP: &str = include_str!("rollup.sql");
 
-const SERIES_BITS: u32 = 16;
-const DAY_BITS: u32 = 5;
-
 /// Rows of a batch that is written.
 const BATCH_ROWS: usize = 8 * 1024;
-
-/// (category, unit) pairs that fit in a key.
-pub(crate) const SERIES_MAX: usize = 1 << SERIES_BITS;
 
 /// Every id and (category, unit) of an import, in the order in which rows are stored.
 #[derive(Debug)]
@@ -80,16 +73,21 @@ impl Numbering {
 
     /// What every key is below.
     fn key_bound(&self) -> i64 {
-        pack(u32::try_from(self.id_texts.len()).unwrap_or(u32::MAX), 0, 0)
+        pack(Parts { subscription: u32::try_from(self.id_texts.len()).unwrap_or(u32::MAX), day_of_month: 0, series: 0 })
+    }
+
+    /// The key of a staged row, whose parts are numbered in order of appearance, as it sorts.
+    fn ranked(&self, staged: i64) -> i64 {
+        let Parts { subscription, day_of_month, series } = unpack(staged);
+        pack(Parts { subscription: self.id_places[subscription as usize], day_of_month, series: self.series_places[series as usize] })
     }
 
     /// What a key of `month` is of, in words.
     fn describe(&self, key: i64, month: Day) -> String {
-        let (id, day, series) = unpack(key);
-        let place = |number: i32| usize::try_from(number).unwrap_or(usize::MAX);
-        let id = self.id_texts.get(place(id)).map_or("", String::as_str);
-        let (category, unit) = self.series.get(place(series)).map_or(("", ""), |(category, unit)| (category, unit));
-        format!("subscription {id} on {}, category `{category}`, unit `{unit}`", month + day)
+        let Parts { subscription, day_of_month, series } = unpack(key);
+        let id = self.id_texts.get(subscription as usize).map_or("", String::as_str);
+        let (category, unit) = self.series.get(series as usize).map_or(("", ""), |(category, unit)| (category, unit));
+        format!("subscription {id} on {}, category `{category}`, unit `{unit}`", month + day_of_month)
     }
 
     /// The engine's failure, in words of the tables where it can be.
@@ -101,17 +99,6 @@ impl Numbering {
         }
         error.into()
     }
-}
-
-const fn pack(subscription: u32, day_of_month: i32, series: u32) -> i64 {
-    ((subscription as i64) << (DAY_BITS + SERIES_BITS)) | ((day_of_month as i64) << SERIES_BITS) | series as i64
-}
-
-/// (place of the subscription, day of the month from 0, place of the series).
-#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "the masks leave 32, 5 and 16 bits")]
-const fn unpack(key: i64) -> (i32, i32, i32) {
-    let day = (key >> SERIES_BITS) & ((1 << DAY_BITS) - 1);
-    (((key >> (DAY_BITS + SERIES_BITS)) as u32).cast_signed(), day as i32, (key & ((1 << SERIES_BITS) - 1)) as i32)
 }
 
 /// What came of one month.
@@ -189,8 +176,7 @@ fn rounded(
 /// Rolls one month up into one file.
 pub(crate) async fn roll_up(context: &SessionContext, numbering: &Arc<Numbering>, job: MonthJob<'_>) -> Result<RolledMonth, LakeError> {
     let month = job.staged.month;
-    let staged = MonthRows::new(Rows::Staged { month: job.staged.clone(), memory_bytes: job.memory_bytes }, numbering, month);
-    let stored = MonthRows::new(Rows::Stored(job.stored.clone()), numbering, month);
+    let staged = Staged::new(&job, numbering);
     context.deregister_table("staged")?;
     let table = StreamingTable::try_new(Arc::clone(&staged.schema), vec![Arc::new(staged)])?;
     context.register_table("staged", Arc::new(table.with_sort_order(vec![col("key").sort(true, false)])))?;
@@ -198,7 +184,7 @@ pub(crate) async fn roll_up(context: &SessionContext, numbering: &Arc<Numbering>
     let stem = format!("usage-{:08}", job.import_id);
     let mut writer = FileWriter::create(job.table_dir, Some(&folder), &stem, Table::UsageDaily.arrow_schema())?;
     let mut stream = context.sql(ROLLUP).await?.execute_stream().await?;
-    let mut merge = Merge::new(stored.rows()?, SERIES_BITS);
+    let mut merge = Merge::new(stored_rows(job.stored, numbering, month), BELOW_DAY_BITS);
     let (mut days, mut used_days) = (0_u32, 0_u32);
     let mut merged = Vec::new();
     loop {
@@ -209,7 +195,7 @@ pub(crate) async fn roll_up(context: &SessionContext, numbering: &Arc<Numbering>
             None => merge.rest(&mut merged)?,
         }
         for (key, quantity, _) in &merged {
-            let bit = 1 << unpack(*key).1;
+            let bit = 1 << unpack(*key).day_of_month;
             days |= bit;
             used_days |= if *quantity > 0 { bit } else { 0 };
         }
@@ -239,10 +225,10 @@ fn usage_batch(rows: &[KeyedRow], numbering: &Numbering, month: Day) -> Result<R
     let mut on = Vec::with_capacity(rows.len());
     let mut series = Vec::with_capacity(rows.len());
     for (key, ..) in rows {
-        let (id, day, pair) = unpack(*key);
-        subscription.push(id);
-        on.push(month.epoch_days() + day);
-        series.push(pair);
+        let parts = unpack(*key);
+        subscription.push(parts.subscription.cast_signed());
+        on.push(month.epoch_days() + parts.day_of_month);
+        series.push(parts.series.cast_signed());
     }
     let named = |keys: Vec<i32>, values: &ArrayRef| -> Result<ArrayRef, LakeError> {
         Ok(Arc::new(DictionaryArray::<Int32Type>::try_new(Int32Array::from(keys), Arc::clone(values))?))
@@ -258,98 +244,55 @@ fn usage_batch(rows: &[KeyedRow], numbering: &Numbering, month: Day) -> Result<R
     Ok(RecordBatch::try_new(Table::UsageDaily.arrow_schema(), columns)?)
 }
 
-/// Where the rows of a month come from.
-#[derive(Debug, Clone)]
-enum Rows {
-    /// In any order; sorted within this much memory.
-    Staged { month: StagedMonth, memory_bytes: usize },
-    /// In the order of their keys: so an earlier roll-up has written them.
-    Stored(Vec<DataFile>),
-}
-
-impl Rows {
-    fn schema(&self) -> SchemaRef {
-        let amount = if matches!(self, Self::Staged { .. }) { AMOUNT_TYPE } else { DataType::Int64 };
-        Arc::new(Schema::new(vec![
-            Field::new("key", DataType::Int64, false),
-            Field::new("quantity", amount.clone(), false),
-            Field::new("cost", amount, true),
-        ]))
-    }
-}
-
-/// The rows of a month as the engine sees them.
+/// The staged rows of a month as the engine sees them.
 #[derive(Debug)]
-struct MonthRows {
+struct Staged {
     schema: SchemaRef,
     numbering: Arc<Numbering>,
-    month: Day,
-    rows: Rows,
+    month: StagedMonth,
+    memory_bytes: usize,
 }
 
-impl PartitionStream for MonthRows {
+impl PartitionStream for Staged {
     fn schema(&self) -> &SchemaRef {
         &self.schema
     }
 
     fn execute(&self, _context: Arc<TaskContext>) -> SendableRecordBatchStream {
-        let batches = self.batches().unwrap_or_else(|error| Box::new(std::iter::once(Err(error))));
+        let order = Order { key_bound: self.numbering.key_bound(), memory_bytes: self.memory_bytes, schema: Arc::clone(&self.schema) };
+        let batches = in_order(&self.month, |key| self.numbering.ranked(key), order);
+        let batches = batches.unwrap_or_else(|error| Box::new(std::iter::once(Err(error))));
         let stream = futures::stream::iter(batches.map(|batch| batch.map_err(|error| DataFusionError::External(Box::new(error)))));
         Box::pin(RecordBatchStreamAdapter::new(Arc::clone(&self.schema), stream))
     }
 }
 
-impl MonthRows {
-    fn new(rows: Rows, numbering: &Arc<Numbering>, month: Day) -> Self {
-        Self { schema: rows.schema(), numbering: Arc::clone(numbering), month, rows }
-    }
-
-    /// The stored rows, in the order of their keys: so the roll-up has written them.
-    fn rows(&self) -> Result<impl Iterator<Item = Result<KeyedRow, LakeError>> + use<>, LakeError> {
-        let rows = |batch: Result<RecordBatch, LakeError>| match batch {
-            Ok(batch) => keyed_rows(&batch).map(Ok).collect(),
-            Err(error) => vec![Err(error)],
-        };
-        Ok(self.batches()?.flat_map(rows))
-    }
-
-    fn batches(&self) -> Result<Batches, LakeError> {
-        let (numbering, schema, month) = (Arc::clone(&self.numbering), Arc::clone(&self.schema), self.month);
-        Ok(match self.rows.clone() {
-            Rows::Staged { month: StagedMonth { path, rows, .. }, memory_bytes } => {
-                let (beside, key_bound) = (path.clone(), numbering.key_bound());
-                let read = move || -> Result<Batches, LakeError> {
-                    let (numbering, schema) = (Arc::clone(&numbering), Arc::clone(&schema));
-                    Ok(Box::new(read_staged(&path)?.map(move |batch| staged_batch(&batch?, &numbering, month, &schema))))
-                };
-                in_order(&read, Extent { rows, key_bound }, &beside, memory_bytes)?
-            }
-            Rows::Stored(files) => Box::new(files.into_iter().flat_map(move |file| -> Batches {
-                let (numbering, schema) = (Arc::clone(&numbering), Arc::clone(&schema));
-                match file.read(None) {
-                    Ok(reader) => Box::new(reader.map(move |batch| stored_batch(&batch?, &numbering, month, &schema))),
-                    Err(error) => Box::new(std::iter::once(Err(error))),
-                }
-            })),
-        })
+impl Staged {
+    fn new(job: &MonthJob<'_>, numbering: &Arc<Numbering>) -> Self {
+        let fields = [("key", DataType::Int64, false), ("quantity", AMOUNT_TYPE, false), ("cost", AMOUNT_TYPE, true)];
+        let schema = Schema::new(fields.map(|(name, kind, is_nullable)| Field::new(name, kind, is_nullable)).to_vec());
+        Self { schema: Arc::new(schema), numbering: Arc::clone(numbering), month: job.staged.clone(), memory_bytes: job.memory_bytes }
     }
 }
 
-fn staged_batch(batch: &RecordBatch, numbering: &Numbering, month: Day, schema: &SchemaRef) -> Result<RecordBatch, LakeError> {
-    let ids = batch.column(0).as_primitive::<UInt32Type>().values();
-    let days = batch.column(1).as_primitive::<Int32Type>().values();
-    let series = batch.column(2).as_primitive::<UInt32Type>().values();
-    let keys = ids.iter().zip(days).zip(series).map(|((id, day), series)| {
-        pack(numbering.id_places[*id as usize], day - month.epoch_days(), numbering.series_places[*series as usize])
+/// The stored rows of a month, in the order of their keys: so the roll-up has written them.
+fn stored_rows(files: Vec<DataFile>, numbering: &Numbering, month: Day) -> impl Iterator<Item = Result<KeyedRow, LakeError>> {
+    type Rows = Result<Vec<KeyedRow>, LakeError>;
+    let batches = files.into_iter().flat_map(move |file| -> Box<dyn Iterator<Item = Rows>> {
+        match file.read(None) {
+            Ok(reader) => Box::new(reader.map(move |batch| stored_batch(&batch?, numbering, month))),
+            Err(error) => Box::new(std::iter::once(Err(error))),
+        }
     });
-    let keys = Arc::new(Int64Array::from_iter_values(keys));
-    debug_assert!(batch.column(3).as_primitive_opt::<Decimal128Type>().is_some());
-    Ok(RecordBatch::try_new(Arc::clone(schema), vec![keys, Arc::clone(batch.column(3)), Arc::clone(batch.column(4))])?)
+    batches.flat_map(|rows| match rows {
+        Ok(rows) => rows.into_iter().map(Ok).collect(),
+        Err(error) => vec![Err(error)],
+    })
 }
 
 /// Stored rows get the keys that this import's numbering gives them: every stored id and
 /// (category, unit) is part of it.
-fn stored_batch(batch: &RecordBatch, numbering: &Numbering, month: Day, schema: &SchemaRef) -> Result<RecordBatch, LakeError> {
+fn stored_batch(batch: &RecordBatch, numbering: &Numbering, month: Day) -> Result<Vec<KeyedRow>, LakeError> {
     let unknown = |what: &str| LakeError::from(DataFusionError::Internal(format!("a stored row has {what} that no table knows")));
     let dictionary = |at: usize| batch.column(at).as_dictionary_opt::<Int32Type>().ok_or_else(|| unknown("a column type"));
     let (ids, categories, units) = (dictionary(0)?, dictionary(2)?, dictionary(3)?);
@@ -372,10 +315,10 @@ fn stored_batch(batch: &RecordBatch, numbering: &Numbering, month: Day, schema: 
                 *place.insert(place_of(&numbering.series, &names).ok_or_else(|| unknown("a category"))?)
             }
         };
-        keys.push(pack(id, day - month.epoch_days(), pair));
+        keys.push(pack(Parts { subscription: id, day_of_month: day - month.epoch_days(), series: pair }));
     }
-    let columns: Vec<ArrayRef> = vec![Arc::new(Int64Array::from(keys)), Arc::clone(batch.column(4)), Arc::clone(batch.column(5))];
-    Ok(RecordBatch::try_new(Arc::clone(schema), columns)?)
+    let (quantities, costs) = (batch.column(4).as_primitive::<Int64Type>().values(), batch.column(5).as_primitive::<Int64Type>());
+    Ok(keys.into_iter().zip(quantities).zip(costs).map(|((key, quantity), cost)| (key, *quantity, cost)).collect())
 }
 
 fn place_of<T: Ord>(sorted: &[T], wanted: &T) -> Option<u32> {

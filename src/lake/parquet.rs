@@ -15,7 +15,7 @@ use datafusion::parquet::arrow::{ArrowWriter, ProjectionMask};
 use datafusion::parquet::basic::{Compression, Encoding, ZstdLevel};
 use datafusion::parquet::errors::ParquetError;
 use datafusion::parquet::file::metadata::{ColumnChunkMetaData, RowGroupMetaData};
-use datafusion::parquet::file::properties::{WriterProperties, WriterVersion};
+use datafusion::parquet::file::properties::{EnabledStatistics, WriterProperties, WriterVersion};
 use datafusion::parquet::file::reader::ChunkReader;
 use datafusion::parquet::file::statistics::Statistics;
 use datafusion::parquet::schema::types::ColumnPath;
@@ -37,7 +37,7 @@ const DICTIONARY_PAGE_MAX_BYTES: usize = 16 << 20;
 const ROW_GROUP_MAX_ROWS: usize = 1 << 20;
 
 fn properties() -> WriterProperties {
-    let amounts = ["quantity_micros", "cost_micros"];
+    let (amounts, series) = (["quantity_micros", "cost_micros"], ["category", "unit"]);
     let builder = WriterProperties::builder()
         .set_writer_version(WriterVersion::PARQUET_1_0)
         .set_compression(Compression::ZSTD(ZstdLevel::default()))
@@ -48,7 +48,10 @@ fn properties() -> WriterProperties {
     let risk = ColumnPath::from("risk");
     let builder = builder.set_column_dictionary_enabled(risk.clone(), false).set_column_encoding(risk, Encoding::BYTE_STREAM_SPLIT);
     // Amounts hardly repeat: a dictionary of them would be built, overflow and be thrown away.
-    amounts.iter().fold(builder, |builder, name| builder.set_column_dictionary_enabled(ColumnPath::from(*name), false)).build()
+    let builder = amounts.into_iter().fold(builder, |builder, name| builder.set_column_dictionary_enabled(ColumnPath::from(name), false));
+    // Every page has nearly every category and unit: their least and greatest rule nothing out.
+    let none = EnabledStatistics::None;
+    series.into_iter().fold(builder, |builder, name| builder.set_column_statistics_enabled(ColumnPath::from(name), none)).build()
 }
 
 /// A Parquet file that is on disk, synced, and named nowhere yet.

@@ -1,189 +1,228 @@
 //! Rows of a month in the order of their keys, within a bound on memory.
 //!
-//! Rows that fit are sorted where they are. Of more than that, the keys are counted first, the rows
-//! are parted at keys between which as many lie as fit, each part on disk, and the parts are sorted
-//! one after the other.
+//! Rows are counted by the upper bits of their keys, then each goes to its place among those with the
+//! same, and the few that share a place are sorted. Of more than fit, parts of neighbouring keys are
+//! put on disk first, and arranged one after the other.
 //!
 //! Absent on purpose: sums. Rows of one key come one after the other, in any order among themselves.
 
-use std::fs::{self, File};
-use std::io::{BufReader, BufWriter};
-use std::path::{Path, PathBuf};
+use std::fs;
+use std::path::Path;
 use std::sync::Arc;
 
-use datafusion::arrow::array::{Array, ArrayRef, AsArray, Decimal128Builder, Int64Array, RecordBatch, UInt32Array};
-use datafusion::arrow::compute::take_record_batch;
-use datafusion::arrow::datatypes::{Decimal128Type, Int64Type, Schema};
-use datafusion::arrow::ipc::reader::StreamReader;
-use datafusion::arrow::ipc::writer::StreamWriter;
+use datafusion::arrow::array::{ArrayRef, Decimal128Builder, Int64Array, RecordBatch};
+use datafusion::arrow::datatypes::{DataType, SchemaRef};
 
-use super::import::AMOUNT_TYPE;
+use super::import::StagedMonth;
+use super::spill::{Amount, Spill, SpillRow, Spilled};
 use super::tables::LakeError;
+
+/// Decimal digits of an amount that is to be added, and those after the point: those of `Exact`.
+pub(super) const AMOUNT_TYPE: DataType = DataType::Decimal128(38, 18);
 
 /// Batches of key, quantity and cost, the last two as decimals.
 pub(super) type Batches = Box<dyn Iterator<Item = Result<RecordBatch, LakeError>> + Send>;
 
-/// Bytes that a row takes while it is sorted: key, two amounts and a bit for a null, and again the
-/// key with the place of the row.
-const ROW_BYTES: usize = 8 + 16 + 16 + 1 + 16;
+/// Gives rows with their keys to a visitor, some at a time; the same rows whenever it is called.
+type Rows<'a, A> = &'a dyn Fn(Visitor<'_, A>) -> Result<(), LakeError>;
+type Visitor<'a, A> = &'a mut dyn FnMut(&[SpillRow<A>]) -> Result<(), LakeError>;
 
 /// Rows of a batch that is given out.
 const BATCH_ROWS: usize = 8 * 1024;
 
-/// Keys are counted by what is left of them without these bits, so that parts end between two
-/// subscription-days, and by at most this many counters.
-const COUNTERS: usize = 1 << 16;
+/// Most places that rows are counted for: 512 KiB of counters.
+const PLACES_MAX: usize = 1 << 16;
 
 /// Least rows of a part, so that a small bound does not make thousands of files.
 const PART_MIN_ROWS: usize = 64 * 1024;
 
-/// What is known of rows before they are read.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Extent {
-    pub(super) rows: usize,
+/// How rows are brought into order.
+#[derive(Debug, Clone)]
+pub(super) struct Order {
     /// Every key is below it, and none below 0.
     pub(super) key_bound: i64,
+    /// What the rows in memory may take.
+    pub(super) memory_bytes: usize,
+    /// That of the batches.
+    pub(super) schema: SchemaRef,
 }
 
-/// The rows that `read` gives, in the order of their keys. Where they do not fit in `memory_bytes`,
-/// they go to files named after `beside`.
-pub(super) fn in_order(
-    read: &dyn Fn() -> Result<Batches, LakeError>,
-    Extent { rows, key_bound }: Extent,
-    beside: &Path,
-    memory_bytes: usize,
-) -> Result<Batches, LakeError> {
-    let fitting = (memory_bytes / ROW_BYTES).max(PART_MIN_ROWS);
-    if rows <= fitting {
-        return Ok(Box::new(sorted(read()?.collect::<Result<_, _>>()?)));
+/// The staged rows of a month in the order of the keys that `renumbered` makes of theirs. What does
+/// not fit goes to files beside the month's.
+pub(super) fn in_order(month: &StagedMonth, renumbered: impl Fn(i64) -> i64, order: Order) -> Result<Batches, LakeError> {
+    let whole = |visit: Visitor<'_, i64>| {
+        month.micros.each(|rows| {
+            for row in rows.iter_mut() {
+                row[0] = renumbered(row[0]);
+            }
+            visit(rows)
+        })
+    };
+    if month.attos.rows() == 0 {
+        return ordered(&whole, month.micros.rows(), month.micros.path(), order);
     }
-    let parts = part(read, key_bound, beside, fitting)?;
-    Ok(Box::new(parts.into_iter().flat_map(|part| -> Batches {
-        match part.batches() {
-            Ok(batches) => Box::new(sorted(batches)),
+    let finest = |visit: Visitor<'_, i128>| {
+        let mut finer = Vec::new();
+        whole(&mut |rows| {
+            finer.clear();
+            finer.extend(rows.iter().map(|[key, quantity, cost]| {
+                let cost = if *cost == i64::NONE { i128::NONE } else { cost.exact().attos() };
+                [i128::from_key(*key), quantity.exact().attos(), cost]
+            }));
+            visit(&finer)
+        })?;
+        month.attos.each(|rows| {
+            for row in rows.iter_mut() {
+                row[0] = i128::from_key(renumbered(row[0].key()));
+            }
+            visit(rows)
+        })
+    };
+    ordered(&finest, month.micros.rows() + month.attos.rows(), month.attos.path(), order)
+}
+
+fn ordered<A: Amount>(rows: Rows<'_, A>, count: usize, beside: &Path, order: Order) -> Result<Batches, LakeError> {
+    let fitting = (order.memory_bytes / size_of::<SpillRow<A>>()).max(PART_MIN_ROWS);
+    let places = Places::count(rows, order.key_bound)?;
+    if count <= fitting {
+        return Ok(Box::new(batches(places.arrange(rows)?, order.schema)));
+    }
+    let parts = part(rows, &places, beside, fitting)?;
+    Ok(Box::new(parts.into_iter().flat_map(move |part| -> Batches {
+        let rows = |visit: Visitor<'_, A>| part.0.each(|rows| visit(rows));
+        match Places::count(&rows, order.key_bound).and_then(|places| places.arrange(&rows)) {
+            Ok(rows) => Box::new(batches(rows, Arc::clone(&order.schema))),
             Err(error) => Box::new(std::iter::once(Err(error))),
         }
     })))
 }
 
-/// A part of the rows on disk; its file goes away with it.
-struct Part {
-    path: PathBuf,
+/// Rows by the upper bits of their keys, as many bits as there may be places.
+struct Places {
+    /// Bits of a key below those.
+    lower_bits: u32,
+    counts: Vec<usize>,
 }
 
-impl Part {
-    fn batches(&self) -> Result<Vec<RecordBatch>, LakeError> {
-        let file = File::open(&self.path).map_err(|source| LakeError::io(&self.path, source))?;
-        StreamReader::try_new(BufReader::with_capacity(1 << 18, file), None)?.map(|batch| Ok(batch?)).collect()
+impl Places {
+    fn count<A: Amount>(rows: Rows<'_, A>, key_bound: i64) -> Result<Self, LakeError> {
+        let lower_bits = (i64::BITS - key_bound.leading_zeros()).saturating_sub(PLACES_MAX.trailing_zeros());
+        let mut places = Self { lower_bits, counts: vec![0; PLACES_MAX] };
+        rows(&mut |rows| {
+            for row in rows {
+                let place = places.of(row);
+                places.counts[place] += 1;
+            }
+            Ok(())
+        })?;
+        Ok(places)
+    }
+
+    fn of<A: Amount>(&self, row: &SpillRow<A>) -> usize {
+        usize::try_from(row[0].key() >> self.lower_bits).unwrap_or(0).min(PLACES_MAX - 1)
+    }
+
+    /// All the rows, which are those that were counted, in the order of their keys.
+    fn arrange<A: Amount>(&self, rows: Rows<'_, A>) -> Result<Vec<SpillRow<A>>, LakeError> {
+        let mut next: Vec<usize> = Vec::with_capacity(self.counts.len());
+        let all = self.counts.iter().fold(0, |start, count| {
+            next.push(start);
+            start + count
+        });
+        let mut arranged = vec![[A::zeroed(); 3]; all];
+        rows(&mut |rows| {
+            for row in rows {
+                let next = &mut next[self.of(row)];
+                arranged[*next] = *row;
+                *next += 1;
+            }
+            Ok(())
+        })?;
+        // What was next in a place is past its end when it is full.
+        let mut start = 0;
+        for end in next {
+            arranged[start..end].sort_unstable_by_key(|row| row[0]);
+            start = end;
+        }
+        Ok(arranged)
     }
 }
 
-impl Drop for Part {
+/// A part of the rows on disk; its file goes away with it.
+struct Part<A: Amount>(Spilled<A>);
+
+impl<A: Amount> Drop for Part<A> {
     fn drop(&mut self) {
         // What stays behind is cleared by the next import.
-        let _ = fs::remove_file(&self.path);
+        let _ = fs::remove_file(self.0.path());
     }
 }
 
-fn keys(batch: &RecordBatch) -> &[i64] {
-    batch.column(0).as_primitive::<Int64Type>().values()
-}
-
-/// Parts the rows at keys between which at most `fitting` rows lie, where single counters allow it.
-fn part(read: &dyn Fn() -> Result<Batches, LakeError>, key_bound: i64, beside: &Path, fitting: usize) -> Result<Vec<Part>, LakeError> {
-    // As few bits as leave no more values than there are counters.
-    let shift = (64 - key_bound.leading_zeros()).saturating_sub(COUNTERS.trailing_zeros());
-    let place = |key: i64| usize::try_from(key >> shift).unwrap_or(0).min(COUNTERS - 1);
-    let mut counts = vec![0_usize; COUNTERS];
-    for batch in read()? {
-        for key in keys(&batch?) {
-            counts[place(*key)] += 1;
-        }
-    }
-    let (mut part_of, mut number, mut filled) = (vec![0_usize; COUNTERS], 0, 0);
-    for (at, count) in counts.iter().enumerate() {
+/// Parts the rows between places, so that at most `fitting` are in each where single places allow it.
+fn part<A: Amount>(rows: Rows<'_, A>, places: &Places, beside: &Path, fitting: usize) -> Result<Vec<Part<A>>, LakeError> {
+    let (mut part_of, mut number, mut filled) = (vec![0_usize; PLACES_MAX], 0, 0);
+    for (of, count) in part_of.iter_mut().zip(&places.counts) {
         if filled > 0 && filled + count > fitting {
             number += 1;
             filled = 0;
         }
         filled += count;
-        part_of[at] = number;
+        *of = number;
     }
-    let mut parts: Vec<Part> = Vec::new();
-    let mut writers: Vec<StreamWriter<BufWriter<File>>> = Vec::new();
-    for batch in read()? {
-        let batch = batch?;
-        let mut chosen: Vec<Vec<u32>> = vec![Vec::new(); number + 1];
-        for (row, key) in (0..).zip(keys(&batch)) {
-            chosen[part_of[place(*key)]].push(row);
-        }
-        for at in parts.len()..=number {
-            let path = beside.with_extension(format!("part-{at}"));
-            let file = File::create(&path).map_err(|source| LakeError::io(&path, source))?;
-            writers.push(StreamWriter::try_new(BufWriter::new(file), &batch.schema())?);
-            parts.push(Part { path });
-        }
-        for (writer, rows) in writers.iter_mut().zip(chosen) {
-            if !rows.is_empty() {
-                writer.write(&take_record_batch(&batch, &UInt32Array::from(rows))?)?;
+    let mut parts: Vec<Spill<A>> = (0..=number).map(|part| Spill::new(beside.with_extension(format!("part-{part}")))).collect();
+    rows(&mut |rows| {
+        for row in rows {
+            let part = &mut parts[part_of[places.of(row)]];
+            if part.push(*row) >= BATCH_ROWS {
+                part.write()?;
             }
         }
-    }
-    for mut writer in writers {
-        writer.finish()?;
-    }
-    Ok(parts)
+        Ok(())
+    })?;
+    parts.into_iter().map(|part| part.seal().map(Part)).collect()
 }
 
-/// The rows of some batches in the order of their keys.
-fn sorted(batches: Vec<RecordBatch>) -> impl Iterator<Item = Result<RecordBatch, LakeError>> + Send {
-    let mut order: Vec<(i64, u32, u32)> = Vec::with_capacity(batches.iter().map(RecordBatch::num_rows).sum());
-    for (number, batch) in (0..).zip(&batches) {
-        order.extend((0..).zip(keys(batch)).map(|(row, key)| (*key, number, row)));
-    }
-    order.sort_unstable();
+/// Rows as batches.
+fn batches<A: Amount>(rows: Vec<SpillRow<A>>, schema: SchemaRef) -> impl Iterator<Item = Result<RecordBatch, LakeError>> + Send {
     let mut from = 0;
     std::iter::from_fn(move || {
-        let rows = order.get(from..(from + BATCH_ROWS).min(order.len())).filter(|rows| !rows.is_empty())?;
+        let rows = rows.get(from..(from + BATCH_ROWS).min(rows.len())).filter(|rows| !rows.is_empty())?;
         from += rows.len();
-        Some(gathered(&batches, rows))
+        Some(batch(rows, Arc::clone(&schema)))
     })
 }
 
-/// The rows at some places as one batch.
-fn gathered(batches: &[RecordBatch], rows: &[(i64, u32, u32)]) -> Result<RecordBatch, LakeError> {
-    let amounts = |column: usize| -> ArrayRef {
-        let arrays: Vec<_> = batches.iter().map(|batch| batch.column(column).as_primitive::<Decimal128Type>()).collect();
+fn batch<A: Amount>(rows: &[SpillRow<A>], schema: SchemaRef) -> Result<RecordBatch, LakeError> {
+    let amounts = |of: &dyn Fn(&SpillRow<A>) -> Option<A>| -> ArrayRef {
         let mut builder = Decimal128Builder::with_capacity(rows.len()).with_data_type(AMOUNT_TYPE);
-        for (_, batch, row) in rows {
-            let (array, row) = (arrays[*batch as usize], *row as usize);
-            builder.append_option(array.is_valid(row).then(|| array.value(row)));
+        for row in rows {
+            builder.append_option(of(row).map(|amount| amount.exact().attos()));
         }
         Arc::new(builder.finish())
     };
-    let keys: ArrayRef = Arc::new(Int64Array::from_iter_values(rows.iter().map(|(key, ..)| *key)));
-    let schema = batches.first().map_or_else(|| Arc::new(Schema::empty()), RecordBatch::schema);
-    Ok(RecordBatch::try_new(schema, vec![keys, amounts(1), amounts(2)])?)
+    let keys: ArrayRef = Arc::new(Int64Array::from_iter_values(rows.iter().map(|row| row[0].key())));
+    let (quantities, costs) = (amounts(&|row| Some(row[1])), amounts(&|row| Some(row[2]).filter(|cost| *cost != A::NONE)));
+    Ok(RecordBatch::try_new(schema, vec![keys, quantities, costs])?)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use datafusion::arrow::datatypes::{DataType, Field};
+    use datafusion::arrow::array::{Array, AsArray};
+    use datafusion::arrow::datatypes::{DataType, Decimal128Type, Field, Int64Type, Schema};
 
-    fn batch(rows: &[(i64, i128)]) -> RecordBatch {
+    fn order(memory_bytes: usize) -> Order {
         let fields = [("key", DataType::Int64, false), ("quantity", AMOUNT_TYPE, false), ("cost", AMOUNT_TYPE, true)];
         let schema = Schema::new(fields.into_iter().map(|(name, kind, null)| Field::new(name, kind, null)).collect::<Vec<_>>());
-        let amounts = |value: &dyn Fn(i128) -> Option<i128>| -> ArrayRef {
-            let mut builder = Decimal128Builder::new().with_data_type(AMOUNT_TYPE);
-            for (_, amount) in rows {
-                builder.append_option(value(*amount));
-            }
-            Arc::new(builder.finish())
-        };
-        let keys: ArrayRef = Arc::new(Int64Array::from_iter_values(rows.iter().map(|row| row.0)));
-        let columns = vec![keys, amounts(&Some), amounts(&|amount| (amount % 3 != 0).then_some(amount))];
-        RecordBatch::try_new(Arc::new(schema), columns).expect("a batch")
+        Order { key_bound: 100_042 << 21, memory_bytes, schema: Arc::new(schema) }
+    }
+
+    fn spilled<A: Amount>(path: std::path::PathBuf, rows: impl Iterator<Item = SpillRow<A>>) -> Spilled<A> {
+        let mut spill = Spill::new(path);
+        for row in rows {
+            spill.push(row);
+        }
+        spill.seal().expect("a spill")
     }
 
     /// Key, quantity and cost of every row, in the order in which they come.
@@ -192,37 +231,48 @@ mod tests {
         for batch in batches {
             let batch = batch.expect("a batch");
             let (quantity, cost) = (batch.column(1).as_primitive::<Decimal128Type>(), batch.column(2).as_primitive::<Decimal128Type>());
-            for (row, key) in keys(&batch).iter().enumerate() {
+            for (row, key) in batch.column(0).as_primitive::<Int64Type>().values().iter().enumerate() {
                 rows.push((*key, quantity.value(row), cost.is_valid(row).then(|| cost.value(row))));
             }
         }
         rows
     }
 
-    #[test]
-    fn rows_come_in_the_order_of_their_keys_whether_they_fit_or_not() {
+    /// Of a fixed jumble of keys, each several times, more rows than the least part holds.
+    fn check(in_micros: i64, in_attos: i64) {
         let dir = tempfile::tempdir().expect("a folder");
-        // A fixed jumble of keys, each several times, more than the least part holds.
-        let all: Vec<(i64, i128)> = (0..200_000_i64).map(|row| (((row * 7_919) % 50_021) << 21 | (row % 5), i128::from(row))).collect();
-        let pieces: Vec<RecordBatch> = all.chunks(9_000).map(batch).collect();
-        let read = || -> Result<Batches, LakeError> { Ok(Box::new(pieces.clone().into_iter().map(Ok))) };
-        let order = |memory_bytes: usize| {
-            let extent = Extent { rows: all.len(), key_bound: 50_021 << 21 };
-            let mut seen = rows(in_order(&read, extent, &dir.path().join("month.arrow"), memory_bytes).expect("rows"));
+        let key = |row: i64| ((row * 7_919) % 50_021) << 21 | (row % 5);
+        let cost = |row: i64| (row % 3 != 0).then_some(row);
+        let micros = (0..in_micros).map(|row| [key(row), row, cost(row).unwrap_or(i64::NONE)]);
+        let attos = (0..in_attos).map(|row| [i128::from(key(row)), row.into(), cost(row).map_or(i128::NONE, i128::from)]);
+        let month = StagedMonth {
+            month: crate::domain::Day::from_epoch_days(20_000),
+            micros: spilled(dir.path().join("micros"), micros),
+            attos: spilled(dir.path().join("attos"), attos),
+        };
+        let wanted =
+            |of: &dyn Fn(i64) -> i128, count: i64| (0..count).map(|row| (2 * key(row), of(row), cost(row).map(of))).collect::<Vec<_>>();
+        let mut wanted = [wanted(&|row| i128::from(row) * 1_000_000_000_000, in_micros), wanted(&i128::from, in_attos)].concat();
+        wanted.sort_unstable();
+        for memory_bytes in [1 << 30, 1] {
+            let mut seen = rows(in_order(&month, |key| 2 * key, order(memory_bytes)).expect("rows"));
             assert!(seen.is_sorted_by_key(|row| row.0), "within {memory_bytes} bytes");
             seen.sort_unstable();
-            seen
-        };
-        let mut wanted: Vec<_> = all.iter().map(|(key, amount)| (*key, *amount, (amount % 3 != 0).then_some(*amount))).collect();
-        wanted.sort_unstable();
-        assert!(order(1 << 30) == wanted);
-        assert!(order(1) == wanted);
-        assert_eq!(fs::read_dir(dir.path()).expect("the folder").count(), 0, "parts are left behind");
+            assert!(seen == wanted, "within {memory_bytes} bytes");
+        }
+        let left = fs::read_dir(dir.path()).expect("the folder").count();
+        assert_eq!(left, usize::from(in_micros > 0) + usize::from(in_attos > 0), "parts are left behind");
+    }
+
+    #[test]
+    fn rows_come_in_the_order_of_their_keys_whether_they_fit_or_not() {
+        check(200_000, 0);
+        check(0, 200_000);
+        check(100_000, 100_000);
     }
 
     #[test]
     fn no_rows_are_no_batches() {
-        let read = || -> Result<Batches, LakeError> { Ok(Box::new(std::iter::empty())) };
-        assert!(rows(in_order(&read, Extent { rows: 0, key_bound: 0 }, Path::new("none"), 1).expect("rows")).is_empty());
+        check(0, 0);
     }
 }

@@ -16,8 +16,9 @@ use super::{ImportError, ImportRequest, REJECTS_ALWAYS_BORNE, delimited, io_erro
 use crate::domain::Day;
 use crate::lake::data_file::DataFile;
 use crate::lake::durable::create_dirs;
-use crate::lake::engine::{self, MonthJob, Numbering, RolledMonth, SERIES_MAX};
+use crate::lake::engine::{self, MonthJob, Numbering, RolledMonth};
 use crate::lake::imports::{ImportRecord, ImportedFile, ranges};
+use crate::lake::key::SERIES_MAX;
 use crate::lake::parquet::WrittenFile;
 use crate::lake::remote;
 use crate::lake::restated::Replaced;

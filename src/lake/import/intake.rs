@@ -10,10 +10,11 @@ use super::discover::InputFile;
 use super::focus::subscription_of;
 use super::insights::Monthly;
 use super::money::Money;
+use super::numbers::Inline;
 use super::rejects::{Kind, Refusal, Rejects};
 use super::row::{Fault, Row};
 use super::source::{Literal, Place, read_rows};
-use super::staging::{Inline, StagedRow, Staging};
+use super::staging::{StagedRow, Staging};
 use super::states::{Observation, Observations};
 use super::taken::TakenRows;
 use super::told::{NameColumns, Told};
@@ -357,7 +358,7 @@ impl Intake {
     /// others.
     fn number(&mut self, row: &Row<'_>, at: At, columns: &UsageColumns, id: &[u8], staged: StagedRow) -> Result<(), Fault> {
         // Printable ASCII is always an id, so that the later look-up cannot refuse the row.
-        let short = Inline::new(id).filter(|id| !id.bytes().is_empty() && id.bytes().iter().all(|byte| (b' '..=b'~').contains(byte)));
+        let short = Inline::new(id).filter(|id| !id.bytes().is_empty() && id.is_plain());
         if let Some(id) = short {
             self.pending.push(PendingRow { at, id, row: staged, grain: columns.grain });
             return if self.pending.len() == PENDING_MAX_ROWS { self.look_up().map_err(Fault::from) } else { Ok(()) };
@@ -371,7 +372,7 @@ impl Intake {
             let wrong = |error: IdError| row.refuse(columns.subscription, Kind::Id, &text, error.to_string());
             staging.ids.number(id, SubscriptionId::parse(spelt).map_err(wrong)?)
         };
-        Ok(staging.push(StagedRow { subscription, ..staged })?)
+        Ok(staging.push(&StagedRow { subscription, ..staged })?)
     }
 
     /// Looks the waiting subscriptions up and stages their rows.
@@ -394,7 +395,7 @@ impl Intake {
                     }
                 },
             };
-            staging.push(StagedRow { subscription, ..pending.row })?;
+            staging.push(&StagedRow { subscription, ..pending.row })?;
         }
         self.pending = waiting;
         self.numbers = numbers;

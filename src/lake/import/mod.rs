@@ -23,6 +23,7 @@ mod json;
 mod manifest;
 mod merge;
 mod money;
+mod numbers;
 mod quotes;
 mod rejects;
 mod report;
@@ -45,10 +46,11 @@ use thiserror::Error;
 pub use flow::import;
 #[cfg(test)]
 pub(in crate::lake) use flow::import_into;
+pub(crate) use numbers::{Ids, SeriesNumbers};
 pub use rejects::Reject;
 pub use report::{FileReport, ImportReport, Outcome};
 pub use sources::source_names;
-pub(crate) use staging::{AMOUNT_TYPE, Ids, SeriesNumbers, StagedMonth, read_staged};
+pub(crate) use staging::StagedMonth;
 pub use untrusted::{COMMAND as PARQUET_COMMAND, ParquetReader, serve as serve_parquet};
 
 use super::{LakeAt, LakeError};
