@@ -62,9 +62,9 @@ fn an_argument_that_makes_no_sense_exits_with_2() {
     for (arguments, wanted) in [
         (["--max-rejects", "2"], "a share lies between 0 and 1"),
         (["--max-rejects", "NaN"], "a share lies between 0 and 1"),
-        (["--memory", "1MiB"], "the engine needs 32MiB at least"),
+        (["--memory", "1MiB"], "an import needs 128MiB at least"),
         (["--memory", "lots"], "write 512MiB or 2GiB"),
-        (["--memory", "99999999999999GiB"], "32MiB"),
+        (["--memory", "99999999999999GiB"], "128MiB"),
     ] {
         let (_, stderr) = check(&desk, &["import", "a.csv", "--lake", "lake", arguments[0], arguments[1]], 2);
         assert!(stderr.contains(wanted), "{stderr}");

@@ -37,8 +37,8 @@ pub(crate) struct IntakeArguments {
     /// Share of the rows that may be refused before the whole import is; ten always may
     #[arg(long, default_value_t = 0.001, value_parser = share)]
     max_rejects: f64,
-    /// Memory for sorting and adding rows before they go to disk: 512MiB, 2GiB
-    #[arg(long, default_value = "64MiB", value_parser = bytes)]
+    /// Memory that the import may take, beyond which rows go to disk: 512MiB, 2GiB
+    #[arg(long, default_value = "256MiB", value_parser = bytes)]
     memory: usize,
     /// Currency in which the lake keeps costs: EUR. The lake's own where it has one; in a new
     /// lake the one that the files carry, where that is one
@@ -71,9 +71,6 @@ enum Cost {
     Billed,
 }
 
-/// Room that a Parquet file of others has at least: a page of it may be large, and is not damage.
-const PARQUET_MIN_BYTES: usize = 256 << 20;
-
 impl IntakeArguments {
     /// The folder for what this machine keeps beside the tables.
     pub(crate) fn home(&self) -> &Path {
@@ -96,7 +93,6 @@ impl IntakeArguments {
     }
 
     fn reading(&self) -> io::Result<Reading> {
-        let memory_bytes = self.memory.max(PARQUET_MIN_BYTES) as u64;
         Ok(Reading {
             format: self.format.clone(),
             exported_on: self.exported_on,
@@ -106,7 +102,7 @@ impl IntakeArguments {
                 Cost::Effective => CostBasis::Effective,
                 Cost::Billed => CostBasis::Billed,
             },
-            parquet_reader: Some(ParquetReader { program: std::env::current_exe()?, memory_bytes }),
+            parquet_reader: Some(ParquetReader { program: std::env::current_exe()?, memory_bytes: self.memory as u64 }),
         })
     }
 
@@ -151,7 +147,7 @@ fn bytes(text: &str) -> Result<usize, String> {
         _ => return Err("write 512MiB or 2GiB".to_owned()),
     };
     let number: usize = digits.parse().map_err(|_| "write 512MiB or 2GiB".to_owned())?;
-    number.checked_mul(1 << shift).filter(|bytes| *bytes >= 32 << 20).ok_or_else(|| "the engine needs 32MiB at least".to_owned())
+    number.checked_mul(1 << shift).filter(|bytes| *bytes >= 128 << 20).ok_or_else(|| "an import needs 128MiB at least".to_owned())
 }
 
 pub(crate) fn run(arguments: &ImportArguments) -> anyhow::Result<ExitCode> {

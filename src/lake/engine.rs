@@ -259,8 +259,8 @@ impl PartitionStream for Staged {
     }
 
     fn execute(&self, _context: Arc<TaskContext>) -> SendableRecordBatchStream {
-        let order = Order { key_bound: self.numbering.key_bound(), memory_bytes: self.memory_bytes, schema: Arc::clone(&self.schema) };
-        let batches = in_order(&self.month, |key| self.numbering.ranked(key), order);
+        let order = Order { memory_bytes: self.memory_bytes, schema: Arc::clone(&self.schema) };
+        let batches = in_order(&self.month, (|key| self.numbering.ranked(key), self.numbering.key_bound()), order);
         let batches = batches.unwrap_or_else(|error| Box::new(std::iter::once(Err(error))));
         let stream = futures::stream::iter(batches.map(|batch| batch.map_err(|error| DataFusionError::External(Box::new(error)))));
         Box::pin(RecordBatchStreamAdapter::new(Arc::clone(&self.schema), stream))

@@ -39,17 +39,20 @@ const PART_MIN_ROWS: usize = 64 * 1024;
 /// How rows are brought into order.
 #[derive(Debug, Clone)]
 pub(super) struct Order {
-    /// Every key is below it, and none below 0.
-    pub(super) key_bound: i64,
     /// What the rows in memory may take.
     pub(super) memory_bytes: usize,
     /// That of the batches.
     pub(super) schema: SchemaRef,
 }
 
-/// The staged rows of a month in the order of the keys that `renumbered` makes of theirs. What does
-/// not fit goes to files beside the month's.
-pub(super) fn in_order(month: &StagedMonth, renumbered: impl Fn(i64) -> i64, order: Order) -> Result<Batches, LakeError> {
+/// The staged rows of a month in the order of the keys that `renumbered` makes of theirs, all of them
+/// below `key_bound` and none below 0. What does not fit goes to files beside the month's.
+pub(super) fn in_order(
+    month: &StagedMonth,
+    (renumbered, key_bound): (impl Fn(i64) -> i64, i64),
+    order: Order,
+) -> Result<Batches, LakeError> {
+    let stretch = Stretch { first: 0, bits: i64::BITS - key_bound.leading_zeros() };
     let whole = |visit: Visitor<'_, i64>| {
         month.micros.each(|rows| {
             for row in rows.iter_mut() {
@@ -59,7 +62,7 @@ pub(super) fn in_order(month: &StagedMonth, renumbered: impl Fn(i64) -> i64, ord
         })
     };
     if month.attos.rows() == 0 {
-        return ordered(&whole, month.micros.rows(), month.micros.path(), order);
+        return ordered(&whole, month.micros.rows(), stretch, month.micros.path(), order);
     }
     let finest = |visit: Visitor<'_, i128>| {
         let mut finer = Vec::new();
@@ -78,36 +81,56 @@ pub(super) fn in_order(month: &StagedMonth, renumbered: impl Fn(i64) -> i64, ord
             visit(rows)
         })
     };
-    ordered(&finest, month.micros.rows() + month.attos.rows(), month.attos.path(), order)
+    ordered(&finest, month.micros.rows() + month.attos.rows(), stretch, month.attos.path(), order)
 }
 
-fn ordered<A: Amount>(rows: Rows<'_, A>, count: usize, beside: &Path, order: Order) -> Result<Batches, LakeError> {
+/// Keys that begin with the same bits.
+#[derive(Debug, Clone, Copy)]
+struct Stretch {
+    first: i64,
+    /// The bits in which they differ.
+    bits: u32,
+}
+
+/// The rows of a stretch, `count` of them, in the order of their keys.
+fn ordered<A: Amount>(rows: Rows<'_, A>, count: usize, stretch: Stretch, beside: &Path, order: Order) -> Result<Batches, LakeError> {
     let fitting = (order.memory_bytes / size_of::<SpillRow<A>>()).max(PART_MIN_ROWS);
-    let places = Places::count(rows, order.key_bound)?;
+    let places = Places::count(rows, stretch)?;
     if count <= fitting {
         return Ok(Box::new(batches(places.arrange(rows)?, order.schema)));
     }
     let parts = part(rows, &places, beside, fitting)?;
     Ok(Box::new(parts.into_iter().flat_map(move |part| -> Batches {
-        let rows = |visit: Visitor<'_, A>| part.0.each(|rows| visit(rows));
-        match Places::count(&rows, order.key_bound).and_then(|places| places.arrange(&rows)) {
-            Ok(rows) => Box::new(batches(rows, Arc::clone(&order.schema))),
-            Err(error) => Box::new(std::iter::once(Err(error))),
-        }
+        in_part(part, fitting, order.clone()).unwrap_or_else(|error| Box::new(std::iter::once(Err(error))))
     })))
 }
 
-/// Rows by the upper bits of their keys, as many bits as there may be places.
+/// The rows of a part: the few that fit are arranged, more of one place are parted once more, and
+/// rows of one key are in order as they are.
+fn in_part<A: Amount>(part: Part<A>, fitting: usize, order: Order) -> Result<Batches, LakeError> {
+    if part.rows.rows() > fitting && part.stretch.bits == 0 {
+        let mut pieces = part.rows.pieces();
+        return Ok(Box::new(std::iter::from_fn(move || {
+            let _file = &part;
+            pieces.next().and_then(|rows| rows.map(|rows| batch(rows, Arc::clone(&order.schema))).transpose()).transpose()
+        })));
+    }
+    let rows = |visit: Visitor<'_, A>| part.rows.each(|rows| visit(rows));
+    ordered(&rows, part.rows.rows(), part.stretch, part.rows.path(), order)
+}
+
+/// Rows by the upper bits in which their keys differ, as many bits as there may be places.
 struct Places {
+    stretch: Stretch,
     /// Bits of a key below those.
     lower_bits: u32,
     counts: Vec<usize>,
 }
 
 impl Places {
-    fn count<A: Amount>(rows: Rows<'_, A>, key_bound: i64) -> Result<Self, LakeError> {
-        let lower_bits = (i64::BITS - key_bound.leading_zeros()).saturating_sub(PLACES_MAX.trailing_zeros());
-        let mut places = Self { lower_bits, counts: vec![0; PLACES_MAX] };
+    fn count<A: Amount>(rows: Rows<'_, A>, stretch: Stretch) -> Result<Self, LakeError> {
+        let lower_bits = stretch.bits.saturating_sub(PLACES_MAX.trailing_zeros());
+        let mut places = Self { stretch, lower_bits, counts: vec![0; 1 << (stretch.bits - lower_bits)] };
         rows(&mut |rows| {
             for row in rows {
                 let place = places.of(row);
@@ -119,7 +142,12 @@ impl Places {
     }
 
     fn of<A: Amount>(&self, row: &SpillRow<A>) -> usize {
-        usize::try_from(row[0].key() >> self.lower_bits).unwrap_or(0).min(PLACES_MAX - 1)
+        usize::try_from((row[0].key() - self.stretch.first) >> self.lower_bits).unwrap_or(0).min(self.counts.len() - 1)
+    }
+
+    /// The keys of one place.
+    fn stretch_of(&self, place: usize) -> Stretch {
+        Stretch { first: self.stretch.first + (i64::try_from(place).unwrap_or(0) << self.lower_bits), bits: self.lower_bits }
     }
 
     /// All the rows, which are those that were counted, in the order of their keys.
@@ -149,37 +177,44 @@ impl Places {
 }
 
 /// A part of the rows on disk; its file goes away with it.
-struct Part<A: Amount>(Spilled<A>);
+struct Part<A: Amount> {
+    rows: Spilled<A>,
+    stretch: Stretch,
+}
 
 impl<A: Amount> Drop for Part<A> {
     fn drop(&mut self) {
         // What stays behind is cleared by the next import.
-        let _ = fs::remove_file(self.0.path());
+        let _ = fs::remove_file(self.rows.path());
     }
 }
 
-/// Parts the rows between places, so that at most `fitting` are in each where single places allow it.
+/// Parts the rows between places: at most `fitting` rows of several places, or all rows of one.
 fn part<A: Amount>(rows: Rows<'_, A>, places: &Places, beside: &Path, fitting: usize) -> Result<Vec<Part<A>>, LakeError> {
-    let (mut part_of, mut number, mut filled) = (vec![0_usize; PLACES_MAX], 0, 0);
-    for (of, count) in part_of.iter_mut().zip(&places.counts) {
-        if filled > 0 && filled + count > fitting {
-            number += 1;
-            filled = 0;
+    let mut parts: Vec<(Spill<A>, Stretch)> = Vec::new();
+    let (mut part_of, mut filled) = (vec![0_usize; places.counts.len()], 0);
+    for (place, count) in places.counts.iter().enumerate().filter(|(_, count)| **count > 0) {
+        match parts.last_mut() {
+            Some((_, stretch)) if filled + count <= fitting => (filled, *stretch) = (filled + count, places.stretch),
+            _ => {
+                let mut path = beside.as_os_str().to_owned();
+                path.push(format!("-{}", parts.len()));
+                parts.push((Spill::new(path.into()), places.stretch_of(place)));
+                filled = *count;
+            }
         }
-        filled += count;
-        *of = number;
+        part_of[place] = parts.len() - 1;
     }
-    let mut parts: Vec<Spill<A>> = (0..=number).map(|part| Spill::new(beside.with_extension(format!("part-{part}")))).collect();
     rows(&mut |rows| {
         for row in rows {
-            let part = &mut parts[part_of[places.of(row)]];
+            let part = &mut parts[part_of[places.of(row)]].0;
             if part.push(*row) >= BATCH_ROWS {
                 part.write()?;
             }
         }
         Ok(())
     })?;
-    parts.into_iter().map(|part| part.seal().map(Part)).collect()
+    parts.into_iter().map(|(part, stretch)| Ok(Part { rows: part.seal()?, stretch })).collect()
 }
 
 /// Rows as batches.
@@ -214,7 +249,7 @@ mod tests {
     fn order(memory_bytes: usize) -> Order {
         let fields = [("key", DataType::Int64, false), ("quantity", AMOUNT_TYPE, false), ("cost", AMOUNT_TYPE, true)];
         let schema = Schema::new(fields.into_iter().map(|(name, kind, null)| Field::new(name, kind, null)).collect::<Vec<_>>());
-        Order { key_bound: 100_042 << 21, memory_bytes, schema: Arc::new(schema) }
+        Order { memory_bytes, schema: Arc::new(schema) }
     }
 
     fn spilled<A: Amount>(path: std::path::PathBuf, rows: impl Iterator<Item = SpillRow<A>>) -> Spilled<A> {
@@ -238,10 +273,8 @@ mod tests {
         rows
     }
 
-    /// Of a fixed jumble of keys, each several times, more rows than the least part holds.
-    fn check(in_micros: i64, in_attos: i64) {
+    fn check(key: impl Fn(i64) -> i64, in_micros: i64, in_attos: i64) {
         let dir = tempfile::tempdir().expect("a folder");
-        let key = |row: i64| ((row * 7_919) % 50_021) << 21 | (row % 5);
         let cost = |row: i64| (row % 3 != 0).then_some(row);
         let micros = (0..in_micros).map(|row| [key(row), row, cost(row).unwrap_or(i64::NONE)]);
         let attos = (0..in_attos).map(|row| [i128::from(key(row)), row.into(), cost(row).map_or(i128::NONE, i128::from)]);
@@ -255,7 +288,7 @@ mod tests {
         let mut wanted = [wanted(&|row| i128::from(row) * 1_000_000_000_000, in_micros), wanted(&i128::from, in_attos)].concat();
         wanted.sort_unstable();
         for memory_bytes in [1 << 30, 1] {
-            let mut seen = rows(in_order(&month, |key| 2 * key, order(memory_bytes)).expect("rows"));
+            let mut seen = rows(in_order(&month, (|key| 2 * key, 100_042 << 21), order(memory_bytes)).expect("rows"));
             assert!(seen.is_sorted_by_key(|row| row.0), "within {memory_bytes} bytes");
             seen.sort_unstable();
             assert!(seen == wanted, "within {memory_bytes} bytes");
@@ -266,13 +299,22 @@ mod tests {
 
     #[test]
     fn rows_come_in_the_order_of_their_keys_whether_they_fit_or_not() {
-        check(200_000, 0);
-        check(0, 200_000);
-        check(100_000, 100_000);
+        // A fixed jumble of keys, each several times, more rows than the least part holds.
+        let jumble = |row: i64| ((row * 7_919) % 50_021) << 21 | (row % 5);
+        check(jumble, 200_000, 0);
+        check(jumble, 0, 200_000);
+        check(jumble, 100_000, 100_000);
+    }
+
+    #[test]
+    fn rows_of_one_key_or_of_a_few_close_together_take_no_more_memory_than_others() {
+        check(|_| 7 << 21, 200_000, 0);
+        check(|row| (50_020 << 21) | ((row % 2) << 20) | (row % 3), 300_000, 0);
+        check(|row| if row < 10 { row } else { 7 << 21 }, 100_000, 100_000);
     }
 
     #[test]
     fn no_rows_are_no_batches() {
-        check(0, 0);
+        check(|key| key, 0, 0);
     }
 }

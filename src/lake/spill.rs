@@ -125,19 +125,41 @@ impl<A: Amount> Spilled<A> {
 
     /// Gives the rows to `visit`, some at a time, in the order in which they were written.
     pub(crate) fn each(&self, mut visit: impl FnMut(&mut [SpillRow<A>]) -> Result<(), LakeError>) -> Result<(), LakeError> {
-        let error = |source| LakeError::io(&self.path, source);
-        if self.rows == 0 {
-            return Ok(());
-        }
-        let mut file = File::open(&self.path).map_err(error)?;
-        let mut rows = vec![[A::zeroed(); 3]; self.rows.min(READ_ROWS)];
-        let mut left = self.rows;
-        while left > 0 {
-            let rows = &mut rows[..left.min(READ_ROWS)];
-            file.read_exact(cast_slice_mut(rows)).map_err(error)?;
-            left -= rows.len();
+        let mut pieces = self.pieces();
+        while let Some(rows) = pieces.next()? {
             visit(rows)?;
         }
         Ok(())
+    }
+
+    pub(crate) fn pieces(&self) -> Pieces<A> {
+        Pieces { of: self.clone(), file: None, rows: vec![[A::zeroed(); 3]; self.rows.min(READ_ROWS)], left: self.rows }
+    }
+}
+
+/// The rows of a spill, some at a time.
+#[derive(Debug)]
+pub(crate) struct Pieces<A> {
+    of: Spilled<A>,
+    file: Option<File>,
+    rows: Vec<SpillRow<A>>,
+    left: usize,
+}
+
+impl<A: Amount> Pieces<A> {
+    /// The next rows; none where there are no more.
+    pub(crate) fn next(&mut self) -> Result<Option<&mut [SpillRow<A>]>, LakeError> {
+        let error = |source| LakeError::io(&self.of.path, source);
+        if self.left == 0 {
+            return Ok(None);
+        }
+        let file = match &mut self.file {
+            Some(file) => file,
+            none => none.insert(File::open(&self.of.path).map_err(error)?),
+        };
+        let rows = &mut self.rows[..self.left.min(READ_ROWS)];
+        file.read_exact(cast_slice_mut(rows)).map_err(error)?;
+        self.left -= rows.len();
+        Ok(Some(rows))
     }
 }

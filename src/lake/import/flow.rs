@@ -9,7 +9,7 @@ use super::calendar::Calendar;
 use super::discover::{self, Expanded, Found, InputFile};
 use super::intake::{Counts, Days, Grain, Intake, Stagings};
 use super::money::Money;
-use super::rejects;
+use super::rejects::{Reject, Rejects};
 use super::report::{FileReport, ImportReport, Outcome};
 use super::staging::{self, StagedMonth};
 use super::{ImportError, ImportRequest, REJECTS_ALWAYS_BORNE, delimited, io_error, merge, source_names};
@@ -203,7 +203,13 @@ fn known_report(file: &InputFile, since: Option<u64>) -> FileReport {
 
 fn read(request: &ImportRequest, lake: &Lake, files: &[InputFile], money: Money) -> Result<(Intake, Vec<Counts>), ImportError> {
     let days = Days { today: request.today, exported_on: request.reading.exported_on.unwrap_or(request.today) };
-    let mut intake = Intake::new(days, request.reading.cost_basis, Stagings::create(&staging_dir(lake))?, money);
+    let mut intake = Intake::new(
+        days,
+        request.reading.cost_basis,
+        Stagings::create(&staging_dir(lake))?,
+        money,
+        Rejects::within(request.rows_bytes() / 2),
+    );
     let stage = request.progress.stage("reading rows", files.iter().map(|file| file.bytes).sum(), Unit::Bytes);
     let counts = files.iter().enumerate().map(|(number, file)| intake.read(number, file, &stage)).collect::<Result<Vec<_>, _>>()?;
     stage.finish();
@@ -221,7 +227,7 @@ struct Import<'a> {
     number: u64,
     files: &'a [InputFile],
     warnings: Vec<String>,
-    first_rejects: Vec<rejects::Reject>,
+    first_rejects: Vec<Reject>,
     rejects_file: Option<PathBuf>,
 }
 
@@ -232,14 +238,12 @@ impl Import<'_> {
         if refused == 0 {
             return Ok(());
         }
-        let rejects = intake.rejects.resolve(self.files)?;
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a share of a row count is a row count")]
         let allowed = ((read as f64 * self.request.max_rejects) as u64).max(REJECTS_ALWAYS_BORNE);
         let borne = refused <= allowed;
         let stem = if borne { "import" } else { "refused-import" };
         let path = self.lake.dir().join("rejects").join(format!("{stem}-{:08}.csv", self.number));
-        rejects::write(&path, &rejects)?;
-        self.first_rejects = rejects.into_iter().take(REJECTS_QUOTED).collect();
+        self.first_rejects = intake.rejects.write(&path, self.files, REJECTS_QUOTED)?;
         if !borne {
             let first = self.first_rejects.iter().map(|reject| format!("  {reject}")).collect::<Vec<_>>().join("\n");
             return Err(ImportError::TooManyRejects { refused, read, allowed, rejects: path, first });
@@ -388,13 +392,13 @@ impl Import<'_> {
         }
         let spill = staging_dir(self.lake).join("spill");
         create_dirs(&spill).map_err(|source| io_error(&spill, source))?;
-        let context = engine::session(self.request.memory_bytes, &spill)?;
+        let context = engine::session(self.request.rows_bytes(), &spill)?;
         let stage = self.request.progress.stage("rolling up months", months.len() as u64, Unit::Items);
         let table_dir = self.lake.table_dir(table);
         let mut rolled = Vec::with_capacity(months.len());
         for staged in &months {
             let stored = stored_of(staged);
-            let job = MonthJob { staged, stored, table_dir: &table_dir, import_id: self.number, memory_bytes: self.request.memory_bytes };
+            let job = MonthJob { staged, stored, table_dir: &table_dir, import_id: self.number, memory_bytes: self.request.rows_bytes() };
             rolled.push(self.lake.runtime().block_on(engine::roll_up(&context, &numbering, job))?);
             stage.advance(1);
         }

@@ -9,6 +9,7 @@ use std::path::Path;
 use super::discover::{self, Found};
 use super::intake::{Days, Intake, Stagings};
 use super::money::Money;
+use super::rejects::Rejects;
 use super::{CostBasis, ImportError, Reading, dates, units};
 use crate::domain::{Currency, Day, Exact};
 use crate::progress::{Progress, Unit};
@@ -28,10 +29,9 @@ fn read(path: &Path, dir: &Path) -> Result<(), ImportError> {
     let today = Day::from_epoch_days(20_600);
     let money = Money::new(None, Currency::parse("USD").ok(), BTreeMap::new())?;
     let days = Days { today, exported_on: today };
-    let mut intake = Intake::new(days, CostBasis::Effective, Stagings::create(&dir.join("staging"))?, money);
+    let mut intake = Intake::new(days, CostBasis::Effective, Stagings::create(&dir.join("staging"))?, money, Rejects::within(1 << 24));
     intake.read(0, &file, &stage)?;
-    intake.rejects.resolve(&[*file])?;
-    Ok(())
+    intake.rejects.each(&[*file], |_| Ok(()))
 }
 
 /// Reads a date in every form that a source has.

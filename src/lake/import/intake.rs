@@ -167,7 +167,7 @@ pub(super) struct Counts {
 }
 
 impl Intake {
-    pub(super) fn new(days_told: Days, cost_basis: super::CostBasis, usage: Stagings, money: Money) -> Self {
+    pub(super) fn new(days_told: Days, cost_basis: super::CostBasis, usage: Stagings, money: Money, rejects: Rejects) -> Self {
         Self {
             days_told,
             cost_basis,
@@ -182,7 +182,7 @@ impl Intake {
             exports: BTreeMap::new(),
             usage,
             money,
-            rejects: Rejects::default(),
+            rejects,
             set_aside: BTreeMap::new(),
             remarks: BTreeMap::new(),
             source_days: BTreeMap::new(),

@@ -67,7 +67,7 @@ pub struct ImportRequest {
     pub today: Day,
     /// Refused rows that are borne, as a share of the rows read. Ten rows are always borne.
     pub max_rejects: f64,
-    /// What the engine may use before it spills to disk, in bytes.
+    /// What the import may take in all, in bytes; beyond its share of that, rows go to disk.
     pub memory_bytes: usize,
     /// The currency in which the lake keeps costs. None takes the lake's own; where it has none
     /// yet, the one that the files carry, if that is one.
@@ -76,6 +76,19 @@ pub struct ImportRequest {
     pub rates: BTreeMap<Currency, Rate>,
     pub reading: Reading,
     pub progress: Progress,
+}
+
+/// What an import takes beside the rows that it sorts and adds: the program, ids, what is written.
+const BESIDE_ROWS_BYTES: usize = 192 << 20;
+
+/// Room for rows without which the engine does not begin.
+const ROWS_MIN_BYTES: usize = 32 << 20;
+
+impl ImportRequest {
+    /// The share of the memory that is for rows.
+    pub(crate) fn rows_bytes(&self) -> usize {
+        self.memory_bytes.saturating_sub(BESIDE_ROWS_BYTES).max(ROWS_MIN_BYTES)
+    }
 }
 
 /// How files are read where they leave it open.
@@ -134,8 +147,10 @@ pub enum ImportError {
     Format { name: String, known: String },
     #[error("{path} line {line}: {reason}")]
     Quote { path: PathBuf, line: u64, reason: String },
-    #[error("more than {kept} rows refused: these are other files than they seem")]
-    TooManyToList { kept: usize },
+    #[error(
+        "{kept} rows are refused and more, which cannot be listed within {mebibytes} MiB: are these the files that they seem? (a larger --memory lists more)"
+    )]
+    TooManyToList { kept: usize, mebibytes: usize },
     #[error("{refused} of {read} rows refused, more than the {allowed} that --max-rejects allows; all of them are in {rejects}\n{first}")]
     TooManyRejects { refused: u64, read: u64, allowed: u64, rejects: PathBuf, first: String },
     #[error("{0} different (category, unit) pairs are more than 65,536: was a column of ids taken for the category?")]

@@ -10,11 +10,12 @@ use super::source::Place;
 use super::{ImportError, delimited, io_error};
 use crate::lake::durable::{create_dirs, replace_file};
 
-/// Most refused rows that are kept in memory. An import with more is not nearly right.
-const KEPT_MAX: usize = 1_000_000;
-
-/// Longest value that is quoted back, in characters.
+/// Longest value and reason that are quoted back, in characters.
 const VALUE_MAX_CHARS: usize = 120;
+const REASON_MAX_CHARS: usize = 480;
+
+/// Bytes of a kept row beside its text: itself, and what the allocator adds.
+const KEPT_BYTES: usize = size_of::<Kept>() + 16;
 
 /// Why a row is refused, in the words of the summary.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -98,80 +99,113 @@ impl std::fmt::Display for Reject {
     }
 }
 
-/// The refused rows of an import.
-#[derive(Debug, Default)]
+/// The refused rows of an import, in as little memory as they may be.
+#[derive(Debug)]
 pub(super) struct Rejects {
-    rows: Vec<(usize, Place, Refusal)>,
+    rows: Vec<Kept>,
+    /// The columns at fault, in order of appearance.
+    columns: Vec<String>,
+    counts: BTreeMap<(usize, Kind), u64>,
+    bytes: usize,
+    bytes_max: usize,
+}
+
+#[derive(Debug)]
+struct Kept {
+    at: At,
+    column: usize,
+    /// The value, `value_bytes` of it, and the reason.
+    text: Box<str>,
+    value_bytes: usize,
 }
 
 impl Rejects {
+    /// What may be kept: beyond that the import ends, since more could not be listed.
+    pub(super) const fn within(bytes_max: usize) -> Self {
+        Self { rows: Vec::new(), columns: Vec::new(), counts: BTreeMap::new(), bytes: 0, bytes_max }
+    }
+
     /// Keeps a refused row.
-    pub(super) fn push(&mut self, At { file, place }: At, mut refusal: Refusal) -> Result<(), ImportError> {
-        if self.rows.len() == KEPT_MAX {
-            return Err(ImportError::TooManyToList { kept: KEPT_MAX });
+    pub(super) fn push(&mut self, at: At, refusal: Refusal) -> Result<(), ImportError> {
+        let Refusal { kind, column, value, reason } = refusal;
+        let value = shortened(value, VALUE_MAX_CHARS);
+        let text = format!("{value}{}", shortened(reason, REASON_MAX_CHARS)).into_boxed_str();
+        self.bytes += KEPT_BYTES + text.len();
+        if self.bytes > self.bytes_max {
+            return Err(ImportError::TooManyToList { kept: self.rows.len(), mebibytes: self.bytes_max >> 20 });
         }
-        if refusal.value.chars().count() > VALUE_MAX_CHARS {
-            refusal.value = refusal.value.chars().take(VALUE_MAX_CHARS).chain(['…']).collect();
-        }
-        self.rows.push((file, place, refusal));
+        let known = self.columns.iter().position(|known| *known == column);
+        let column = known.unwrap_or_else(|| {
+            self.columns.push(column);
+            self.columns.len() - 1
+        });
+        *self.counts.entry((at.file, kind)).or_default() += 1;
+        self.rows.push(Kept { at, column, text, value_bytes: value.len() });
         Ok(())
     }
 
-    pub(super) fn len(&self) -> usize {
+    pub(super) const fn len(&self) -> usize {
         self.rows.len()
     }
 
     /// Refused rows of one file.
     pub(super) fn of_file(&self, file: usize) -> u64 {
-        self.rows.iter().filter(|(number, ..)| *number == file).count() as u64
+        self.counts.iter().filter(|((number, _), _)| *number == file).map(|(_, rows)| rows).sum()
     }
 
     /// Refused rows by reason.
     pub(super) fn by_reason(&self) -> BTreeMap<&'static str, u64> {
         let mut counts = BTreeMap::new();
-        for (_, _, refusal) in &self.rows {
-            *counts.entry(refusal.kind.words()).or_default() += 1;
+        for ((_, kind), rows) in &self.counts {
+            *counts.entry(kind.words()).or_default() += rows;
         }
         counts
     }
 
-    /// The rows with their lines, by file and line.
-    pub(super) fn resolve(&self, files: &[InputFile]) -> Result<Vec<Reject>, ImportError> {
-        let mut resolved = Vec::with_capacity(self.rows.len());
+    /// Gives each of them to `visit`, with its line, by file and line.
+    pub(super) fn each(&self, files: &[InputFile], mut visit: impl FnMut(Reject) -> Result<(), ImportError>) -> Result<(), ImportError> {
         for (number, file) in files.iter().enumerate() {
-            let mut rows: Vec<_> = self.rows.iter().filter(|(of, ..)| *of == number).collect();
+            let mut rows: Vec<&Kept> = self.rows.iter().filter(|kept| kept.at.file == number).collect();
             if rows.is_empty() {
                 continue;
             }
-            rows.sort_by_key(|(_, place, _)| *place);
-            let places: Vec<Place> = rows.iter().map(|(_, place, _)| *place).collect();
-            for (line, (_, _, refusal)) in delimited::lines(file, &places)?.into_iter().zip(rows) {
-                resolved.push(Reject {
-                    file: file.name.clone(),
-                    line,
-                    column: refusal.column.clone(),
-                    value: refusal.value.clone(),
-                    reason: refusal.reason.clone(),
-                });
+            rows.sort_by_key(|kept| kept.at.place);
+            let places: Vec<Place> = rows.iter().map(|kept| kept.at.place).collect();
+            for (line, kept) in delimited::lines(file, &places)?.into_iter().zip(rows) {
+                let (value, reason) = kept.text.split_at(kept.value_bytes);
+                let (file, column) = (file.name.clone(), self.columns[kept.column].clone());
+                visit(Reject { file, line, column, value: value.to_owned(), reason: reason.to_owned() })?;
             }
         }
-        Ok(resolved)
+        Ok(())
+    }
+
+    /// Writes all of them as CSV; the first `quoted`.
+    pub(super) fn write(&self, path: &Path, files: &[InputFile], quoted: usize) -> Result<Vec<Reject>, ImportError> {
+        let failed = |source| io_error(path, source);
+        if let Some(dir) = path.parent() {
+            create_dirs(dir).map_err(failed)?;
+        }
+        let mut first = Vec::new();
+        let mut writer = simd_csv::Writer::from_writer(Vec::new());
+        writer.write_record(["file", "line", "column", "value", "reason"]).map_err(|error| failed(error.into()))?;
+        self.each(files, |reject| {
+            let Reject { file, line, column, value, reason } = &reject;
+            writer.write_record([file, &line.to_string(), column, value, reason]).map_err(|error| failed(error.into()))?;
+            if first.len() < quoted {
+                first.push(reject);
+            }
+            Ok(())
+        })?;
+        let bytes = writer.into_inner().map_err(|error| failed(error.into_error()))?;
+        replace_file(path, &bytes).map_err(failed)?;
+        Ok(first)
     }
 }
 
-/// Writes rejects as CSV.
-pub(super) fn write(path: &Path, rejects: &[Reject]) -> Result<(), ImportError> {
-    let failed = |source| io_error(path, source);
-    if let Some(dir) = path.parent() {
-        create_dirs(dir).map_err(failed)?;
+fn shortened(text: String, max_chars: usize) -> String {
+    match text.char_indices().nth(max_chars) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text,
     }
-    let mut writer = simd_csv::Writer::from_writer(Vec::new());
-    writer.write_record(["file", "line", "column", "value", "reason"]).map_err(|error| failed(error.into()))?;
-    for reject in rejects {
-        let line = reject.line.to_string();
-        let record = [reject.file.as_str(), &line, &reject.column, &reject.value, &reject.reason];
-        writer.write_record(record).map_err(|error| failed(error.into()))?;
-    }
-    let bytes = writer.into_inner().map_err(|error| failed(error.into_error()))?;
-    replace_file(path, &bytes).map_err(failed)
 }

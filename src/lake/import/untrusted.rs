@@ -46,9 +46,9 @@ pub(super) fn names(reader: Option<&ParquetReader>, path: &Path) -> Result<Vec<S
         None => names_here(path),
         Some(reader) => {
             let mut child = Reading::start(reader, path, &[])?;
-            let names = child.names();
+            let names = child.names()?;
             child.end()?;
-            names
+            Ok(names)
         }
     }
 }
@@ -139,10 +139,14 @@ impl<'a> Reading<'a> {
             let mebibytes = self.reader.memory_bytes >> 20;
             return Err(unreadable(
                 self.path,
-                format!("reading it asks for more than {mebibytes} MiB of memory; it is damaged, or made to do harm"),
+                format!(
+                    "reading it asks for more than {mebibytes} MiB of memory; it is damaged or made to do harm, or --memory is too little"
+                ),
             ));
         }
-        Err(unreadable(self.path, said.strip_prefix("error: ").unwrap_or(said)))
+        // The child's own sentence begins as this one does.
+        let begins = format!("error: {}", unreadable(self.path, ""));
+        Err(unreadable(self.path, said.strip_prefix(&begins).unwrap_or(said)))
     }
 }
 
