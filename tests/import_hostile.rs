@@ -129,12 +129,11 @@ fn a_parquet_footer_that_asks_for_gigabytes_or_is_none_is_a_sentence() {
     let greedy = [0x15, 0x02, 0x19, 0xfc, 0xff, 0xff, 0xff, 0xff, 0x07];
     // Field 5, key-value metadata, with a string that claims two gigabytes.
     let long = [0x15, 0x02, 0x19, 0x0c, 0x16, 0x00, 0x19, 0x0c, 0x19, 0x1c, 0x18, 0xff, 0xff, 0xff, 0xff, 0x07, b'x'];
-    let (harm, none) = ("MiB of memory", "Parquet error");
-    for (footer, why) in [(&greedy[..], harm), (&long[..], harm), (b"nonsense", none), (&[], none)] {
+    for footer in [&greedy[..], &long[..], b"nonsense", &[]] {
         let desk = Desk::new();
         let path = desk.file("usage.parquet", parquet(footer));
         let said = through_the_child(&desk, path).expect_err("a footer that is none");
-        assert!(said.matches("usage.parquet").count() == 1 && said.contains(why), "{said}");
+        assert!(said.matches("usage.parquet").count() == 1 && said.contains("Parquet error"), "{said}");
         assert_eq!(version(&desk.lake()), 0);
     }
 }
