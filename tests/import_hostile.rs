@@ -133,7 +133,8 @@ fn a_parquet_footer_that_asks_for_gigabytes_or_is_none_is_a_sentence() {
         let desk = Desk::new();
         let path = desk.file("usage.parquet", parquet(footer));
         let said = through_the_child(&desk, path).expect_err("a footer that is none");
-        assert!(said.matches("usage.parquet").count() == 1 && said.contains("Parquet error"), "{said}");
+        let reason = said.split_once("cannot be read: ").map_or("", |(_, reason)| reason);
+        assert!(said.matches("usage.parquet").count() == 1 && reason.len() > 10, "{said}");
         assert_eq!(version(&desk.lake()), 0);
     }
 }
