@@ -45,7 +45,7 @@ pub struct Vacuumed {
 }
 
 /// What a vacuum has done, or would do.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct VacuumReport {
     /// The oldest version that is kept; none where nothing was ever imported.
     pub oldest_kept: Option<u64>,
@@ -84,14 +84,15 @@ impl Lake {
     /// Where a log cannot be read (then nothing of its table is deleted), or a file cannot be
     /// deleted. The same call again goes on from there.
     pub fn vacuum(&self, request: &VacuumRequest, progress: Progress) -> Result<VacuumReport, LakeError> {
+        let waiting = || progress.line("an import writes to this lake; waiting for it to end");
         if let Some(remote) = self.written_through() {
-            return remote.vacuum(request, progress);
+            return remote.vacuum(request, progress, waiting);
         }
         let delete = |files: &[LakeFile], gone: &dyn Fn()| self.delete(files, gone);
         let mut report = {
-            let _lease = self.lease(|| progress.line("an import writes to this lake; waiting for it to end"))?;
+            let _lease = self.lease(waiting)?;
             let Some(mut plan) = self.plan_vacuum(request, |table| self.files_of(table.name(), true))? else {
-                return Ok(VacuumReport { oldest_kept: None, newest: None, gone: 0, folders: Vec::new() });
+                return Ok(VacuumReport::default());
             };
             plan.sorted.push(self.beside_the_tables()?);
             if !request.dry_run {

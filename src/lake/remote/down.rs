@@ -31,7 +31,7 @@ use crate::lake::seal::{self, NEWEST_CHECKPOINT};
 use crate::lake::tables::LakeError;
 
 /// Small objects that are asked for at once: what takes time is the way, not the bytes.
-const AT_ONCE: usize = 16;
+pub(super) const AT_ONCE: usize = 16;
 
 /// The tables that grow one entry at a time, and are looked at between two imports.
 const WATCHED: [Table; 3] = [Table::Imports, Table::Feedback, Table::Scores];

@@ -30,8 +30,12 @@ impl Remote {
     /// Deletes from the store what no version within the retention names, under the lease of the
     /// imports. Feedback and scores are left alone: they are added to without a lease, their files
     /// before the entry that names them.
-    pub(in crate::lake) fn vacuum(self: &Arc<Self>, request: &VacuumRequest, progress: Progress) -> Result<VacuumReport, LakeError> {
-        let waiting = || progress.line("an import writes to this lake; waiting for it to end");
+    pub(in crate::lake) fn vacuum(
+        self: &Arc<Self>,
+        request: &VacuumRequest,
+        progress: Progress,
+        waiting: impl Fn() + Send + Sync,
+    ) -> Result<VacuumReport, LakeError> {
         self.holding(waiting, |held| {
             let plan = self.import_holding(held, |lake| {
                 let plan = lake.plan_vacuum(request, |table| self.objects(table))?;
@@ -43,7 +47,7 @@ impl Remote {
             })?;
             match plan {
                 Some(plan) => plan.carry_out(request, progress, |files, gone| self.delete(files, gone)),
-                None => Ok(VacuumReport { oldest_kept: None, newest: None, gone: 0, folders: Vec::new() }),
+                None => Ok(VacuumReport::default()),
             }
         })
     }

@@ -5,16 +5,14 @@
 use std::fs;
 
 use futures::{StreamExt, TryStreamExt, stream};
-use object_store::{ObjectMeta, ObjectStoreExt, PutPayload};
+use object_store::{ObjectMeta, ObjectStoreExt};
 
 use super::Remote;
+use super::down::AT_ONCE;
 use crate::lake::retention;
 use crate::lake::schema::Table;
 use crate::lake::tables::{Lake, LakeError};
 use crate::lake::vacuum::LakeFile;
-
-/// Objects that are asked to go at once.
-const AT_ONCE: usize = 16;
 
 impl Remote {
     /// What the store holds of a table, its log too, in the order of their names.
@@ -37,10 +35,8 @@ impl Remote {
         if !path.is_file() {
             return Ok(());
         }
-        let bytes = fs::read(&path).map_err(|source| LakeError::io(&path, source))?;
         let key = self.place.key(retention::RECORD)?;
-        let put = self.place.run(self.place.store.put(&key, PutPayload::from(bytes)))?;
-        put.map(drop).map_err(|error| self.place.error(&format!("writing {}", self.place.named(&key)), &error).into())
+        self.place.run(self.put_file(&path, &key))?
     }
 
     /// Deletes objects, and what the copy has of them; calls `gone` for each. One that is not there is

@@ -392,7 +392,7 @@ fn a_vacuum_deletes_from_the_store_what_no_kept_version_names() {
     assert_eq!(version(&world.import(&other, 2).expect("an import")), 4);
     let (empty, nothing) = (Faulty::over(InMemory::new(), None), world.dir.path().join("none"));
     let request = crate::lake::VacuumRequest { keep_days: 0, today: Day::parse("2026-12-31").expect("a day"), dry_run: false };
-    let report = world.copy(&empty, &nothing.to_string_lossy()).vacuum(&request, Progress::Silent).expect("a store");
+    let report = world.copy(&empty, &nothing.to_string_lossy()).vacuum(&request, Progress::Silent, || ()).expect("a store");
     assert_eq!(report.newest, None);
 }
 

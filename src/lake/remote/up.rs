@@ -160,11 +160,14 @@ impl Remote {
     }
 
     async fn put_beside(&self, scratch: &Scratch, table: Table, name: &str) -> Result<(), LakeError> {
-        let path = scratch.log_dir(table).join(name);
-        let bytes = fs::read(&path).map_err(|source| LakeError::io(&path, source))?;
-        let key = self.log_key(table, name)?;
-        let put = self.place.store.put(&key, PutPayload::from(bytes)).await;
-        put.map(drop).map_err(|error| self.place.error(&format!("writing {}", self.place.named(&key)), &error).into())
+        self.put_file(&scratch.log_dir(table).join(name), &self.log_key(table, name)?).await
+    }
+
+    /// Puts a small file, in the place of what is there.
+    pub(super) async fn put_file(&self, path: &std::path::Path, key: &Key) -> Result<(), LakeError> {
+        let bytes = fs::read(path).map_err(|source| LakeError::io(path, source))?;
+        let put = self.place.store.put(key, PutPayload::from(bytes)).await;
+        put.map(drop).map_err(|error| self.place.error(&format!("writing {}", self.place.named(key)), &error).into())
     }
 
     pub(super) fn trouble(&self, trouble: super::lease::Trouble) -> LakeError {
