@@ -14,6 +14,7 @@ pub mod portfolio;
 pub mod metrics;
 pub mod features;
 pub mod model;
+pub mod plotly;
 pub mod service;
 #[cfg(feature = "training")]
 #[path = "../training/mod.rs"]

@@ -166,15 +166,15 @@ fn the_page_loads_nothing_and_runs_its_own_scripts_alone() {
     let policy = between(&page, "http-equiv=\"Content-Security-Policy\" content=\"", "\"")[0];
     assert!(policy.starts_with("default-src 'none'; "), "{policy}");
     let scripts = between(&page, "<script>", "</script>");
-    assert_eq!(scripts.len(), 2);
+    assert_eq!(scripts.len(), 3);
     for script in &scripts {
         assert!(policy.contains(&format!("'sha256-{}'", STANDARD.encode(Sha256::digest(script)))), "{policy}");
     }
-    // The library is the one that training/report/README.md names.
+    // The library is the one that src/plotly/README.md names.
     let library = hex(&Sha256::digest(scripts[0]));
     assert_eq!(library, "99784e3abfb07b142a15e521a439e6d9addceadb3f79553fd24c72774f0649ba");
-    // All scripts together are those two and data.
-    assert_eq!(page.matches("<script").count(), 2 + page.matches("type=\"application/json\"").count());
+    // All scripts together are those three and data.
+    assert_eq!(page.matches("<script").count(), 3 + page.matches("type=\"application/json\"").count());
 }
 
 #[test]
@@ -188,7 +188,7 @@ fn a_name_from_the_data_is_text_and_never_markup() {
     card.version = name.to_owned();
     let page = page_of(&card);
     assert!(!page.contains("<script>alert") && !page.contains("<b>"), "markup came through");
-    assert_eq!(page.matches("<script").count(), 2 + page.matches("type=\"application/json\"").count());
+    assert_eq!(page.matches("<script").count(), 3 + page.matches("type=\"application/json\"").count());
     assert!(page.contains("&lt;/script&gt;&lt;script&gt;alert(&quot;x&quot;)&lt;/script&gt;&amp;'&lt;b&gt;"));
     assert!(embedded(&page) == serde_json::to_string(&card).expect("a card"), "the page carries another card");
 }

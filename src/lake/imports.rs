@@ -10,6 +10,7 @@ use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
+use chrono::{DateTime, Utc};
 use datafusion::arrow::array::{ArrayRef, Int64Array, RecordBatch};
 use datafusion::arrow::error::ArrowError;
 use deltalake::kernel::Add;
@@ -159,6 +160,25 @@ impl Lake {
         }
         // Another program may have cleaned the log up behind a checkpoint.
         if checkpoint.is_some() { Ok(self.imports()?.last().map(|record| record.import_id)) } else { Ok(None) }
+    }
+
+    /// The moment at which the import of this number was committed, as the log of `imports` tells
+    /// it; none where the log tells none, or where another program has cleaned it up.
+    ///
+    /// # Errors
+    /// Where the log cannot be read.
+    pub fn imported_at(&self, version: u64) -> Result<Option<DateTime<Utc>>, LakeError> {
+        let log = self.table_dir(Table::Imports).join("_delta_log");
+        for entry in entries(&log)?.0.into_iter().rev() {
+            if self.version_named_by(&log, entry)? == Some(version) {
+                let path = entry_path(&log, entry);
+                let text = fs::read_to_string(&path).map_err(|source| LakeError::io(&path, source))?;
+                let mut actions = text.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+                let told = actions.find_map(|action| action.pointer("/commitInfo/timestamp").and_then(Value::as_i64));
+                return Ok(told.and_then(DateTime::from_timestamp_millis));
+            }
+        }
+        Ok(None)
     }
 
     /// The newest import among the rows that an entry of the log adds; none where it adds none,

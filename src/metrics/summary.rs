@@ -71,8 +71,7 @@ pub struct Summary {
 #[must_use]
 pub fn summary(portfolio: &Portfolio, period: Period, filter: &Filter) -> Summary {
     let as_of = portfolio.as_of();
-    let bucket = if period.days() <= DAILY_MAX_DAYS { Bucket::Day } else { Bucket::Month };
-    let slices = Slices::new(period, bucket, as_of);
+    let slices = slices_of_sparkline(period, as_of);
     let cut = filter.cut(portfolio);
     let mut current = Tally::new(portfolio, &slices);
     let earlier = Slices::whole(period.preceding(), as_of);
@@ -94,6 +93,11 @@ pub fn summary(portfolio: &Portfolio, period: Period, filter: &Filter) -> Summar
         subscriptions_active: active,
         usage_cost: portfolio.has_cost().then_some(cost),
     }
+}
+
+/// The points of a sparkline: days up to 92 of them, else months.
+pub(super) fn slices_of_sparkline(period: Period, as_of: Option<Day>) -> Slices {
+    Slices::new(period, if period.days() <= DAILY_MAX_DAYS { Bucket::Day } else { Bucket::Month }, as_of)
 }
 
 /// Counts over some slices: each slice for itself, and customers over all of them.

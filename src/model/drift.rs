@@ -30,7 +30,7 @@ const LEAST_WIDTH: f64 = 0.1;
 const LEAST_DEVIATION: f64 = 0.2;
 
 /// Of how many days of the last 28 gaps are told, and how old a model's last label may be.
-const GAP_WINDOW_DAYS: i32 = 28;
+pub const GAP_WINDOW_DAYS: i32 = 28;
 const MODEL_AGE_MAX_DAYS: i32 = 180;
 
 /// How old the newest usage may be. Partner Center's own figures come a day or two late.

@@ -25,7 +25,7 @@ pub use card::{
     Against, AgainstVendor, AtLevel, BacktestMonth, Calibration, Card, Counts, Evaluation, FeatureCard, FitCard, Gain, HorizonCard,
     Interval, LevelCard, Measured, Method, Population, Segment, TopShare, TriedAlpha, ValueGroup, VendorCounts, VendorFigures,
 };
-pub use drift::{Alarm, Drift, Moved, alarms};
+pub use drift::{Alarm, Drift, GAP_WINDOW_DAYS, Moved, alarms};
 pub use explain::{Explanation, Factor};
 pub use file::{FORMAT_VERSION, MODEL_MAX_BYTES, PROBES_MAX, RefusedModel, decode, encode, version_of};
 pub use grade::{CALIBRATION_ERROR_MAX, Grade};

@@ -49,12 +49,30 @@ pub(super) fn announced(request: &HttpRequest) -> Option<u64> {
 /// # Errors
 /// Another media type, a body that is larger, slower, or broken.
 pub(super) async fn json(request: &HttpRequest, payload: Payload, max_bytes: u64, deadline: Duration) -> Result<Bytes, Problem> {
+    of_type("application/json", request)?;
+    read(payload, announced(request), max_bytes, deadline).await
+}
+
+/// The fields of an HTML form, bounded as [`json`] is.
+///
+/// # Errors
+/// As [`json`].
+pub(super) async fn form(request: &HttpRequest, payload: Payload, max_bytes: u64, deadline: Duration) -> Result<Bytes, Problem> {
+    of_type(FORM, request)?;
+    read(payload, announced(request), max_bytes, deadline).await
+}
+
+/// The media type of a form.
+pub(super) const FORM: &str = "application/x-www-form-urlencoded";
+
+fn of_type(wanted: &'static str, request: &HttpRequest) -> Result<(), Problem> {
     let content_type = request.headers().get(header::CONTENT_TYPE).and_then(|text| text.to_str().ok()).unwrap_or_default();
     let media_type = content_type.split(';').next().unwrap_or_default().trim();
-    if !media_type.eq_ignore_ascii_case("application/json") {
-        return Err(Problem::NotJson { content_type: content_type.to_owned() });
+    if media_type.eq_ignore_ascii_case(wanted) {
+        Ok(())
+    } else {
+        Err(Problem::WrongMediaType { wanted, content_type: content_type.to_owned() })
     }
-    read(payload, announced(request), max_bytes, deadline).await
 }
 
 /// Reads a body, so that the connection can go on; one that announces to be too large is not read.

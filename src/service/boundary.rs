@@ -14,7 +14,7 @@ use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::error::InternalError;
 use actix_web::http::StatusCode;
 use actix_web::middleware::Next;
-use actix_web::{Error, ResponseError, web};
+use actix_web::{Error, HttpResponse, ResponseError, web};
 use futures::FutureExt;
 
 use super::Limits;
@@ -40,6 +40,7 @@ pub(super) async fn boundary<B: MessageBody + 'static>(request: ServiceRequest, 
             let route = given_by.or_else(|| response.request().match_pattern().map(Cow::Owned));
             match (response.status().as_u16() < 400, response.response().error()) {
                 (true, _) => (route, Ok(response)),
+                (false, _) if response.response().extensions().get::<Said>().is_some() => (route, Ok(response)),
                 (false, Some(error)) => (route, Err(told(error, &instance))),
                 (false, None) => (route, Err(bare(response.status(), &instance))),
             }
@@ -61,17 +62,32 @@ pub(super) async fn boundary<B: MessageBody + 'static>(request: ServiceRequest, 
 fn told(error: &Error, instance: &str) -> Error {
     match error.as_error::<Problem>() {
         Some(problem) => {
-            // Not ready is a state, told at the start; every other failure of ours is news.
-            let status = problem.status_code();
-            if status.is_server_error() && status != StatusCode::SERVICE_UNAVAILABLE {
-                tracing::error!(path = instance, status = status.as_u16(), cause = problem.source(), "{problem}");
-            } else {
-                tracing::debug!(path = instance, status = status.as_u16(), "{problem}");
-            }
+            tell(problem, instance);
             answer(problem, instance)
         }
         None => bare(error.as_response_error().status_code(), instance),
     }
+}
+
+/// Tells the log of a failure.
+pub(super) fn tell(problem: &Problem, instance: &str) {
+    // Not ready is a state, told at the start; every other failure of ours is news.
+    let status = problem.status_code();
+    if status.is_server_error() && status != StatusCode::SERVICE_UNAVAILABLE {
+        tracing::error!(path = instance, status = status.as_u16(), cause = problem.source(), "{problem}");
+    } else {
+        tracing::debug!(path = instance, status = status.as_u16(), "{problem}");
+    }
+}
+
+/// That a response says by itself what failed.
+#[derive(Debug, Clone, Copy)]
+struct Said;
+
+/// A failure that a route tells in a form of its own, and that the log knows of.
+pub(super) fn said(mut response: HttpResponse) -> HttpResponse {
+    response.extensions_mut().insert(Said);
+    response
 }
 
 /// The answer where there is nothing but a status.

@@ -20,7 +20,7 @@ const KEPT_MAX_BYTES: u64 = 32 << 20;
 /// Answers kept, as the cache plans for them.
 const KEPT_ABOUT: usize = 4_096;
 
-/// Longest target and Accept header that make a key; longer ones are answered anew.
+/// Longest target and form that make a key; longer ones are answered anew.
 const KEY_MAX_BYTES: usize = 1 << 10;
 
 /// The route that gave an answer, so that it is counted without looking it up again: the router
@@ -151,7 +151,7 @@ pub(super) fn has_tag(request: &HttpRequest, tag: &Tag) -> bool {
 struct Key {
     epoch: u64,
     target: Box<str>,
-    accept: Box<str>,
+    form: Box<str>,
 }
 
 /// A key that owns nothing.
@@ -159,24 +159,29 @@ struct Key {
 struct Wanted<'a> {
     epoch: u64,
     target: &'a str,
-    accept: &'a str,
+    form: &'a str,
 }
 
 impl Equivalent<Key> for Wanted<'_> {
     fn equivalent(&self, key: &Key) -> bool {
-        self.epoch == key.epoch && *self.target == *key.target && *self.accept == *key.accept
+        self.epoch == key.epoch && *self.target == *key.target && *self.form == *key.form
     }
 }
 
 impl<'a> Wanted<'a> {
+    /// The form is what the Accept header asks for.
     fn of(request: &'a HttpRequest, epoch: u64) -> Option<Self> {
-        let target = request.uri().path_and_query()?.as_str();
         let mut accepts = request.headers().get_all(header::ACCEPT);
         let accept = accepts.next().map_or(Some(""), |accept| accept.to_str().ok())?;
         // Most libraries write out that they take anything.
         let accept = if accept == "*/*" { "" } else { accept };
-        let fits = accepts.next().is_none() && target.len() + accept.len() <= KEY_MAX_BYTES;
-        fits.then_some(Self { epoch, target, accept })
+        if accepts.next().is_some() { None } else { Self::in_form(request, epoch, accept) }
+    }
+
+    /// In a form that the route itself has chosen.
+    fn in_form(request: &'a HttpRequest, epoch: u64, form: &'a str) -> Option<Self> {
+        let target = request.uri().path_and_query()?.as_str();
+        (target.len() + form.len() <= KEY_MAX_BYTES).then_some(Self { epoch, target, form })
     }
 }
 
@@ -186,7 +191,7 @@ struct BodyBytes;
 impl Weighter<Key, Arc<Answered>> for BodyBytes {
     fn weight(&self, key: &Key, answer: &Arc<Answered>) -> u64 {
         // All codings together take less than half of the body.
-        (answer.body.len() * 3 / 2 + key.target.len() + key.accept.len() + 256) as u64
+        (answer.body.len() * 3 / 2 + key.target.len() + key.form.len() + 256) as u64
     }
 }
 
@@ -204,6 +209,11 @@ impl Answers {
         self.0.get(&Wanted::of(request, epoch)?)
     }
 
+    /// The same in a form that the route has chosen, such as a language.
+    pub(super) fn find_as(&self, request: &HttpRequest, epoch: u64, form: &str) -> Option<Arc<Answered>> {
+        self.0.get(&Wanted::in_form(request, epoch, form)?)
+    }
+
     /// The answer that `work` comes to, kept for the next who asks. Those who ask the same while
     /// it is worked out wait for it, rather than have it worked out once for each.
     ///
@@ -215,9 +225,32 @@ impl Answers {
         epoch: u64,
         work: impl Future<Output = Result<Answered, Problem>>,
     ) -> Result<Arc<Answered>, Problem> {
+        self.wanted_once(request, Wanted::of(request, epoch), work).await
+    }
+
+    /// The same in a form that the route has chosen.
+    ///
+    /// # Errors
+    /// As [`Answers::once`].
+    pub(super) async fn once_as(
+        &self,
+        request: &HttpRequest,
+        epoch: u64,
+        form: &str,
+        work: impl Future<Output = Result<Answered, Problem>>,
+    ) -> Result<Arc<Answered>, Problem> {
+        self.wanted_once(request, Wanted::in_form(request, epoch, form), work).await
+    }
+
+    async fn wanted_once(
+        &self,
+        request: &HttpRequest,
+        wanted: Option<Wanted<'_>>,
+        work: impl Future<Output = Result<Answered, Problem>>,
+    ) -> Result<Arc<Answered>, Problem> {
         let work = async { work.await.map(Arc::new) };
-        let Some(wanted) = Wanted::of(request, epoch) else { return work.await };
-        let key = Key { epoch, target: wanted.target.into(), accept: wanted.accept.into() };
+        let Some(wanted) = wanted else { return work.await };
+        let key = Key { epoch: wanted.epoch, target: wanted.target.into(), form: wanted.form.into() };
         if !wants_anew(request) {
             return self.0.get_or_insert_async(&key, work).await;
         }

@@ -35,7 +35,7 @@ pub(super) struct Meta {
     #[serde(skip_serializing_if = "Option::is_none")]
     label: Option<Label>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    horizon_days: Option<HorizonDays>,
+    pub(super) horizon_days: Option<HorizonDays>,
     /// Whether the period reaches beyond the data at either end.
     partial: bool,
     /// What a reader of the figures should know; empty where there is nothing.
@@ -65,10 +65,10 @@ pub(super) struct Warning {
     pub(super) code: &'static str,
     /// A sentence for people.
     #[schema(examples("1 day has no row in the whole feed; nothing is filled in"))]
-    detail: String,
+    pub(super) detail: String,
     /// The days that it is about, where it is about days.
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    days: Vec<Day>,
+    pub(super) days: Vec<Day>,
 }
 
 impl Warning {

@@ -4,12 +4,14 @@
 //! services run in one process), sign-in. Because there is no sign-in, only loopback addresses
 //! are served.
 
+mod alphabet;
 mod body;
 mod boundary;
 mod cache;
 mod codings;
 mod counters;
 mod cursor;
+mod dashboard;
 mod endpoint;
 mod forms;
 mod meta;

@@ -24,6 +24,8 @@ pub(super) enum Success {
     Enveloped { data: RefOr<Schema>, tabular: bool },
     /// Something else.
     Plain { media_type: &'static str, schema: RefOr<Schema> },
+    /// The way to a page, which a browser follows.
+    SeeOther,
 }
 
 /// One route: how it is mounted, and what the document says of it.
@@ -126,7 +128,8 @@ impl Route {
     fn operation(&self, head: bool) -> Operation {
         let About { id, tag, summary, what, .. } = self.about;
         let id = if head { format!("{id}_head") } else { id.to_owned() };
-        let mut responses = ResponsesBuilder::new().response("200", self.succeeds(head));
+        let mut responses =
+            ResponsesBuilder::new().response(if matches!(self.success, Success::SeeOther) { "303" } else { "200" }, self.succeeds(head));
         if self.tagged {
             responses = responses.response("304", Response::new("The client has it already: `If-None-Match` names its `ETag`."));
         }
@@ -180,6 +183,7 @@ impl Route {
                     }
                 }
             }
+            Success::SeeOther => {}
             Success::Plain { media_type, schema } => {
                 response = response.content(*media_type, ContentBuilder::new().schema(Some(schema.clone())).build());
             }
@@ -221,6 +225,7 @@ pub(super) fn document(routes: &[Route]) -> OpenApi {
             tag("subscriptions", "One subscription, or those that nobody uses."),
             tag("model", "The model in service, and how good it is."),
             tag("tables", "What came in when, and where the feed has holes."),
+            tag("pages", "The same for a person, in a browser."),
             tag("service", "The process itself."),
         ]))
         .paths(paths.build())

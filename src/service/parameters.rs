@@ -163,6 +163,22 @@ impl Parameters {
         Self { pairs, faults, ..Self::default() }
     }
 
+    /// The same pairs as another part of the program asks, of the subscription of this id.
+    pub(super) fn asking(pairs: Vec<(String, String)>, id: Option<&SubscriptionId>) -> Self {
+        Self { pairs, id: id.map(|id| Ok(id.to_string())), ..Self::default() }
+    }
+
+    /// Without those that have a name and no value.
+    pub(super) fn without_empty(mut self) -> Self {
+        self.pairs.retain(|(_, value)| !value.trim().is_empty());
+        self
+    }
+
+    /// Names and values as they were given.
+    pub(super) fn pairs(&self) -> &[(String, String)] {
+        &self.pairs
+    }
+
     /// What a query that takes its values through `parse` takes.
     pub(super) fn described<Q>(parse: impl FnOnce(&mut Self) -> Q) -> Vec<Parameter> {
         let mut parameters = Self::default();

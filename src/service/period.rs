@@ -17,7 +17,7 @@ pub(super) enum AskedPeriod {
     LastMonths(i32),
 }
 
-const NAMES: &[&str] = &["last_7_days", "last_30_days", "last_month", "last_3_months", "last_6_months", "last_12_months"];
+pub(super) const NAMES: &[&str] = &["last_7_days", "last_30_days", "last_month", "last_3_months", "last_6_months", "last_12_months"];
 
 const PRESETS: [AskedPeriod; 6] = [
     AskedPeriod::LastDays(7),
@@ -27,6 +27,9 @@ const PRESETS: [AskedPeriod; 6] = [
     AskedPeriod::LastMonths(6),
     AskedPeriod::LastMonths(12),
 ];
+
+/// The name of the period of which nothing is said.
+pub(super) const DEFAULT_NAME: &str = "last_30_days";
 
 /// Days of a period of which nothing is said.
 const DEFAULT_DAYS: u32 = 30;
@@ -41,6 +44,11 @@ const FROM: Spec = Spec::new("from", Kind::Day, "First day of the period. Alone,
 const TO: Spec = Spec::new("to", Kind::Day, "Last day of the period, itself inside. Alone, the period has 30 days.");
 
 impl AskedPeriod {
+    /// The preset of this name; that of which nothing is said where there is none.
+    pub(super) fn named(name: &str) -> Self {
+        NAMES.iter().zip(PRESETS).find(|(one, _)| **one == name).map_or(Self::LastDays(DEFAULT_DAYS), |(_, preset)| preset)
+    }
+
     /// `last_30_days` where nothing is said.
     pub(super) fn parse(parameters: &mut Parameters) -> Self {
         let preset = parameters.choice(&PERIOD, &PRESETS);

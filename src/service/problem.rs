@@ -62,8 +62,10 @@ pub(super) enum Problem {
     BodyBroken,
     #[error("the body has {} fault{}", .0.len(), if .0.len() == 1 { "" } else { "s" })]
     BadBody(Vec<Fault>),
-    #[error("the body must be application/json; its Content-Type is `{content_type}`")]
-    NotJson { content_type: String },
+    #[error("the body must be {wanted}; its Content-Type is `{content_type}`")]
+    WrongMediaType { wanted: &'static str, content_type: String },
+    #[error("the form was sent by a page of another site")]
+    ForeignForm,
     #[error("{}", chain(.0))]
     FeedbackNotKept(#[source] FeedbackError),
     #[error("this request takes no body")]
@@ -117,7 +119,10 @@ impl Problem {
             Self::BodyTooLarge { .. } => kind("body-too-large", "The body is too large", StatusCode::PAYLOAD_TOO_LARGE),
             Self::BodyBroken => kind("body-broken", "The body is broken", StatusCode::BAD_REQUEST),
             Self::BadBody(_) => kind("bad-body", "Malformed body", StatusCode::BAD_REQUEST),
-            Self::NotJson { .. } => kind("not-json", "The body is not JSON", StatusCode::UNSUPPORTED_MEDIA_TYPE),
+            Self::WrongMediaType { .. } => {
+                kind("wrong-media-type", "The body is not what this route reads", StatusCode::UNSUPPORTED_MEDIA_TYPE)
+            }
+            Self::ForeignForm => kind("foreign-form", "A form of another site", StatusCode::FORBIDDEN),
             Self::FeedbackNotKept(FeedbackError::Conflict { .. }) => {
                 kind("feedback-conflict", "The feedback id was used before", StatusCode::CONFLICT)
             }
@@ -138,7 +143,13 @@ impl Problem {
         }
     }
 
-    fn faults(&self) -> &[Fault] {
+    /// What sort of failure it is, in some words.
+    pub(super) fn title(&self) -> &'static str {
+        self.kind().title
+    }
+
+    /// What is wrong, part by part.
+    pub(super) fn faults(&self) -> &[Fault] {
         match self {
             Self::BadParameters(faults) | Self::ImpossibleParameters(faults) | Self::BadBody(faults) | Self::NotReady(faults) => faults,
             Self::StaleCursor
@@ -151,7 +162,8 @@ impl Problem {
             | Self::BodyTooLarge { .. }
             | Self::BodyBroken
             | Self::BodyNotTaken
-            | Self::NotJson { .. }
+            | Self::WrongMediaType { .. }
+            | Self::ForeignForm
             | Self::FeedbackNotKept(_)
             | Self::TargetTooLong { .. }
             | Self::ModelRefused { .. }
@@ -233,6 +245,7 @@ pub(super) const PROBLEM_JSON: &str = "application/problem+json";
 pub(super) const fn title_of(status: u16) -> &'static str {
     match status {
         400 => "Malformed: a parameter or field is not what it should be. `errors` names each.",
+        403 => "The form was sent by a page of another site.",
         404 => "There is no such thing in the tables.",
         406 => "No form of the answer that the Accept headers allow.",
         408 => "The body did not come in time.",

@@ -27,10 +27,12 @@ impl Recorder {
         let thread = thread::Builder::new().name("scores".to_owned()).spawn(move || {
             own.record_scores();
             own.check_scores();
+            own.work_out_record();
             while woken.recv().is_ok() {
                 // Wakes that came meanwhile are about the version that is looked at next.
                 while woken.try_recv().is_ok() {}
                 own.record_scores();
+                own.work_out_record();
             }
         })?;
         state.wake_with(Some(wake));

@@ -8,15 +8,17 @@ use std::sync::Arc;
 use std::thread;
 
 use parking_lot::Mutex;
+use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::cursor::{Short, short};
-use super::routes::reason_code;
+use super::routes::{reason_code, risked};
 use super::version::Version;
 use crate::domain::{
-    Day, Feedback, HorizonDays, IssuedScore, Period, PortfolioScoring, Score, ScoreStanding, ScoringHead, SubscriptionId, chain,
+    Day, Feedback, HorizonDays, IssuedScore, MicrosSum, Period, PortfolioScoring, Score, ScoreStanding, ScoringHead, SubscriptionId, chain,
 };
 use crate::lake::{Lake, LakeError, ScoresError, ScoresReceipt};
-use crate::model::{HorizonRecord, IssuedRisk, LoadedModel, ModelRecord, Ranking, Registry, Standing, weekly};
+use crate::model::{HorizonRecord, IssuedRisk, LoadedModel, ModelRecord, Ranking, Registry, Standing, cost_30_days, weekly};
 use crate::portfolio::{Portfolio, SubscriptionIx};
 
 /// Where scores are kept, and where the models are that issued them.
@@ -71,8 +73,26 @@ pub(super) struct RecordOfModel {
     pub(super) model_version: String,
     /// Ascending by as-of day.
     pub(super) heads: Vec<ScoringHead>,
-    /// The figures of each horizon, or why there are none.
-    pub(super) horizons: Result<Vec<HorizonRecord>, String>,
+    /// The figures, or why there are none.
+    pub(super) measured: Result<MeasuredScores, String>,
+}
+
+/// What the scores of one model came to.
+#[derive(Debug)]
+pub(super) struct MeasuredScores {
+    /// By horizon, the shortest first.
+    pub(super) horizons: Vec<HorizonRecord>,
+    /// Of each scoring that is taken, oldest first; empty where the tables have no cost.
+    pub(super) cost_at_risk: Vec<CostAtRisk>,
+}
+
+/// The cost at risk on the day of a scoring.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
+pub(super) struct CostAtRisk {
+    pub(super) as_of: Day,
+    /// The sum of risk times the cost of the 30 days that ended on that day: the risks of the first
+    /// horizon as they were issued, the costs as the tables know them.
+    pub(super) cost_at_risk: MicrosSum,
 }
 
 impl Scores {
@@ -261,24 +281,27 @@ impl Issued {
         versions.dedup();
         let of = |version: &str| {
             let heads: Vec<ScoringHead> = self.heads.iter().filter(|head| head.scoring.model_version == version).cloned().collect();
-            let horizons = self.measured(portfolio, version, &heads);
-            if let Err(why) = &horizons {
+            let measured = self.measured(portfolio, version, &heads);
+            if let Err(why) = &measured {
                 tracing::warn!(model = version, why, "the scores of a model are not measured");
             }
-            RecordOfModel { model_version: version.to_owned(), heads, horizons }
+            RecordOfModel { model_version: version.to_owned(), heads, measured }
         };
         versions.into_iter().map(of).collect()
     }
 
-    fn measured(&self, portfolio: &Portfolio, version: &str, heads: &[ScoringHead]) -> Result<Vec<HorizonRecord>, String> {
+    fn measured(&self, portfolio: &Portfolio, version: &str, heads: &[ScoringHead]) -> Result<MeasuredScores, String> {
         let lake = self.scores.as_ref().and_then(|scores| scores.lake.get()).ok_or("there is no lake")?;
         let loaded = self.model(version)?;
         let mut record = ModelRecord::new(portfolio, &loaded);
         let subscriptions: Vec<SubscriptionIx> = portfolio.subscription_indices().collect();
+        let first = loaded.model.horizon();
+        let mut cost_at_risk = Vec::new();
         let days: Vec<Day> = heads.iter().map(|head| head.scoring.as_of).collect();
         for head in weekly(&days).into_iter().map(|at| &heads[at]) {
             let told = |error: LakeError| chain(&error);
-            let mut next = 0;
+            let as_of = head.scoring.as_of;
+            let (mut next, mut sum) = (0, MicrosSum(0));
             let rows = lake.scores_of(head).map_err(told)?.map(|row| {
                 let row = row.map_err(told)?;
                 let subscription = found(portfolio, &subscriptions, &mut next, &row.subscription_id);
@@ -286,11 +309,17 @@ impl Issued {
                     ScoreStanding::Known { risk, .. } => Some(risk),
                     ScoreStanding::Unknown { .. } => None,
                 };
+                if let (Some(risk), Some(subscription)) = (risk, subscription.filter(|_| row.horizon_days == first)) {
+                    let cost = cost_30_days(portfolio, subscription, as_of);
+                    sum.0 += risked(risk, MicrosSum(i128::from(cost.0))).0;
+                }
                 Ok::<_, String>(IssuedRisk { subscription, horizon_days: row.horizon_days, risk })
             });
-            record.take(head.scoring.as_of, rows)?;
+            record.take(as_of, rows)?;
+            cost_at_risk.push(CostAtRisk { as_of, cost_at_risk: sum });
         }
-        Ok(record.finish())
+        cost_at_risk.retain(|_| portfolio.has_cost());
+        Ok(MeasuredScores { horizons: record.finish(), cost_at_risk })
     }
 }
 

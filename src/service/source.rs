@@ -28,7 +28,8 @@ impl TableSource {
         let portfolio = portfolio::load_from(&lake, self.settle_days, self.as_of_version)?;
         let mut imports = lake.imports()?;
         imports.retain(|record| record.import_id <= portfolio.version());
-        Ok(Tables { portfolio, imports })
+        let imported_at = lake.imported_at(portfolio.version())?;
+        Ok(Tables { portfolio, imports, imported_at })
     }
 
     /// The lake, opened. It is to be given up where blocking is allowed.

@@ -15,6 +15,7 @@ use parking_lot::Mutex;
 use super::cache::Answers;
 use super::counters::Counters;
 use super::cursor::{Sealer, Short};
+use super::dashboard::Files;
 use super::problem::Problem;
 use super::scores::{Issued, Scores};
 use super::source::TableSource;
@@ -49,6 +50,7 @@ struct Inner {
     answers: Answers,
     counters: Counters,
     document: OnceLock<Bytes>,
+    files: Files,
 }
 
 impl fmt::Debug for Inner {
@@ -103,6 +105,7 @@ impl State {
             answers: Answers::new(),
             counters: Counters::new(),
             document: OnceLock::new(),
+            files: Files::default(),
         };
         Self(Arc::new(inner))
     }
@@ -260,6 +263,11 @@ impl State {
         self.0.current.store(Arc::new(current.with_issued(current.epoch() + 1, self.issued())));
     }
 
+    /// Works out what came of the scores that were issued, so that who asks first need not wait.
+    pub(super) fn work_out_record(&self) {
+        self.current().record();
+    }
+
     /// Compares the recorded scores with their checksums.
     pub(super) fn check_scores(&self) {
         if let Some(scores) = &self.0.scores {
@@ -325,6 +333,11 @@ impl State {
 
     pub(super) fn counters(&self) -> &Counters {
         &self.0.counters
+    }
+
+    /// The files of the pages.
+    pub(super) fn files(&self) -> &Files {
+        &self.0.files
     }
 
     /// The document of the interface, made at the first look.

@@ -5,6 +5,9 @@
 
 use std::sync::{Arc, OnceLock};
 
+use chrono::{DateTime, Utc};
+
+use super::alphabet::Alphabet;
 use super::cursor::{Short, short};
 use super::problem::{Fault, Problem};
 use super::scores::{Issued, RecordOfModel};
@@ -21,11 +24,13 @@ pub struct Tables {
     pub portfolio: Portfolio,
     /// The imports that made them, oldest first.
     pub imports: Vec<ImportRecord>,
+    /// The moment at which the newest of them came in; none where no log tells it.
+    pub imported_at: Option<DateTime<Utc>>,
 }
 
 impl From<Portfolio> for Tables {
     fn from(portfolio: Portfolio) -> Self {
-        Self { portfolio, imports: Vec::new() }
+        Self { portfolio, imports: Vec::new(), imported_at: None }
     }
 }
 
@@ -54,6 +59,7 @@ struct Derived {
     rankings: OnceLock<Vec<Ranking>>,
     anomalies: OnceLock<Vec<Anomaly>>,
     drift: OnceLock<Option<Drift>>,
+    alphabet: OnceLock<Alphabet>,
 }
 
 impl Version {
@@ -102,6 +108,11 @@ impl Version {
     /// What came of them. Worked out once; whoever asks meanwhile waits. Blocks.
     pub(super) fn record(&self) -> &[RecordOfModel] {
         self.record.get_or_init(|| self.issued.record(&self.tables.portfolio))
+    }
+
+    /// The same where it is worked out already.
+    pub(super) fn known_record(&self) -> Option<&[RecordOfModel]> {
+        self.record.get().map(Vec::as_slice)
     }
 
     pub(super) fn imports(&self) -> &[ImportRecord] {
@@ -205,6 +216,11 @@ impl Version {
     /// The same where it is worked out already.
     pub(super) fn known_drift(&self) -> Option<&Drift> {
         self.derived.drift.get()?.as_ref()
+    }
+
+    /// The order of names, worked out once.
+    pub(super) fn alphabet(&self) -> &Alphabet {
+        self.derived.alphabet.get_or_init(|| Alphabet::of(&self.tables.portfolio))
     }
 
     /// Whether it is worked out already.

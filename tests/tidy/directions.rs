@@ -6,7 +6,7 @@ use super::source::{Source, Tree, leading_word, words};
 /// What each module of the library may name, itself aside. What is not here is forbidden.
 /// The binaries (`src/main.rs`, `src/cli/`, `src/config.rs`, `training/main.rs`), tests and
 /// benches stand above all of them.
-const MAY_USE: [(&str, &[&str]); 14] = [
+const MAY_USE: [(&str, &[&str]); 15] = [
     ("domain", &[]),
     ("progress", &[]),
     ("durable", &["domain"]),
@@ -18,9 +18,10 @@ const MAY_USE: [(&str, &[&str]); 14] = [
     ("metrics", &["domain", "portfolio"]),
     ("features", &["domain", "portfolio"]),
     ("model", &["domain", "portfolio", "metrics", "features"]),
-    ("service", &["domain", "progress", "signals", "lake", "portfolio", "metrics", "features", "model"]),
+    ("plotly", &[]),
+    ("service", &["domain", "progress", "signals", "lake", "portfolio", "metrics", "features", "model", "plotly"]),
     ("simulate", &["domain"]),
-    ("training", &["domain", "progress", "lake", "portfolio", "metrics", "features", "model", "simulate"]),
+    ("training", &["domain", "progress", "lake", "portfolio", "metrics", "features", "model", "plotly", "simulate"]),
 ];
 
 /// Foreign crates by the names that code has for them, and the only places that may name them.

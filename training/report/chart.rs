@@ -6,7 +6,7 @@
 use maud::{Markup, PreEscaped, html};
 use serde_json::{Value, json};
 
-use super::in_script;
+use crate::plotly::in_script;
 
 /// One chart.
 #[derive(Debug)]

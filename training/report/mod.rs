@@ -27,10 +27,7 @@ use sha2::{Digest, Sha256};
 use thiserror::Error;
 
 use crate::model::{Card, Evaluation, HorizonCard};
-
-/// The drawing library, bars and lines alone (plotly.js basic 4.1.1, MIT; its head names the
-/// authors). README.md beside this file says where it comes from and how it is checked.
-const PLOTLY: &[u8] = include_bytes!("plotly-basic.min.js.zst");
+use crate::plotly::{DRAWING, in_script, library};
 
 const STYLE: &str = include_str!("page.css");
 const SCRIPT: &str = include_str!("page.js");
@@ -71,13 +68,14 @@ impl Tested<'_> {
 /// # Errors
 /// Where the card does not serialise.
 pub fn report(card: &Card) -> Result<String, ReportError> {
-    let plotly = zstd::decode_all(PLOTLY).map_err(ReportError::Library)?;
+    let plotly = library().map_err(ReportError::Library)?;
     let plotly = String::from_utf8_lossy(&plotly);
     let embedded = in_script(&serde_json::to_string(card)?);
     let tested = card.main().zip(card.evaluation()).map(|(first, evaluation)| Tested { first, evaluation });
     let policy = format!(
-        "default-src 'none'; script-src '{}' '{}'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'",
+        "default-src 'none'; script-src '{}' '{}' '{}'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'",
         digest(&plotly),
+        digest(DRAWING),
         digest(SCRIPT)
     );
     let page = html! {
@@ -96,6 +94,7 @@ pub fn report(card: &Card) -> Result<String, ReportError> {
                 (sections(card, tested))
                 script #card type="application/json" { (PreEscaped(embedded)) }
                 script { (PreEscaped(plotly)) }
+                script { (PreEscaped(DRAWING)) }
                 script { (PreEscaped(SCRIPT)) }
             }
         }
@@ -161,12 +160,6 @@ fn contents(card: &Card) -> Markup {
             @if card.against_vendor.is_some() { a href="#vendor" { "Microsoft" } }
         }
     }
-}
-
-/// JSON that ends no script: inside strings, the only place where JSON has it, `<` is written as
-/// its escape.
-fn in_script(json: &str) -> String {
-    json.replace('<', "\\u003c")
 }
 
 /// The name of a script in the page's policy.

@@ -1,7 +1,5 @@
 //! GET /v1/subscriptions/at-risk
 
-use std::cmp::Ordering;
-
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -15,7 +13,8 @@ use super::super::meta::{Meta, Warning};
 use super::super::parameters::{Kind, Parameters, Query, Spec};
 use super::super::problem::{Fault, Problem};
 use super::super::version::Version;
-use super::words::{COST_DAYS, FactorRow, Judgement, Stakes, Standpoint, Who, at_risk_of};
+use super::ordering::{Order, Search};
+use super::words::{COST_DAYS, FactorRow, Judgement, Stakes, Standpoint, Who, at_risk_of, cost_12_months};
 
 /// Factors told of each row of a list; the route of one subscription tells them all.
 const FACTORS_IN_LIST: usize = 5;
@@ -31,12 +30,72 @@ const HORIZON: Spec = Spec::new(
 )
 .such_as("30");
 
-/// Levels, a least risk, the horizon, the common filters.
+/// What the list can be ordered by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Column {
+    Risk,
+    Customer,
+    Subscription,
+    LastUsed,
+    Cost30Days,
+    Cost12Months,
+    TermEnd,
+}
+
+/// The orders by name.
+pub(in crate::service) const SORTS: &[&str] = &[
+    "-risk",
+    "risk",
+    "customer",
+    "-customer",
+    "subscription",
+    "-subscription",
+    "last_used_on",
+    "-last_used_on",
+    "cost_30_days",
+    "-cost_30_days",
+    "cost_12_months",
+    "-cost_12_months",
+    "term_end_on",
+    "-term_end_on",
+];
+
+const SORT: Spec = Spec::new(
+    "sort",
+    Kind::Choice(SORTS),
+    "The column to order by, with `-` before it from the largest down; `-risk` where nothing is said, which settles ties by cost. Rows without a value come last either way.",
+)
+.such_as("-cost_30_days");
+
+/// In the order of [`SORTS`].
+const ORDERS: [Order<Column>; 14] = [
+    Order::down(Column::Risk),
+    Order::up(Column::Risk),
+    Order::up(Column::Customer),
+    Order::down(Column::Customer),
+    Order::up(Column::Subscription),
+    Order::down(Column::Subscription),
+    Order::up(Column::LastUsed),
+    Order::down(Column::LastUsed),
+    Order::up(Column::Cost30Days),
+    Order::down(Column::Cost30Days),
+    Order::up(Column::Cost12Months),
+    Order::down(Column::Cost12Months),
+    Order::up(Column::TermEnd),
+    Order::down(Column::TermEnd),
+];
+
+/// The order in which a ranking stands.
+const AS_RANKED: Order<Column> = ORDERS[0];
+
+/// Levels, a least risk, the horizon, a search, an order, the common filters.
 #[derive(Debug, Clone)]
-pub(super) struct AtRiskQuery {
+pub(in crate::service) struct AtRiskQuery {
     levels: Vec<Standpoint>,
     min_risk: Option<f64>,
     horizon: Option<HorizonDays>,
+    search: Search,
+    order: Order<Column>,
     filter: Filter,
 }
 
@@ -46,6 +105,8 @@ impl Query for AtRiskQuery {
             levels: parameters.choices(&LEVEL, &Standpoint::ALL),
             min_risk: parameters.number(&MIN_RISK),
             horizon: horizon(parameters),
+            search: Search::parse(parameters),
+            order: parameters.choice(&SORT, &ORDERS).unwrap_or(AS_RANKED),
             filter: parameters.filter(),
         }
     }
@@ -69,27 +130,28 @@ pub(super) fn known_horizon(asked: Option<HorizonDays>, loaded: &LoadedModel) ->
 /// One subscription of the list.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = AtRisk)]
-pub(super) struct Row {
+pub(in crate::service) struct Row {
     #[serde(flatten)]
-    who: Who,
+    pub(in crate::service) who: Who,
     #[serde(flatten)]
-    judgement: Judgement,
+    pub(in crate::service) judgement: Judgement,
     #[serde(flatten)]
-    stakes: Stakes,
+    pub(in crate::service) stakes: Stakes,
     /// The strongest pushes, the strongest first.
-    factors: Vec<FactorRow>,
+    pub(in crate::service) factors: Vec<FactorRow>,
 }
 
 /// A row of the ranking, its cost cut by the filter.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Chosen {
+pub(in crate::service) struct Chosen {
     ranked: RankedSubscription,
     cost_30_days: MicrosSum,
+    key: Key,
 }
 
 /// The at-risk list.
 #[derive(Debug)]
-pub(super) struct AtRisk;
+pub(in crate::service) struct AtRisk;
 
 impl Listing for AtRisk {
     const ABOUT: About = About {
@@ -109,7 +171,7 @@ impl Listing for AtRisk {
         let loaded = version.needed_model()?;
         let head = known_horizon(query.horizon, loaded)?;
         let cut = query.filter.cut(sight.portfolio);
-        let rows = chosen(version.ranking(loaded, head), &cut, query, sight.as_of);
+        let rows = chosen(version, version.ranking(loaded, head), &cut, query, sight.as_of);
         let mut meta = Meta::of(sight).spoken_by(loaded).ahead(loaded, head);
         meta.warn(Warning::doubts_about_cost(sight.portfolio));
         meta.warn(Warning::gaps(sight.portfolio, sight.as_of - (COST_DAYS - 1), sight.as_of));
@@ -117,12 +179,7 @@ impl Listing for AtRisk {
     }
 
     fn key(entry: &Chosen) -> Key {
-        // Risks are no smaller than 0, so their bits ascend with them; no risk comes last.
-        let risk = match entry.ranked.standing {
-            Standing::Known { risk, .. } => u64::MAX - 1 - risk.get().to_bits(),
-            Standing::Unknown { .. } => u64::MAX,
-        };
-        Key(risk, -entry.cost_30_days.0, entry.ranked.subscription.0)
+        entry.key
     }
 
     fn rows(version: &Version, query: &AtRiskQuery, entries: &[Chosen], take: &mut dyn FnMut(Row) -> bool) -> Result<(), Problem> {
@@ -150,27 +207,50 @@ impl Listing for AtRisk {
     }
 }
 
-/// The rows that the query keeps, in the order of the list: risk descending, then cost of the
-/// last 30 days descending, then id; unknown ones last.
+/// Where a row stands in the order that was asked for.
+fn key(version: &Version, cut: &Cut<'_>, order: Order<Column>, row: &RankedSubscription, cost: MicrosSum, as_of: Day) -> Key {
+    let ix = row.subscription;
+    let day = |day: Option<Day>| day.map(|day| i128::from(day.epoch_days()));
+    let value = match order.column {
+        Column::Risk => {
+            // Risks are no smaller than 0, so their bits ascend with them; no risk comes last.
+            let place = match row.standing {
+                Standing::Known { risk, .. } if order.descending => u64::MAX - 1 - risk.get().to_bits(),
+                Standing::Known { risk, .. } => risk.get().to_bits(),
+                Standing::Unknown { .. } => u64::MAX,
+            };
+            return Key(place, -cost.0, ix.0);
+        }
+        Column::Customer => Some(i128::from(version.alphabet().customer(cut.portfolio().subscription(ix).customer))),
+        Column::Subscription => Some(i128::from(version.alphabet().subscription(ix))),
+        Column::LastUsed => day(cut.last_used(ix, as_of)),
+        Column::Cost30Days => Some(cost.0),
+        Column::Cost12Months => Some(cost_12_months(cut, ix, as_of).0),
+        Column::TermEnd => day(cut.portfolio().subscription(ix).term_end_on),
+    };
+    order.place(value, ix)
+}
+
+/// The rows that the query keeps, in the order of the list: where nothing else is asked for, risk
+/// descending, then cost of the last 30 days descending, then id; unknown ones last.
 ///
 /// The risk is that of the whole subscription whatever the filter; costs are those of the rows
 /// that a category leaves, so its ties are settled anew.
-fn chosen(ranking: &Ranking, cut: &Cut<'_>, query: &AtRiskQuery, as_of: Day) -> Vec<Chosen> {
+fn chosen(version: &Version, ranking: &Ranking, cut: &Cut<'_>, query: &AtRiskQuery, as_of: Day) -> Vec<Chosen> {
     let wanted = |row: &&RankedSubscription| {
         let by_level = query.levels.is_empty() || query.levels.contains(&Standpoint::of(row.standing));
         let by_risk = query.min_risk.is_none_or(|least| risk(row.standing).is_some_and(|risk| risk.get() >= least));
-        by_level && by_risk && cut.keeps(row.subscription)
+        by_level && by_risk && cut.keeps(row.subscription) && query.search.finds(cut.portfolio(), row.subscription)
     };
-    let mut rows: Vec<Chosen> =
-        ranking.rows().iter().filter(wanted).map(|row| Chosen { ranked: *row, cost_30_days: cost_30_days(row, cut, as_of) }).collect();
-    if cut.cuts_rows() {
-        rows.sort_by(order);
+    let placed = |row: &RankedSubscription| {
+        let cost_30_days = cost_30_days(row, cut, as_of);
+        Chosen { ranked: *row, cost_30_days, key: key(version, cut, query.order, row, cost_30_days, as_of) }
+    };
+    let mut rows: Vec<Chosen> = ranking.rows().iter().filter(wanted).map(placed).collect();
+    if cut.cuts_rows() || query.order != AS_RANKED {
+        rows.sort_unstable_by_key(|row| row.key);
     }
     rows
-}
-
-fn order(a: &Chosen, b: &Chosen) -> Ordering {
-    AtRisk::key(a).cmp(&AtRisk::key(b))
 }
 
 fn risk(standing: Standing) -> Option<ChurnRisk> {

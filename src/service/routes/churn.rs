@@ -12,7 +12,7 @@ use super::super::version::Version;
 
 /// A period, how it is cut, and the common filters.
 #[derive(Debug, Clone)]
-pub(super) struct FlowQuery {
+pub(in crate::service) struct FlowQuery {
     pub(super) period: AskedPeriod,
     pub(super) bucket: Bucket,
     pub(super) filter: Filter,
@@ -26,7 +26,7 @@ impl Query for FlowQuery {
 
 /// Churn of a period.
 #[derive(Debug)]
-pub(super) struct ChurnOfPeriod;
+pub(in crate::service) struct ChurnOfPeriod;
 
 impl Figures for ChurnOfPeriod {
     const ABOUT: About = About {

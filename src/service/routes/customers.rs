@@ -29,7 +29,7 @@ const LIMIT_DEFAULT: u32 = 5;
 
 /// A period, a measure, and the common filters.
 #[derive(Debug, Clone)]
-pub(super) struct TopQuery {
+pub(in crate::service) struct TopQuery {
     period: AskedPeriod,
     measure: Measure,
     filter: Filter,
@@ -52,39 +52,39 @@ impl Query for TopQuery {
 /// The top customers of a period.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = TopCustomers)]
-pub(super) struct TopAnswer {
+pub(in crate::service) struct TopAnswer {
     /// The unit of the quantities; null where cost is measured.
-    unit: Option<String>,
+    pub(in crate::service) unit: Option<String>,
     /// The measure of all customers that the filter left.
-    total: MicrosSum,
+    pub(in crate::service) total: MicrosSum,
     /// Customers whose measure is above 0.
-    customers: u64,
-    rows: Vec<TopRow>,
+    pub(in crate::service) customers: u64,
+    pub(in crate::service) rows: Vec<TopRow>,
 }
 
 /// A customer among the top.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = TopCustomer)]
-pub(super) struct TopRow {
+pub(in crate::service) struct TopRow {
     /// 1 for the first.
-    rank: u64,
+    pub(in crate::service) rank: u64,
     #[serde(flatten)]
-    customer: Whose,
+    pub(in crate::service) customer: Whose,
     /// Its cost or quantity in the period.
-    value: MicrosSum,
+    pub(in crate::service) value: MicrosSum,
     /// `value / total`, a fraction.
-    share: Option<f64>,
+    pub(in crate::service) share: Option<f64>,
     /// The same in the preceding period of equal length.
-    preceding: MicrosSum,
+    pub(in crate::service) preceding: MicrosSum,
     /// `(value - preceding) / preceding`; null where the earlier is not above 0.
-    growth: Option<f64>,
+    pub(in crate::service) growth: Option<f64>,
     /// Its subscriptions with a usage day in the period.
-    subscriptions_used: u64,
+    pub(in crate::service) subscriptions_used: u64,
 }
 
 /// Top customers.
 #[derive(Debug)]
-pub(super) struct Top;
+pub(in crate::service) struct Top;
 
 impl Figures for Top {
     const ABOUT: About = About {
@@ -133,7 +133,7 @@ impl Figures for Top {
 
 /// How many customers there are.
 #[derive(Debug)]
-pub(super) struct Count;
+pub(in crate::service) struct Count;
 
 impl Figures for Count {
     const ABOUT: About = About {
@@ -162,7 +162,7 @@ impl Figures for Count {
 
 /// A period and the common filters.
 #[derive(Debug, Clone)]
-pub(super) struct PeriodQuery {
+pub(in crate::service) struct PeriodQuery {
     pub(super) period: AskedPeriod,
     pub(super) filter: Filter,
 }
@@ -175,7 +175,7 @@ impl Query for PeriodQuery {
 
 /// What was used.
 #[derive(Debug)]
-pub(super) struct Categories;
+pub(in crate::service) struct Categories;
 
 impl Figures for Categories {
     const ABOUT: About = About {

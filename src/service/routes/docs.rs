@@ -29,18 +29,6 @@ fn route(about: About, parameters: Vec<Parameter>, media_type: &'static str, mou
     Route { about, method: HttpMethod::Get, parameters, body: None, success, schemas: Vec::new(), tagged: false, mount }
 }
 
-pub(super) fn start_route() -> Route {
-    let about = About {
-        path: "/",
-        id: "start",
-        tag: "service",
-        summary: "Where to begin",
-        what: "The page on which every route can be read and tried.",
-        fails: &[],
-    };
-    route(about, Vec::new(), "text/html", || web::route().to(page))
-}
-
 pub(super) fn document_route() -> Route {
     let about = About {
         path: DOCUMENT,

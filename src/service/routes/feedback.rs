@@ -35,24 +35,24 @@ impl Query for FeedbackQuery {
 /// What somebody says of a risk. At least one of `verdict`, `outcome` and `note`.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-struct FeedbackRequest {
+pub(in crate::service) struct FeedbackRequest {
     /// Chosen by whoever sends it: the same again changes nothing, so a request may be repeated.
     #[schema(min_length = 1, max_length = 256, pattern = r"^[!-~]+$", examples("crm-2026-11-01-17"))]
-    feedback_id: String,
+    pub(in crate::service) feedback_id: String,
     /// Whether the risk was right, in a person's eyes.
     #[serde(default)]
-    verdict: Option<Verdict>,
+    pub(in crate::service) verdict: Option<Verdict>,
     /// What became of the subscription.
     #[serde(default)]
-    outcome: Option<SeenOutcome>,
+    pub(in crate::service) outcome: Option<SeenOutcome>,
     #[serde(default)]
     #[schema(min_length = 1, max_length = 4000, pattern = r"^[!-~](?:[ -~]*[!-~])?$", examples("moved to another partner"))]
-    note: Option<String>,
+    pub(in crate::service) note: Option<String>,
 }
 
 /// Feedback as it is kept.
 #[derive(Debug, Serialize, ToSchema)]
-struct FeedbackKept {
+pub(in crate::service) struct FeedbackKept {
     feedback_id: String,
     subscription_id: String,
     given_on: Day,
@@ -97,10 +97,23 @@ async fn give(request: HttpRequest, payload: web::Payload) -> Result<HttpRespons
     let limits = body::limits(&request);
     let bytes = body::json(&request, payload.into_inner(), limits.body_max_bytes, limits.body_deadline).await?;
     let given: FeedbackRequest = serde_json::from_slice(&bytes).map_err(|error| bad("body", error.to_string()))?;
-    let state = state::of(&request)?;
+    let (data, meta) = keep(&request, query.subscription, &given).await?;
+    plain(&Envelope { data, meta })
+}
+
+/// Keeps what somebody says of the risk of a subscription.
+///
+/// # Errors
+/// What is wrong with it, no such subscription, or why it cannot be kept.
+pub(in crate::service) async fn keep(
+    request: &HttpRequest,
+    subscription: Option<SubscriptionId>,
+    given: &FeedbackRequest,
+) -> Result<(FeedbackKept, Meta), Problem> {
+    let state = state::of(request)?;
     let version = state.current();
     let source = state.source().ok_or_else(|| Problem::NotReady(vec![Fault::missing("the service has no lake to keep feedback in")]))?;
-    let (feedback, meta) = feedback(&version, &query, &given, (source.today)())?;
+    let (feedback, meta) = feedback(&version, subscription.as_ref(), given, (source.today)())?;
     let lake = source.lake.clone();
     let kept = web::block(move || -> Result<FeedbackKept, Problem> {
         // Opened here, because its engine's threads may only be given up where blocking is allowed.
@@ -111,8 +124,7 @@ async fn give(request: HttpRequest, payload: web::Payload) -> Result<HttpRespons
             Err(error) => Err(Problem::FeedbackNotKept(error)),
         }
     });
-    let data = kept.await.map_err(|_| Problem::Panicked)??;
-    plain(&Envelope { data, meta })
+    Ok((kept.await.map_err(|_| Problem::Panicked)??, meta))
 }
 
 fn bad(field: &str, detail: impl Into<String>) -> Problem {
@@ -120,9 +132,14 @@ fn bad(field: &str, detail: impl Into<String>) -> Problem {
 }
 
 /// The feedback, with what the service knows of the risk that it is about.
-fn feedback(version: &Version, query: &FeedbackQuery, given: &FeedbackRequest, today: Day) -> Result<(Feedback, Meta), Problem> {
+fn feedback(
+    version: &Version,
+    subscription: Option<&SubscriptionId>,
+    given: &FeedbackRequest,
+    today: Day,
+) -> Result<(Feedback, Meta), Problem> {
     let sight = version.sight()?;
-    let ix = sight.find(query.subscription.as_ref())?;
+    let ix = sight.find(subscription)?;
     let feedback_id = FeedbackId::parse(&given.feedback_id).map_err(|error| bad("feedback_id", error.to_string()))?;
     let note = given.note.as_deref().map(Note::parse).transpose().map_err(|error| bad("note", error.to_string()))?;
     if given.verdict.is_none() && given.outcome.is_none() && note.is_none() {

@@ -3,26 +3,27 @@
 //! Absent on purpose: figures. A route takes its query, asks one function below, and wraps the
 //! answer.
 
-mod at_risk;
-mod churn;
-mod customers;
+pub(super) mod at_risk;
+pub(super) mod churn;
+pub(super) mod customers;
 mod daily;
 mod docs;
-mod feedback;
+pub(super) mod feedback;
 mod health;
-mod model;
+pub(super) mod model;
 mod nesting;
+mod ordering;
 mod posted;
 mod record;
-mod retention;
-mod risk;
+pub(super) mod retention;
+pub(super) mod risk;
 mod score;
-mod subscription;
-mod summary;
-mod tables;
-mod watchlists;
-mod without_usage;
-mod words;
+pub(super) mod subscription;
+pub(super) mod summary;
+pub(super) mod tables;
+pub(super) mod watchlists;
+pub(super) mod without_usage;
+pub(super) mod words;
 
 use actix_web::guard::{self, Guard};
 use actix_web::http::{Method, header};
@@ -31,7 +32,7 @@ use futures::future::{Ready, ready};
 use serde::Serialize;
 use utoipa::openapi::path::HttpMethod;
 
-pub(super) use words::reason_code;
+pub(super) use words::{reason_code, risked};
 
 use super::endpoint::Envelope;
 use super::forms::JSON;
@@ -40,7 +41,7 @@ use super::problem::Problem;
 
 /// Every route, in the order of the document.
 pub(super) fn routes() -> Vec<Route> {
-    vec![
+    let mut routes = vec![
         Route::listing::<at_risk::AtRisk>(),
         Route::figures::<risk::OneRisk>(),
         score::route(),
@@ -67,11 +68,12 @@ pub(super) fn routes() -> Vec<Route> {
         health::alive_route(),
         health::ready_route(),
         health::metrics_route(),
-        docs::start_route(),
         docs::document_route(),
         docs::page_route(),
         docs::file_route(),
-    ]
+    ];
+    routes.extend(super::dashboard::routes());
+    routes
 }
 
 /// Mounts every route: those without a part to fill in first, since the router tries one after

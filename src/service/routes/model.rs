@@ -23,19 +23,19 @@ use super::plain;
 /// The card of the model in service, and how it stands today.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = Model)]
-pub(super) struct ModelAnswer {
+pub(in crate::service) struct ModelAnswer {
     #[serde(flatten)]
-    card: Card,
+    pub(in crate::service) card: Card,
     /// What somebody should look at; empty where all is well.
-    alarms: Vec<Alarm>,
+    pub(in crate::service) alarms: Vec<Alarm>,
     /// How far today's subscriptions have moved from those that the model learnt from; null where there are
     /// too few to tell.
-    drift: Option<Drift>,
+    pub(in crate::service) drift: Option<Drift>,
 }
 
 /// The card of the model in service.
 #[derive(Debug)]
-pub(super) struct CardInService;
+pub(in crate::service) struct CardInService;
 
 impl Figures for CardInService {
     const ABOUT: About = About {

@@ -17,7 +17,7 @@ use super::super::meta::{Meta, Warning};
 use super::super::openapi::{Route, Success, named};
 use super::super::parameters::{Nothing, Parameters};
 use super::super::problem::{Fault, Problem, aside};
-use super::super::scores::{Issued, RecordOfModel};
+use super::super::scores::{CostAtRisk, Issued, RecordOfModel};
 use super::super::state;
 use super::super::version::Version;
 use super::plain_body;
@@ -55,13 +55,16 @@ struct ModelRow<'v> {
     not_measured: Option<&'v str>,
     /// By horizon; empty where they are not measured.
     horizons: &'v [HorizonRecord],
+    /// At the first horizon, on the day of each scoring that is measured; empty where they are not
+    /// measured, and where the tables have no cost.
+    cost_at_risk: &'v [CostAtRisk],
 }
 
 impl<'v> From<&'v RecordOfModel> for ModelRow<'v> {
     fn from(record: &'v RecordOfModel) -> Self {
-        let (not_measured, horizons) = match &record.horizons {
-            Ok(horizons) => (None, horizons.as_slice()),
-            Err(why) => (Some(why.as_str()), [].as_slice()),
+        let (not_measured, horizons, cost_at_risk) = match &record.measured {
+            Ok(measured) => (None, measured.horizons.as_slice(), measured.cost_at_risk.as_slice()),
+            Err(why) => (Some(why.as_str()), [].as_slice(), [].as_slice()),
         };
         Self {
             model_version: &record.model_version,
@@ -71,6 +74,7 @@ impl<'v> From<&'v RecordOfModel> for ModelRow<'v> {
             last_as_of: record.heads.last().map(|head| head.scoring.as_of),
             not_measured,
             horizons,
+            cost_at_risk,
         }
     }
 }
@@ -129,7 +133,7 @@ fn answer(version: &Version) -> Result<Vec<u8>, Problem> {
 
 /// That no label is known yet, and when the first will be.
 fn nothing_matured(records: &[RecordOfModel]) -> Option<Warning> {
-    let horizons = || records.iter().flat_map(|record| record.horizons.iter().flatten());
+    let horizons = || records.iter().flat_map(|record| record.measured.iter().flat_map(|measured| &measured.horizons));
     if horizons().any(|horizon| horizon.matured > 0) {
         return None;
     }

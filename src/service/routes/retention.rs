@@ -15,7 +15,7 @@ use super::customers::PeriodQuery;
 
 /// Renewals of a period.
 #[derive(Debug)]
-pub(super) struct RetentionOfPeriod;
+pub(in crate::service) struct RetentionOfPeriod;
 
 impl Figures for RetentionOfPeriod {
     const ABOUT: About = About {
@@ -44,7 +44,7 @@ impl Figures for RetentionOfPeriod {
 
 /// The cohort table.
 #[derive(Debug)]
-pub(super) struct Cohorts;
+pub(in crate::service) struct Cohorts;
 
 impl Figures for Cohorts {
     const ABOUT: About = About {
@@ -75,27 +75,27 @@ impl Figures for Cohorts {
 /// What became of the cost per day, with its steps as rows.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = RevenueRetentionAnswer)]
-pub(super) struct RevenueAnswer {
+pub(in crate::service) struct RevenueAnswer {
     #[serde(flatten)]
-    revenue: RevenueRetention,
+    pub(in crate::service) revenue: RevenueRetention,
     /// From what was there to what is there, step by step.
-    steps: Vec<RevenueStep>,
+    pub(in crate::service) steps: Vec<RevenueStep>,
 }
 
 /// One step: an amount a day, and how many subscriptions it is.
 #[derive(Debug, Serialize, ToSchema)]
-pub(super) struct RevenueStep {
+pub(in crate::service) struct RevenueStep {
     #[schema(examples("churned"))]
-    step: &'static str,
+    pub(in crate::service) step: &'static str,
     /// Cost a day; below 0 where it went away.
-    amount_per_day: MicrosSum,
+    pub(in crate::service) amount_per_day: MicrosSum,
     /// Null for the two ends.
-    subscriptions: Option<u64>,
+    pub(in crate::service) subscriptions: Option<u64>,
 }
 
 /// Revenue retention.
 #[derive(Debug)]
-pub(super) struct Revenue;
+pub(in crate::service) struct Revenue;
 
 impl Figures for Revenue {
     const ABOUT: About = About {

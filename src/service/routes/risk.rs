@@ -28,7 +28,7 @@ const AS_OF: Spec = Spec::new(
 
 /// The subscription, the day to stand on, the horizon.
 #[derive(Debug, Clone)]
-pub(super) struct RiskQuery {
+pub(in crate::service) struct RiskQuery {
     subscription: Option<SubscriptionId>,
     as_of: Option<Day>,
     horizon: Option<HorizonDays>,
@@ -43,54 +43,54 @@ impl Query for RiskQuery {
 /// One subscription's risk, taken apart.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = Risk)]
-pub(super) struct RiskAnswer {
+pub(in crate::service) struct RiskAnswer {
     #[serde(flatten)]
-    who: Who,
+    pub(in crate::service) who: Who,
     /// The day on which the score stands.
-    as_of: Day,
+    pub(in crate::service) as_of: Day,
     /// The state at the end of that day.
-    state: State,
+    pub(in crate::service) state: State,
     /// The probability that it leaves within the horizon; null where it would be a guess.
-    risk: Option<ChurnRisk>,
-    level: Standpoint,
+    pub(in crate::service) risk: Option<ChurnRisk>,
+    pub(in crate::service) level: Standpoint,
     /// Why there is no risk, for programs; null where there is one.
     #[schema(examples("too_young"))]
-    unknown_code: Option<&'static str>,
-    unknown_detail: Option<String>,
+    pub(in crate::service) unknown_code: Option<&'static str>,
+    pub(in crate::service) unknown_detail: Option<String>,
     /// Log-odds of the risk: those of a typical subscription and all contributions.
-    log_odds: Option<f64>,
-    base_log_odds: Option<f64>,
+    pub(in crate::service) log_odds: Option<f64>,
+    pub(in crate::service) base_log_odds: Option<f64>,
     #[serde(flatten)]
-    stakes: Stakes,
+    pub(in crate::service) stakes: Stakes,
     /// What each family of features adds to the log-odds, the strongest push first.
-    families: Vec<FamilyRow>,
+    pub(in crate::service) families: Vec<FamilyRow>,
     /// The risk that it would have with the usage of four weeks ago; null where either is a guess.
-    counterfactual: Option<CounterfactualRow>,
+    pub(in crate::service) counterfactual: Option<CounterfactualRow>,
     /// Every feature, the strongest push first.
-    factors: Vec<FactorRow>,
+    pub(in crate::service) factors: Vec<FactorRow>,
     /// The scores of this horizon as they were issued, the latest last: one for each scoring of the
     /// portfolio that is recorded, of the 400 days that end on the day to stand on. Null where
     /// they do not read.
-    history: Option<Vec<PastScore>>,
+    pub(in crate::service) history: Option<Vec<PastScore>>,
 }
 
 /// A score as it was issued.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = ScoreIssued)]
-struct PastScore {
+pub(in crate::service) struct PastScore {
     /// The day on which the score stood.
-    as_of: Day,
+    pub(in crate::service) as_of: Day,
     #[schema(examples("2026-08-28-5d0c7a1e"))]
-    model_version: String,
+    pub(in crate::service) model_version: String,
     /// The version of the tables that was scored.
-    table_version: u64,
-    horizon_days: HorizonDays,
+    pub(in crate::service) table_version: u64,
+    pub(in crate::service) horizon_days: HorizonDays,
     /// Null where it would have been a guess.
-    risk: Option<ChurnRisk>,
-    level: Standpoint,
+    pub(in crate::service) risk: Option<ChurnRisk>,
+    pub(in crate::service) level: Standpoint,
     /// Why there was no risk, for programs; null where there was one.
     #[schema(examples("too_young"))]
-    unknown_code: Option<String>,
+    pub(in crate::service) unknown_code: Option<String>,
 }
 
 impl From<IssuedScore> for PastScore {
@@ -114,11 +114,11 @@ impl From<IssuedScore> for PastScore {
 /// What a family of features adds.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = FamilyOfFactors)]
-struct FamilyRow {
+pub(in crate::service) struct FamilyRow {
     #[schema(value_type = String, examples("recency"))]
-    family: Family,
+    pub(in crate::service) family: Family,
     /// Sum of the contributions of its features.
-    contribution: f64,
+    pub(in crate::service) contribution: f64,
 }
 
 impl FamilyRow {
@@ -130,12 +130,12 @@ impl FamilyRow {
 /// The risk with the usage of another day.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = Counterfactual)]
-struct CounterfactualRow {
+pub(in crate::service) struct CounterfactualRow {
     /// The day whose usage it is; life and customer are those of now.
-    usage_of: Day,
-    risk: ChurnRisk,
+    pub(in crate::service) usage_of: Day,
+    pub(in crate::service) risk: ChurnRisk,
     #[schema(examples("at the usage of four weeks ago: 12 % instead of 61 %"))]
-    sentence: String,
+    pub(in crate::service) sentence: String,
 }
 
 impl From<Counterfactual> for CounterfactualRow {
@@ -147,7 +147,7 @@ impl From<Counterfactual> for CounterfactualRow {
 
 /// The risk of one subscription.
 #[derive(Debug)]
-pub(super) struct OneRisk;
+pub(in crate::service) struct OneRisk;
 
 impl Figures for OneRisk {
     const ABOUT: About = About {

@@ -16,7 +16,7 @@ use super::words::Who;
 
 /// The subscription and a period.
 #[derive(Debug, Clone)]
-pub(super) struct OneQuery {
+pub(in crate::service) struct OneQuery {
     subscription: Option<SubscriptionId>,
     period: AskedPeriod,
 }
@@ -30,38 +30,38 @@ impl Query for OneQuery {
 /// One subscription: what it is, what happened to it, what it used in the period.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = Subscription)]
-pub(super) struct SubscriptionAnswer {
+pub(in crate::service) struct SubscriptionAnswer {
     #[serde(flatten)]
-    who: Who,
+    pub(in crate::service) who: Who,
     /// At the end of the period, at most at the as-of day.
-    state: State,
-    is_trial: bool,
-    created_on: Option<Day>,
+    pub(in crate::service) state: State,
+    pub(in crate::service) is_trial: bool,
+    pub(in crate::service) created_on: Option<Day>,
     /// Whether no table records its creation: it then lives from its first row or event.
-    creation_is_derived: bool,
+    pub(in crate::service) creation_is_derived: bool,
     /// End of the running term as last recorded.
-    term_end_on: Option<Day>,
-    auto_renew: Option<bool>,
+    pub(in crate::service) term_end_on: Option<Day>,
+    pub(in crate::service) auto_renew: Option<bool>,
     /// The last usage day up to the end of the period; null where it was never used.
-    last_used_on: Option<Day>,
+    pub(in crate::service) last_used_on: Option<Day>,
     /// Days with a feed since then.
-    days_since: Option<u32>,
+    pub(in crate::service) days_since: Option<u32>,
     /// What the period cost; null where the tables have no cost.
-    cost: Option<MicrosSum>,
+    pub(in crate::service) cost: Option<MicrosSum>,
     /// Usage days of the period.
-    usage_days: u64,
+    pub(in crate::service) usage_days: u64,
     /// Every change of state since its creation.
-    states: Vec<StateChange>,
-    renewals: Vec<Day>,
+    pub(in crate::service) states: Vec<StateChange>,
+    pub(in crate::service) renewals: Vec<Day>,
     /// What the period used, by category and unit.
-    totals: Vec<UseTotal>,
+    pub(in crate::service) totals: Vec<UseTotal>,
     /// The same by day.
-    daily: Vec<DailyUse>,
+    pub(in crate::service) daily: Vec<DailyUse>,
 }
 
 /// One subscription.
 #[derive(Debug)]
-pub(super) struct OneSubscription;
+pub(in crate::service) struct OneSubscription;
 
 impl Figures for OneSubscription {
     const ABOUT: About = About {

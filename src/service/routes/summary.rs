@@ -4,7 +4,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::domain::MicrosSum;
-use crate::metrics::{self, Figure, Filter, Summary};
+use crate::metrics::{self, CostFigure, Figure, Filter, Summary};
 
 use super::super::endpoint::{About, Figures};
 use super::super::meta::{Meta, Warning};
@@ -16,7 +16,7 @@ use super::at_risk::cost_at_risk;
 
 /// A period and the common filters.
 #[derive(Debug, Clone)]
-pub(super) struct SummaryQuery {
+pub(in crate::service) struct SummaryQuery {
     period: AskedPeriod,
     filter: Filter,
 }
@@ -29,25 +29,27 @@ impl Query for SummaryQuery {
 
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = Summary)]
-pub(super) struct SummaryAnswer {
+pub(in crate::service) struct SummaryAnswer {
     #[serde(flatten)]
-    summary: Summary,
+    pub(in crate::service) summary: Summary,
+    /// The cost of the usage beside the preceding period, and by date; null where the tables have no cost.
+    pub(in crate::service) cost: Option<CostFigure>,
     /// Sum of risk times the cost of the last 30 days, on the as-of day; null without a model or cost.
-    cost_at_risk: Option<MicrosSum>,
+    pub(in crate::service) cost_at_risk: Option<MicrosSum>,
     /// The figures as rows.
-    figures: Vec<FigureRow>,
+    pub(in crate::service) figures: Vec<FigureRow>,
 }
 
 /// One figure of the summary.
 #[derive(Debug, Serialize, ToSchema)]
-pub(super) struct FigureRow {
+pub(in crate::service) struct FigureRow {
     #[schema(examples("subscriptions_sold"))]
-    figure: &'static str,
-    value: u64,
+    pub(in crate::service) figure: &'static str,
+    pub(in crate::service) value: u64,
     /// The same figure for the preceding period of equal length.
-    preceding: u64,
+    pub(in crate::service) preceding: u64,
     /// `(value - preceding) / preceding`; null where the earlier is 0.
-    growth: Option<f64>,
+    pub(in crate::service) growth: Option<f64>,
 }
 
 impl FigureRow {
@@ -58,7 +60,7 @@ impl FigureRow {
 
 /// The summary of a period.
 #[derive(Debug)]
-pub(super) struct SummaryOfPeriod;
+pub(in crate::service) struct SummaryOfPeriod;
 
 impl Figures for SummaryOfPeriod {
     const ABOUT: About = About {
@@ -98,7 +100,8 @@ impl Figures for SummaryOfPeriod {
             FigureRow::of("customers_with_usage", &summary.customers_with_usage),
             FigureRow::of("customers_without_usage", &summary.customers_without_usage),
         ];
-        Ok((SummaryAnswer { summary, cost_at_risk: at_risk, figures }, meta))
+        let cost = metrics::usage_cost(sight.portfolio, period, &query.filter);
+        Ok((SummaryAnswer { summary, cost, cost_at_risk: at_risk, figures }, meta))
     }
 
     fn rows(answer: &SummaryAnswer) -> &[FigureRow] {

@@ -27,7 +27,7 @@ const WINDOWS: [Window; 5] = [Window::Ended, Window::Within7Days, Window::Within
 
 /// Windows and the common filters.
 #[derive(Debug, Clone)]
-pub(super) struct ExpiringQuery {
+pub(in crate::service) struct ExpiringQuery {
     windows: Vec<Window>,
     filter: Filter,
 }
@@ -41,21 +41,21 @@ impl Query for ExpiringQuery {
 /// A reservation, a savings plan or a term, and its end.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 #[schema(as = Expiring)]
-pub(super) struct Ending {
+pub(in crate::service) struct Ending {
     /// The commitment's id; for a term that a subscription records, the subscription's.
-    id: String,
-    kind: CommitmentKind,
-    customer_id: Option<String>,
-    customer_name: Option<String>,
-    country: Option<String>,
-    subscription_id: Option<String>,
-    product: Option<String>,
-    quantity: Option<Micros>,
+    pub(in crate::service) id: String,
+    pub(in crate::service) kind: CommitmentKind,
+    pub(in crate::service) customer_id: Option<String>,
+    pub(in crate::service) customer_name: Option<String>,
+    pub(in crate::service) country: Option<String>,
+    pub(in crate::service) subscription_id: Option<String>,
+    pub(in crate::service) product: Option<String>,
+    pub(in crate::service) quantity: Option<Micros>,
     /// The last day that it holds.
-    ends_on: Day,
+    pub(in crate::service) ends_on: Day,
     /// Days from the as-of day to the end; below 0 where it has ended.
-    days_to_end: i32,
-    window: Window,
+    pub(in crate::service) days_to_end: i32,
+    pub(in crate::service) window: Window,
 }
 
 impl Ending {
@@ -79,7 +79,7 @@ impl Ending {
 
 /// A row and its place in a list that is short and made at once.
 #[derive(Debug, Clone)]
-pub(super) struct Placed<R>(u64, R);
+pub(in crate::service) struct Placed<R>(u64, R);
 
 fn placed<R>(rows: impl Iterator<Item = R>) -> Vec<Placed<R>> {
     (0..).zip(rows).map(|(place, row)| Placed(place, row)).collect()
@@ -87,7 +87,7 @@ fn placed<R>(rows: impl Iterator<Item = R>) -> Vec<Placed<R>> {
 
 /// Commitments and terms that end.
 #[derive(Debug)]
-pub(super) struct ExpiringCommitments;
+pub(in crate::service) struct ExpiringCommitments;
 
 impl Listing for ExpiringCommitments {
     const ABOUT: About = About {
@@ -123,28 +123,28 @@ impl Listing for ExpiringCommitments {
 /// A category of a customer that stands out, with the evidence.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 #[schema(as = Anomaly)]
-pub(super) struct AnomalyRow {
+pub(in crate::service) struct AnomalyRow {
     #[serde(flatten)]
-    customer: Whose,
-    category: String,
+    pub(in crate::service) customer: Whose,
+    pub(in crate::service) category: String,
     /// Null where cost is measured.
-    unit: Option<String>,
-    measure: AnomalyMeasure,
-    direction: Direction,
+    pub(in crate::service) unit: Option<String>,
+    pub(in crate::service) measure: AnomalyMeasure,
+    pub(in crate::service) direction: Direction,
     /// First and last of the four weeks.
-    recent_from: Day,
-    recent_to: Day,
+    pub(in crate::service) recent_from: Day,
+    pub(in crate::service) recent_to: Day,
     /// What the line through the weeks before leads to expect of the four weeks.
-    expected: MicrosSum,
-    observed: MicrosSum,
+    pub(in crate::service) expected: MicrosSum,
+    pub(in crate::service) observed: MicrosSum,
     /// `(observed - expected) / expected`; null where nothing was expected.
-    change: Option<f64>,
+    pub(in crate::service) change: Option<f64>,
     /// How far that is in standard errors; below 0 where it is down.
-    score: f64,
+    pub(in crate::service) score: f64,
     /// The median week before.
-    typical_week: MicrosSum,
-    weeks_used: u32,
-    first_week: Day,
+    pub(in crate::service) typical_week: MicrosSum,
+    pub(in crate::service) weeks_used: u32,
+    pub(in crate::service) first_week: Day,
 }
 
 impl AnomalyRow {
@@ -174,7 +174,7 @@ const WEEKS_DAYS: u32 = 7 * (4 + 26);
 
 /// Usage that stands out.
 #[derive(Debug)]
-pub(super) struct Anomalies;
+pub(in crate::service) struct Anomalies;
 
 impl Listing for Anomalies {
     const ABOUT: About = About {

@@ -9,42 +9,89 @@ use crate::metrics::{self, Filter, WithoutUsage};
 use super::super::cursor::Key;
 use super::super::endpoint::{About, Listing};
 use super::super::meta::Meta;
-use super::super::parameters::{Parameters, Query};
+use super::super::parameters::{Kind, Parameters, Query, Spec};
 use super::super::period::AskedPeriod;
 use super::super::problem::Problem;
 use super::super::version::Version;
+use super::ordering::{Order, Search};
 use super::words::Who;
 
-/// A period and the common filters.
+/// What the list can be ordered by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Column {
+    Customer,
+    Subscription,
+    Created,
+    LastUsed,
+}
+
+/// The orders by name.
+pub(in crate::service) const SORTS: &[&str] =
+    &["customer", "-customer", "subscription", "-subscription", "created_on", "-created_on", "last_used_on", "-last_used_on"];
+
+const SORT: Spec = Spec::new(
+    "sort",
+    Kind::Choice(SORTS),
+    "The column to order by, with `-` before it from the largest down. Where nothing is said, the never used come first, then the longest silent; where something is, rows without a value come last.",
+)
+.such_as("-created_on");
+
+/// In the order of [`SORTS`].
+const ORDERS: [Order<Column>; 8] = [
+    Order::up(Column::Customer),
+    Order::down(Column::Customer),
+    Order::up(Column::Subscription),
+    Order::down(Column::Subscription),
+    Order::up(Column::Created),
+    Order::down(Column::Created),
+    Order::up(Column::LastUsed),
+    Order::down(Column::LastUsed),
+];
+
+/// A period, a search, an order, the common filters.
 #[derive(Debug, Clone)]
-pub(super) struct UnusedQuery {
+pub(in crate::service) struct UnusedQuery {
     period: AskedPeriod,
+    search: Search,
+    order: Option<Order<Column>>,
     filter: Filter,
 }
 
 impl Query for UnusedQuery {
     fn parse(parameters: &mut Parameters) -> Self {
-        Self { period: AskedPeriod::parse(parameters), filter: parameters.filter() }
+        Self {
+            period: AskedPeriod::parse(parameters),
+            search: Search::parse(parameters),
+            order: parameters.choice(&SORT, &ORDERS),
+            filter: parameters.filter(),
+        }
     }
 }
 
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = WithoutUsage)]
-pub(super) struct Row {
+pub(in crate::service) struct Row {
     #[serde(flatten)]
-    who: Who,
+    pub(in crate::service) who: Who,
     /// At the end of the period.
-    state: State,
-    created_on: Option<Day>,
+    pub(in crate::service) state: State,
+    pub(in crate::service) created_on: Option<Day>,
     /// Null where it was never used.
-    last_used_on: Option<Day>,
+    pub(in crate::service) last_used_on: Option<Day>,
     /// Days on which the feed had a row since then; null where it was never used.
-    days_since: Option<u32>,
+    pub(in crate::service) days_since: Option<u32>,
+}
+
+/// A row and its place.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::service) struct Placed {
+    row: WithoutUsage,
+    key: Key,
 }
 
 /// Subscriptions that somebody has and nobody uses.
 #[derive(Debug)]
-pub(super) struct Unused;
+pub(in crate::service) struct Unused;
 
 impl Listing for Unused {
     const ABOUT: About = About {
@@ -56,24 +103,28 @@ impl Listing for Unused {
         fails: &[410],
     };
     type Query = UnusedQuery;
-    type Entry = WithoutUsage;
+    type Entry = Placed;
     type Row = Row;
 
-    fn entries(version: &Version, query: &UnusedQuery) -> Result<(Vec<WithoutUsage>, Meta), Problem> {
+    fn entries(version: &Version, query: &UnusedQuery) -> Result<(Vec<Placed>, Meta), Problem> {
         let sight = version.sight()?;
         let period = query.period.resolve(sight.as_of);
-        Ok((metrics::without_usage(sight.portfolio, period, &query.filter), Meta::of(sight).about(sight, period)))
+        let found = metrics::without_usage(sight.portfolio, period, &query.filter).into_iter();
+        let wanted = found.filter(|row| query.search.finds(sight.portfolio, row.subscription));
+        let mut rows: Vec<Placed> = wanted.map(|row| Placed { key: key(version, query.order, &row), row }).collect();
+        if query.order.is_some() {
+            rows.sort_unstable_by_key(|row| row.key);
+        }
+        Ok((rows, Meta::of(sight).about(sight, period)))
     }
 
-    fn key(entry: &WithoutUsage) -> Key {
-        // Never used comes first; days of 1970 and later are no smaller than 0.
-        let last = entry.last_used_on.map_or(0, |day| 1 + u64::try_from(day.epoch_days()).unwrap_or(0));
-        Key(last, 0, entry.subscription.0)
+    fn key(entry: &Placed) -> Key {
+        entry.key
     }
 
-    fn rows(version: &Version, _: &UnusedQuery, entries: &[WithoutUsage], take: &mut dyn FnMut(Row) -> bool) -> Result<(), Problem> {
+    fn rows(version: &Version, _: &UnusedQuery, entries: &[Placed], take: &mut dyn FnMut(Row) -> bool) -> Result<(), Problem> {
         let sight = version.sight()?;
-        for entry in entries {
+        for Placed { row: entry, .. } in entries {
             let row = Row {
                 who: Who::of(sight.portfolio, entry.subscription),
                 state: entry.state,
@@ -87,4 +138,21 @@ impl Listing for Unused {
         }
         Ok(())
     }
+}
+
+/// Where a row stands in the order that was asked for.
+fn key(version: &Version, order: Option<Order<Column>>, row: &WithoutUsage) -> Key {
+    let day = |day: Day| i128::from(day.epoch_days());
+    let ix = row.subscription;
+    let Some(order) = order else {
+        // Never used comes first; days of 1970 and later are no smaller than 0.
+        return Key(0, row.last_used_on.map_or(-1, day), ix.0);
+    };
+    let value = match order.column {
+        Column::Customer => Some(i128::from(version.alphabet().customer(version.tables().portfolio.subscription(ix).customer))),
+        Column::Subscription => Some(i128::from(version.alphabet().subscription(ix))),
+        Column::Created => row.created_on.map(day),
+        Column::LastUsed => row.last_used_on.map(day),
+    };
+    order.place(value, ix)
 }

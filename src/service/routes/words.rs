@@ -17,13 +17,13 @@ pub(super) const COST_DAYS: i32 = 30;
 /// A customer, by id and name.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 #[schema(as = Customer)]
-pub(super) struct Whose {
+pub(in crate::service) struct Whose {
     #[schema(examples("2d6a43fa-9f5e-4a8e-8b1c-0b7a6a1d6d11"))]
-    customer_id: String,
+    pub(in crate::service) customer_id: String,
     #[schema(examples("Iron Clinics 00680"))]
-    customer_name: Option<String>,
+    pub(in crate::service) customer_name: Option<String>,
     #[schema(examples("DE"))]
-    country: Option<String>,
+    pub(in crate::service) country: Option<String>,
 }
 
 impl Whose {
@@ -35,18 +35,18 @@ impl Whose {
 
 /// A subscription and its customer, by id and name.
 #[derive(Debug, Clone, Serialize, ToSchema)]
-pub(super) struct Who {
+pub(in crate::service) struct Who {
     #[schema(examples("7e3c1f0a-52d4-4a53-9a3e-1f0f6a3b0c55"))]
-    subscription_id: String,
-    subscription_name: Option<String>,
+    pub(in crate::service) subscription_id: String,
+    pub(in crate::service) subscription_name: Option<String>,
     #[schema(examples("2d6a43fa-9f5e-4a8e-8b1c-0b7a6a1d6d11"))]
-    customer_id: String,
+    pub(in crate::service) customer_id: String,
     #[schema(examples("Iron Clinics 00680"))]
-    customer_name: Option<String>,
+    pub(in crate::service) customer_name: Option<String>,
     #[schema(examples("DE"))]
-    country: Option<String>,
+    pub(in crate::service) country: Option<String>,
     #[schema(examples("Azure plan"))]
-    product: Option<String>,
+    pub(in crate::service) product: Option<String>,
 }
 
 impl Who {
@@ -66,18 +66,18 @@ impl Who {
 
 /// A risk in words, or why there is none.
 #[derive(Debug, Serialize, ToSchema)]
-pub(super) struct Judgement {
+pub(in crate::service) struct Judgement {
     /// The probability that it leaves within the horizon; null where it would be a guess.
-    risk: Option<ChurnRisk>,
-    level: Standpoint,
+    pub(in crate::service) risk: Option<ChurnRisk>,
+    pub(in crate::service) level: Standpoint,
     /// Why there is no risk, for programs; null where there is one.
     #[schema(examples("too_young"))]
-    unknown_code: Option<&'static str>,
-    unknown_detail: Option<String>,
+    pub(in crate::service) unknown_code: Option<&'static str>,
+    pub(in crate::service) unknown_detail: Option<String>,
     /// The feature that pushes the risk most, up or down, in a sentence.
-    reason_1: Option<String>,
-    reason_2: Option<String>,
-    reason_3: Option<String>,
+    pub(in crate::service) reason_1: Option<String>,
+    pub(in crate::service) reason_2: Option<String>,
+    pub(in crate::service) reason_3: Option<String>,
 }
 
 impl Judgement {
@@ -116,19 +116,19 @@ impl Judgement {
 
 /// What goes with a subscription beside its risk.
 #[derive(Debug, Serialize, ToSchema)]
-pub(super) struct Stakes {
-    created_on: Option<Day>,
+pub(in crate::service) struct Stakes {
+    pub(in crate::service) created_on: Option<Day>,
     /// The last day with a quantity above 0; null where it was never used.
-    last_used_on: Option<Day>,
+    pub(in crate::service) last_used_on: Option<Day>,
     /// Of the 30 days that end on the as-of day; null where the tables have no cost.
-    cost_30_days: Option<MicrosSum>,
+    pub(in crate::service) cost_30_days: Option<MicrosSum>,
     /// Of the twelve months that end on the as-of day.
-    cost_12_months: Option<MicrosSum>,
+    pub(in crate::service) cost_12_months: Option<MicrosSum>,
     /// Risk times the cost of 30 days; null without a risk.
-    cost_at_risk: Option<MicrosSum>,
+    pub(in crate::service) cost_at_risk: Option<MicrosSum>,
     /// End of the running term as last recorded.
-    term_end_on: Option<Day>,
-    auto_renew: Option<bool>,
+    pub(in crate::service) term_end_on: Option<Day>,
+    pub(in crate::service) auto_renew: Option<bool>,
 }
 
 impl Stakes {
@@ -137,12 +137,11 @@ impl Stakes {
         let portfolio = cut.portfolio();
         let subscription = portfolio.subscription(ix);
         let cost_30_days = cost_30_days.unwrap_or_else(|| cut.cost(ix, as_of - (COST_DAYS - 1), as_of));
-        let year = last_months(12, as_of);
         Self {
             created_on: subscription.life.created(),
             last_used_on: cut.last_used(ix, as_of),
             cost_30_days: portfolio.has_cost().then_some(cost_30_days),
-            cost_12_months: portfolio.has_cost().then(|| cut.cost(ix, year.from(), year.to())),
+            cost_12_months: portfolio.has_cost().then(|| cost_12_months(cut, ix, as_of)),
             cost_at_risk: standing.and_then(|standing| at_risk_of(standing, cost_30_days)).filter(|_| portfolio.has_cost()),
             term_end_on: subscription.term_end_on,
             auto_renew: subscription.auto_renew,
@@ -150,28 +149,39 @@ impl Stakes {
     }
 }
 
+/// The cost of the twelve months that end on `as_of`.
+pub(super) fn cost_12_months(cut: &Cut<'_>, ix: SubscriptionIx, as_of: Day) -> MicrosSum {
+    let year = last_months(12, as_of);
+    cut.cost(ix, year.from(), year.to())
+}
+
 /// Risk times cost, rounded to a micro-unit; none without a risk.
 pub(super) fn at_risk_of(standing: Standing, cost: MicrosSum) -> Option<MicrosSum> {
     let Standing::Known { risk, .. } = standing else { return None };
+    Some(risked(risk, cost))
+}
+
+/// Risk times cost, rounded to a micro-unit.
+pub(in crate::service) fn risked(risk: ChurnRisk, cost: MicrosSum) -> MicrosSum {
     #[expect(clippy::cast_possible_truncation, reason = "the product is no larger than the cost, which is an i128")]
-    Some(MicrosSum((risk.get() * cost.0 as f64).round() as i128))
+    MicrosSum((risk.get() * cost.0 as f64).round() as i128)
 }
 
 /// One feature's push.
 #[derive(Debug, Serialize, ToSchema)]
-pub(super) struct FactorRow {
+pub(in crate::service) struct FactorRow {
     #[schema(examples("days_since_usage"))]
-    feature: &'static str,
-    unit: Unit,
+    pub(in crate::service) feature: &'static str,
+    pub(in crate::service) unit: Unit,
     /// Length of the feature's window; null where the whole life counts.
-    window_days: Option<u32>,
-    value: f64,
+    pub(in crate::service) window_days: Option<u32>,
+    pub(in crate::service) value: f64,
     /// The training rows' median.
-    typical: f64,
+    pub(in crate::service) typical: f64,
     /// Log-odds over those of the typical value; above 0 towards leaving.
-    contribution: f64,
+    pub(in crate::service) contribution: f64,
     #[schema(examples("no usage for 19 days; most subscriptions were used in the last 1"))]
-    pub(super) sentence: String,
+    pub(in crate::service) sentence: String,
 }
 
 impl From<Factor> for FactorRow {
@@ -191,7 +201,7 @@ impl From<Factor> for FactorRow {
 /// A level, or that there is none.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
-pub(super) enum Standpoint {
+pub(in crate::service) enum Standpoint {
     High,
     Medium,
     Low,
@@ -200,10 +210,10 @@ pub(super) enum Standpoint {
 }
 
 impl Standpoint {
-    pub(super) const NAMES: &[&str] = &["high", "medium", "low", "unknown"];
+    pub(in crate::service) const NAMES: &[&str] = &["high", "medium", "low", "unknown"];
 
     /// In the order of the names.
-    pub(super) const ALL: [Self; 4] = [Self::High, Self::Medium, Self::Low, Self::Unknown];
+    pub(in crate::service) const ALL: [Self; 4] = [Self::High, Self::Medium, Self::Low, Self::Unknown];
 
     pub(super) fn of(standing: Standing) -> Self {
         match standing {

@@ -1,0 +1,545 @@
+"""What .ci/page does in the browser. Each check is a function of a page; a fault is a sentence."""
+
+import argparse
+import csv
+import io
+import json
+import re
+import traceback
+import urllib.parse
+import urllib.request
+from contextlib import contextmanager
+
+from playwright.sync_api import sync_playwright
+
+faults = []
+done = []
+
+
+def fault(where, what):
+    faults.append(f"{where}: {what}")
+
+
+def api(address, path):
+    with urllib.request.urlopen(address + path) as answer:
+        return json.load(answer)
+
+
+class Visitor:
+    """A browser that writes down what goes wrong in every page that it opens."""
+
+    def __init__(self, chromium, address, axe):
+        self.chromium, self.address, self.axe = chromium, address, axe
+        self.host = urllib.parse.urlsplit(address).netloc
+
+    @contextmanager
+    def page(self, name, path="/", width=1280, scheme="light", locale="en-GB", scripts=True, height=900, quiet=()):
+        context = self.chromium.new_context(
+            viewport={"width": width, "height": height}, color_scheme=scheme, locale=locale, java_script_enabled=scripts, accept_downloads=True
+        )
+        page = context.new_page()
+        page.on("console", lambda told: told.type in ("error", "warning") and not any(part in told.text for part in quiet) and fault(name, f"console: {told.text}"))
+        page.on("pageerror", lambda error: fault(name, f"script: {error}"))
+        page.on("request", lambda asked: urllib.parse.urlsplit(asked.url).netloc != self.host and fault(name, f"asks for {asked.url}"))
+        page.goto(self.address + path)
+        page.wait_for_load_state("networkidle")
+        try:
+            yield page
+        except Exception as error:  # One visit that breaks off does not hide what the others find.
+            fault(name, f"breaks off: {' '.join(str(error).split())[:300]}, at {next((frame.lineno for frame in traceback.extract_tb(error.__traceback__)[::-1] if frame.filename == __file__), 0)}")
+        context.close()
+        done.append(name)
+
+    def accessible(self, name, page):
+        page.evaluate(self.axe)
+        found = page.evaluate("axe.run(document, {runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice']})")
+        for violation in found["violations"]:
+            nodes = "; ".join(" ".join(node["target"]) + " " + (node.get("failureSummary") or "")[:160].replace("\n", " ") for node in violation["nodes"][:3])
+            fault(name, f"axe {violation['id']} ({len(violation['nodes'])}): {nodes}")
+
+    def fits(self, name, page):
+        if page.evaluate("document.documentElement.scrollWidth > innerWidth"):
+            wide = page.evaluate("[...document.querySelectorAll('body *')].filter(one => one.getBoundingClientRect().right > innerWidth + 1).slice(0, 3).map(one => one.tagName + '.' + one.className)")
+            fault(name, f"the page is wider than its window: {wide}")
+
+
+def values(scope, selector="data"):
+    return [float(one) for one in scope.eval_on_selector_all(selector, "all => all.map(one => one.value)")]
+
+
+def same(name, shown, told):
+    shown, told = list(shown), list(told)
+    if len(shown) != len(told) or any(abs(one - other) > 1e-9 * max(1, abs(other)) for one, other in zip(shown, told)):
+        fault(name, f"shows {shown[:12]}, the interface says {told[:12]}")
+
+
+def source(page, selector):
+    return page.get_attribute(selector, "data-source")
+
+
+def scroll_through(page):
+    """Brings every chart near the window once."""
+    page.evaluate("async () => { for (let at = 0; at < document.body.scrollHeight; at += 500) { scrollTo(0, at); await new Promise(r => setTimeout(r, 60)); } scrollTo(0, 0); }")
+    page.wait_for_function("document.querySelectorAll('.plot:not(.js-plotly-plot)').length === 0", timeout=10_000)
+
+
+# The numbers of each card, beside those of the route that the card names.
+
+
+def tiles(name, page, address):
+    summary = api(address, source(page, ".tiles"))["data"]
+    told = {
+        "subscriptions_sold": summary["subscriptions_sold"]["value"],
+        "customers_with_usage": summary["customers_with_usage"]["value"],
+        "customers_without_usage": summary["customers_without_usage"]["value"],
+        "subscriptions_active": summary["subscriptions_active"],
+        "usage_cost": summary["usage_cost"],
+        "cost_at_risk": summary["cost_at_risk"],
+    }
+    for tile, value in told.items():
+        same(f"{name}, tile {tile}", values(page.locator(f"#tile-{tile} .figure").element_handle()), [] if value is None else [value])
+    for tile in ("subscriptions_sold", "customers_with_usage", "customers_without_usage"):
+        growth = summary[tile]["growth"]
+        same(f"{name}, growth of {tile}", values(page.locator(f"#tile-{tile} .beside").element_handle()), [] if growth is None else [growth])
+    cost = summary["cost"]["growth"] if summary["cost"] else None
+    same(f"{name}, growth of the cost", values(page.locator("#tile-usage_cost .beside").element_handle()), [] if cost is None else [cost])
+
+
+def query_of(path, **more):
+    split = urllib.parse.urlsplit(path)
+    pairs = urllib.parse.parse_qsl(split.query, keep_blank_values=True) + list(more.items())
+    return f"{split.path}?{urllib.parse.urlencode(pairs)}"
+
+
+def at_risk_list(name, page, address, skip=0):
+    told = api(address, query_of(source(page, "#subscriptions"), limit=1000))
+    rows = page.query_selector_all("#subscriptions tbody tr")
+    wanted = told["data"][skip : skip + len(rows)]
+    if [row.get_attribute("data-id") for row in rows] != [row["subscription_id"] for row in wanted]:
+        fault(name, "the rows of the list are not those of the interface, in its order")
+        return
+    for row, want in zip(rows, wanted):
+        numbers = [want["risk"], want["cost_30_days"], want["cost_12_months"]]
+        same(f"{name}, {want['subscription_id']}", values(row, "td.number data"), [number for number in numbers if number is not None])
+        days = row.eval_on_selector_all("time", "all => all.map(one => one.dateTime)")
+        if days != [day for day in (want["last_used_on"], want["term_end_on"]) if day]:
+            fault(name, f"{want['subscription_id']} shows days {days}")
+        if row.get_attribute("data-level") != want["level"]:
+            fault(name, f"{want['subscription_id']} shows another level than {want['level']}")
+        reasons = row.eval_on_selector_all(".reasons li", "all => all.map(one => one.textContent.replaceAll('\u00a0', ' '))")
+        if want["risk"] is not None and page.evaluate("document.documentElement.lang").startswith("en") and reasons != [want["reason_1"], want["reason_2"]]:
+            fault(name, f"{want['subscription_id']} gives reasons {reasons}")
+    total = re.sub(r"\D", "", page.inner_text("#subscriptions .pages p").split("of" if " of " in page.inner_text("#subscriptions .pages p") else "sur")[-1])
+    if int(total) != told["meta"]["total"]:
+        fault(name, f"shows {total} rows in total, the interface {told['meta']['total']}")
+
+
+def levels(name, page, address):
+    for chip in page.query_selector_all(".levels a"):
+        level = chip.get_attribute("data-level")
+        base = query_of("/v1/subscriptions/at-risk", level=level, limit=1)
+        same(f"{name}, level {level}", values(chip), [api(address, base)["meta"]["total"]])
+
+
+def plotted(page, chart):
+    return page.evaluate("id => document.getElementById(id).data.map(trace => trace.y)", chart)
+
+
+def status(name, page, address):
+    buckets = api(address, source(page, "#status"))["data"]["buckets"]
+    active, created, renewed, recovered, suspended, ended = plotted(page, "status-chart")
+    for shown, key, sign in ((active, "active", 1), (created, "created", 1), (renewed, "renewed", 1), (recovered, "recovered", 1), (suspended, "suspended", -1), (ended, "ended", -1)):
+        same(f"{name}, chart of {key}", shown, [sign * bucket[key] for bucket in buckets])
+    table = [values(row) for row in page.query_selector_all("#status table.numbers tbody tr")]
+    wanted = [[bucket[key] for key in ("active", "created", "renewed", "recovered", "suspended", "ended")] for bucket in buckets]
+    same(f"{name}, table", sum(table, []), sum(wanted, []))
+    hatched = page.evaluate("document.getElementById('status-chart').data[0].marker.pattern.shape.map(shape => shape === '/')")
+    if hatched != [bucket["partial"] for bucket in buckets]:
+        fault(name, "the hatched buckets are not the partial ones")
+    churn = api(address, source(page, "#status"))["data"]
+    facts = [churn["churn_rate"], churn["annualised"], churn["total"]["deprovisioned"], churn["total"]["created"], churn["total"]["renewed"]]
+    same(f"{name}, facts", values(page.query_selector("#status .facts")), [fact for fact in facts if fact is not None])
+
+
+def top(name, page, address):
+    told = api(address, source(page, "#top"))["data"]
+    shown = [values(row) for row in page.query_selector_all("#top tbody tr")]
+    wanted = [[row[key] for key in ("value", "share", "growth", "subscriptions_used") if row[key] is not None] for row in told["rows"]]
+    same(name, sum(shown, []), sum(wanted, []))
+
+
+def customers(name, page, address):
+    count = api(address, source(page, "#customers"))["data"]
+    moves = {"new_customers": 1, "returned_customers": 1, "lost_customers": -1}
+    drawn = page.query_selector("#customers-chart") is not None
+    if drawn != any(bucket[key] for bucket in count["buckets"] for key in moves):
+        fault(name, f"a chart is {'there' if drawn else 'not there'}")
+    for shown, (key, sign) in zip(plotted(page, "customers-chart") if drawn else [], moves.items()):
+        same(f"{name}, chart of {key}", shown, [sign * bucket[key] for bucket in count["buckets"]])
+    total = count["total"]
+    same(f"{name}, facts", values(page.query_selector("#customers .facts")), [total[key] for key in ("new_customers", "lost_customers", "returned_customers", "net", "active_customers")])
+
+
+def retention(name, page, address):
+    told = api(address, source(page, "#renewals"))["data"]
+    same(f"{name}, renewals", values(page.query_selector("#renewals .facts")), [value for value in (told["renewal_rate"], told["due"], told["renewed_of_due"], told["renewed"]) if value is not None])
+    flow = api(address, source(page, "#revenue"))["data"]["flow"]
+    if flow:
+        same(f"{name}, revenue", values(page.query_selector("#revenue .facts")), [value for value in (flow["grr"], flow["nrr"], flow["quick_ratio"]) if value is not None])
+        amounts = page.eval_on_selector_all("#revenue tbody td:nth-child(2) data", "all => all.map(one => Number(one.value))")
+        same(f"{name}, steps", amounts, [flow[key] for key in ("starting", "churned", "contraction", "expansion", "reactivation", "new", "ending")])
+    cohorts = api(address, source(page, "#cohorts"))["data"]
+    kind = page.evaluate("new URLSearchParams(location.search).get('cohort') || 'active'")
+    shown = values(page.query_selector("#cohorts"), "td[class*=shade] data")
+    if kind == "cost":
+        wanted = [row["cost"] for row in cohorts if row["cost"] is not None]
+    else:
+        wanted = sum([[row[f"{kind}_share"], row[kind]] for row in cohorts], [])
+    same(f"{name}, cohorts by {kind}", shown, wanted)
+
+
+def watchlists(name, page, address):
+    told = api(address, query_of(source(page, "#commitments"), limit=10))
+    ids = page.eval_on_selector_all("#commitments tbody tr", "all => all.map(one => one.dataset.id)")
+    if ids != [row["id"] for row in told["data"]]:
+        fault(name, "the commitments are not those of the interface")
+    same(f"{name}, days left", values(page.query_selector("#commitments"), "tbody data"), [row["days_to_end"] for row in told["data"]])
+    told = api(address, query_of(source(page, "#anomalies"), limit=10))
+    wanted = sum([[row[key] for key in ("observed", "expected", "change") if row[key] is not None] for row in told["data"]], [])
+    same(f"{name}, anomalies", values(page.query_selector("#anomalies"), "tbody data"), wanted)
+
+
+def model(name, page, address):
+    card = api(address, "/v1/model")["data"]
+    if page.get_attribute("#model .grade", "data-grade") != card["grade"]:
+        fault(name, f"the grade is not {card['grade']}")
+    first = card["horizons"][0]
+    evaluation = first["evaluation"]
+    shown = values(page.query_selector("#model .facts"))
+    wanted = [first["base_rate"], first["levels"]["test_precision"], first["levels"]["test_recall"], evaluation["model"]["roc_auc"]["value"], evaluation["model"]["expected_churners"], evaluation["model"]["actual_churners"]]
+    same(f"{name}, facts", shown, wanted)
+    groups = evaluation["curves"]["calibration"]
+    drawn = page.evaluate("document.getElementById('calibration-chart').data[1]")
+    same(f"{name}, calibration", drawn["x"] + drawn["y"], [group["mean_risk"] for group in groups] + [group["churners"] / group["rows"] for group in groups])
+    months = page.query_selector_all("#model .columns > div:nth-child(2) tbody tr")
+    same(f"{name}, backtest", [values(month)[0] for month in months], [month["pr_auc"]["value"] for month in card["backtest"]])
+    moved = card["drift"]["moved"][:5] if card["drift"] else []
+    same(f"{name}, drift", values(page.query_selector("#model .columns > div:nth-child(4)"), "tbody data"), sum([[one["psi"], one["bound"]] for one in moved], []))
+
+
+def widgets(name, page, address):
+    scroll_through(page)
+    tiles(name, page, address)
+    at_risk_list(f"{name}, list", page, address)
+    for check in (levels, status, top, customers, retention, watchlists, model):
+        check(f"{name}, {check.__name__}", page, address)
+
+
+# What a person does.
+
+
+def walk(visitor):
+    """Tabs, search, sort, pages, levels, download, period, filter, language."""
+    address = visitor.address
+    with visitor.page("the first page") as page:
+        widgets("the first page", page, address)
+        visitor.accessible("the first page", page)
+
+        page.click("#subscriptions thead a:has-text('Cost, 30 days')")
+        at_risk_list("ordered by cost", page, address)
+        costs = page.eval_on_selector_all("#subscriptions tbody td:nth-child(5) data", "all => all.map(one => Number(one.value))")
+        if costs != sorted(costs, reverse=True) or page.get_attribute("#subscriptions th:has-text('Cost, 30 days')", "aria-sort") != "descending":
+            fault("ordered by cost", f"costs do not fall: {costs[:5]}")
+        page.click("#subscriptions thead a:has-text('Customer')")
+        at_risk_list("ordered by customer", page, address)
+        page.click("#subscriptions .pages [rel=next]")
+        at_risk_list("second page", page, address, skip=15)
+        page.click("#subscriptions .pages [rel=prev]")
+        page.click(".levels a[data-level=high]")
+        at_risk_list("level high", page, address)
+        if set(page.eval_on_selector_all("#subscriptions tbody tr", "all => all.map(one => one.dataset.level)")) - {"high"}:
+            fault("level high", "other levels are in the list")
+        page.click(".levels a[data-level=high]")
+
+        name = page.inner_text("#subscriptions tbody tr:nth-child(3) td:first-child a")
+        page.fill("#search", name.lower())
+        page.press("#search", "Enter")
+        page.wait_for_load_state("networkidle")
+        at_risk_list("search", page, address)
+        found = page.eval_on_selector_all("#subscriptions tbody td:first-child a", "all => all.map(one => one.textContent)")
+        if not found or any(name.lower() not in one.lower() for one in found):
+            fault("search", f"{name} finds {found[:3]}")
+        with page.expect_download() as download:
+            page.click("#subscriptions .sources a:has-text('CSV')")
+        text = open(download.value.path(), encoding="utf-8-sig").read()
+        ids = [row["subscription_id"] for row in csv.DictReader(io.StringIO(text))]
+        listed = [row["subscription_id"] for row in api(address, query_of(source(page, "#subscriptions"), limit=1000))["data"]]
+        if ids != listed:
+            fault("download", f"the file has {len(ids)} rows, the list {len(listed)}")
+        page.fill("#search", "no such name at all")
+        page.press("#search", "Enter")
+        page.wait_for_selector(".nobody")
+        page.click(".nobody a")
+
+        page.click(".tabs a:has-text('Without usage')")
+        told = api(address, query_of(source(page, "#subscriptions"), limit=1000))["data"]
+        ids = page.eval_on_selector_all("#subscriptions tbody tr", "all => all.map(one => one.dataset.id)")
+        if ids != [row["subscription_id"] for row in told][: len(ids)] or (told and not ids):
+            fault("without usage", "the rows are not those of the interface")
+        page.click(".tabs a:has-text('At risk')")
+
+        page.click(".periods a:has-text('6 months')")
+        widgets("six months", page, address)
+        if "period=last_6_months" not in source(page, ".tiles"):
+            fault("six months", "the figures are of another period")
+        page.click("#status .choices a:has-text('Month')")
+        widgets("by month", page, address)
+        page.click("#cohorts .choices a:has-text('Cost')")
+        widgets("cohorts by cost", page, address)
+        page.click("summary:has-text('Custom')")
+        page.fill("input[name=from]", "2026-09-01")
+        page.fill("input[name=to]", "2026-09-20")
+        page.click(".custom button")
+        widgets("own period", page, address)
+        if "from=2026-09-01&to=2026-09-20" not in source(page, ".tiles"):
+            fault("own period", "the figures are of another period")
+
+        page.click("summary:has-text('Add a filter')")
+        page.fill("input[name=country]", "DE")
+        page.click(".add button")
+        page.wait_for_selector(".chip.filter:has-text('DE')")
+        tiles("filtered", page, address)
+        if "country=DE" not in source(page, ".tiles") or "country=DE" not in source(page, "#subscriptions"):
+            fault("filtered", "the figures are of everybody")
+        page.click(".chip.filter")
+        page.wait_for_load_state("networkidle")
+        if page.query_selector(".chip.filter"):
+            fault("filtered", "the filter does not go away")
+        page.click("#top tbody th a")
+        page.wait_for_selector(".chip.filter")
+        tiles("one customer", page, address)
+        page.click(".chip.filter")
+
+        page.select_option("select[name=top_category]", index=1)
+        page.wait_for_load_state("networkidle")
+        page.wait_for_timeout(200)
+        page.wait_for_load_state("networkidle")
+        if "measure=quantity" not in source(page, "#top"):
+            fault("top by quantity", source(page, "#top"))
+        top("top by quantity", page, address)
+
+        page.click(".languages a[lang=fr]")
+        if page.evaluate("document.documentElement.lang") != "fr" or "À risque" not in page.inner_text(".tabs"):
+            fault("French", "the page is not in French")
+        at_risk_list("French", page, address)
+        visitor.accessible("French", page)
+        english = [word for word in ("Customer", "Subscription", "usage for", "typical is", "Last used") if word in page.inner_text("main")]
+        if english:
+            fault("French", f"English is left: {english}")
+
+
+def drill_down(visitor):
+    address = visitor.address
+    with visitor.page("one subscription") as page:
+        page.click("#subscriptions tbody tr:first-child th a")
+        page.wait_for_selector("#risk")
+        scroll_through(page)
+        risk = api(address, source(page, "#risk"))["data"]
+        same("its risk", values(page.query_selector("#risk .verdict")), [risk["risk"]])
+        pushes = page.eval_on_selector_all("#risk tr[data-feature]", "all => all.map(one => [one.dataset.feature, Number(one.querySelector('data').value)])")
+        if [name for name, _ in pushes] != [factor["feature"] for factor in risk["factors"]]:
+            fault("waterfall", "its features are not those of the interface, in its order")
+        same("waterfall", [push for _, push in pushes], [factor["contribution"] for factor in risk["factors"]])
+        if risk["counterfactual"] and "instead of" not in page.inner_text("#risk"):
+            fault("counterfactual", "is not told")
+        used = api(address, source(page, "#usage"))["data"]
+        drawn = sum(sum(map(abs, trace)) for trace in plotted(page, "usage-chart"))
+        cost = sum(abs(row["cost"] or 0) for row in used["daily"])
+        if abs(drawn - cost) > 1e-6 * max(1, cost):
+            fault("usage", f"bars come to {drawn}, the interface to {cost}")
+        totals = sum([[total["quantity"], total["cost"], total["usage_days"]] for total in used["totals"]], [])
+        same("totals", values(page.query_selector("#usage > .scrolls")), [one for one in totals if one is not None])
+        if len(page.query_selector_all(".events li")) != len(used["states"]) + len(used["renewals"]):
+            fault("events", "are not those of the interface")
+        if risk["history"]:
+            same("score history", plotted(page, "history-chart")[0], [past["risk"] for past in risk["history"] if past["risk"] is not None])
+        visitor.accessible("one subscription", page)
+
+        page.check("input[name=verdict][value=wrong]", force=True)
+        page.fill("textarea[name=note]", "Projet prolongé d'un an – voir ticket 17")
+        page.click("form.feedback button")
+        page.wait_for_selector(".kept")
+        if "Projet prolongé d'un an – voir ticket 17" not in page.inner_text(".said") or "Wrong" not in page.inner_text(".said"):
+            fault("feedback", page.inner_text(".said"))
+        page.click("#usage > .scrolls tbody th a")
+        page.wait_for_selector("#usage-chart.js-plotly-plot")
+        quantity = sum(row["quantity"] for row in used["daily"] if (row["category"], row["unit"]) == (used["totals"][0]["category"], used["totals"][0]["unit"]))
+        same("quantity", [sum(plotted(page, "usage-chart")[0])], [quantity])
+        page.click(".crumbs a")
+        page.wait_for_selector("#subscriptions")
+    with visitor.page("no such subscription", "/subscriptions/nobody", quiet=("404",)) as page:
+        if "nobody" not in page.inner_text("main"):
+            fault("no such subscription", page.inner_text("main"))
+        visitor.accessible("no such subscription", page)
+    with visitor.page("a wrong address", "/?period=last_year&level=huge", quiet=("400",)) as page:
+        if "last_year" not in page.inner_text("main") or "huge" not in page.inner_text("main"):
+            fault("a wrong address", page.inner_text("main"))
+
+
+def focused(page):
+    return page.evaluate("(() => { const one = document.activeElement; return one === document.body ? '' : (one.textContent || one.name || one.tagName).trim().slice(0, 60); })()")
+
+
+def keyboard(visitor):
+    """From the address bar to feedback without a mouse."""
+    with visitor.page("keyboard") as page:
+        page.keyboard.press("Tab")
+        if focused(page) != "Skip to the figures":
+            fault("keyboard", f"the first stop is {focused(page)!r}")
+        page.keyboard.press("Enter")
+        if page.evaluate("document.activeElement.id") != "main":
+            fault("keyboard", "the skip link leads nowhere")
+
+        def reach(selector, key="Tab", most=160):
+            for _ in range(most):
+                page.keyboard.press(key)
+                if page.evaluate("selector => document.activeElement.matches(selector)", selector):
+                    return True
+            fault("keyboard", f"{selector} is not reached in {most} steps")
+            return False
+
+        if reach(".tile button.word"):
+            page.wait_for_timeout(250)
+            if not page.locator(".tile .meaning").first.is_visible():
+                fault("keyboard", "a definition does not open at the focus")
+            page.keyboard.press("Escape")
+            if page.locator(".tile .meaning").first.is_visible():
+                fault("keyboard", "Escape does not close a definition")
+        reach("#search")
+        if reach(".levels a[data-level=high]"):
+            with page.expect_navigation(wait_until="networkidle"):
+                page.keyboard.press("Enter")
+        if reach("#subscriptions tbody th a"):
+            page.keyboard.press("Enter")
+            page.wait_for_selector("form.feedback")
+        if reach("input[name=verdict]"):
+            page.keyboard.press("Space")
+            reach("textarea")
+            page.keyboard.type("by keyboard")
+            page.keyboard.press("Tab")
+            page.keyboard.press("Enter")
+            page.wait_for_selector(".kept")
+            if "by keyboard" not in page.inner_text(".said"):
+                fault("keyboard", "the feedback was not kept")
+        stops = page.evaluate("[...document.querySelectorAll('a, button, summary, input, select, textarea')].filter(one => one.tabIndex < 0).length")
+        if stops:
+            fault("keyboard", f"{stops} controls are out of reach")
+
+
+def without_scripts(visitor):
+    address = visitor.address
+    with visitor.page("without scripts", scripts=False) as page:
+        told = api(address, source(page, ".tiles"))["data"]
+        shown = page.get_attribute("#tile-subscriptions_sold .figure data", "value")
+        if float(shown) != told["subscriptions_sold"]["value"]:
+            fault("without scripts", f"sold {shown}")
+        if page.locator(".plot").first.is_visible():
+            fault("without scripts", "there is an empty place for a chart")
+        page.click("#status details summary")
+        if not page.locator("#status table.numbers").is_visible():
+            fault("without scripts", "the numbers of a chart cannot be opened")
+        page.click("summary:has-text('Add a filter')")
+        page.fill("input[name=country]", "DE")
+        page.click(".add button")
+        if not page.query_selector(".chip.filter"):
+            fault("without scripts", "a filter cannot be set")
+        page.fill("#search", "a")
+        page.click(".search button")
+        page.click("#subscriptions tbody th a")
+        page.check("input[name=verdict][value=right]", force=True)
+        page.fill("textarea", "without scripts")
+        page.click("form.feedback button")
+        if "without scripts" not in page.inner_text(".said"):
+            fault("without scripts", "feedback cannot be given")
+
+
+def languages(visitor):
+    for locale, lang, sample in (("fr-FR", "fr-FR", "\u202f"), ("fr-CA", "fr-CA", "\u00a0"), ("de-DE", "en", ","), ("en-US", "en-US", ",")):
+        with visitor.page(f"a reader of {locale}", locale=locale) as page:
+            if page.evaluate("document.documentElement.lang") != lang:
+                fault(locale, f"the page is in {page.evaluate('document.documentElement.lang')}")
+            exact = float(page.get_attribute("#tile-usage_cost .figure data", "value"))
+            expected = page.evaluate("([lang, exact]) => new Intl.NumberFormat(lang, {maximumFractionDigits: 0}).format(exact)", [lang, exact])
+            if page.text_content("#tile-usage_cost .figure data") != expected:
+                fault(locale, f"writes {page.text_content('#tile-usage_cost .figure data')!r}, the browser {expected!r}")
+            if exact >= 1000 and sample not in expected:
+                fault(locale, f"{expected!r} has no {sample!r}")
+            if not re.search(r"\d|now|maintenant|cette|this", page.inner_text("time[data-ago]")) or "UTC" in page.inner_text("time[data-ago]"):
+                fault(locale, f"last updated {page.inner_text('time[data-ago]')!r}")
+
+
+def sizes(visitor, shots, name, path="/"):
+    for width in (360, 400, 768, 1280, 1920, 2560):
+        for scheme in ("light", "dark"):
+            label = f"{name}-{width}-{scheme}"
+            with visitor.page(label, path, width=width, scheme=scheme) as page:
+                visitor.fits(label, page)
+                if page.query_selector(".plot"):
+                    scroll_through(page)
+                if width in (400, 1280):
+                    visitor.accessible(label, page)
+                if shots and width in (400, 1280, 1920):
+                    page.wait_for_timeout(300)
+                    page.screenshot(path=f"{shots}/{label}.png", full_page=True)
+
+
+def other_states(chromium, axe, empty, one, shots):
+    visitor = Visitor(chromium, empty, axe)
+    with visitor.page("an empty lake") as page:
+        if "churn-risk import" not in page.inner_text("main"):
+            fault("an empty lake", page.inner_text("main"))
+        visitor.accessible("an empty lake", page)
+        if shots:
+            page.screenshot(path=f"{shots}/empty.png")
+    visitor = Visitor(chromium, one, axe)
+    with visitor.page("one subscription and no model") as page:
+        if "no model" not in page.inner_text("#subscriptions") or "no model" not in page.inner_text("#model"):
+            fault("no model", "is not told")
+        scroll_through(page)
+        tiles("one subscription", page, one)
+        status("one subscription", page, one)
+        visitor.accessible("one subscription and no model", page)
+        if shots:
+            page.screenshot(path=f"{shots}/one.png", full_page=True)
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    for name in ("browser", "axe", "shots", "full", "empty", "one"):
+        parser.add_argument(f"--{name}", default="")
+    asked = parser.parse_args()
+    axe = open(asked.axe, encoding="utf-8").read()
+    with sync_playwright() as play:
+        # Nothing that the browser itself would ask the world for.
+        chromium = play.chromium.launch(
+            executable_path=asked.browser,
+            args=["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update", "--disable-sync", "--no-first-run"],
+        )
+        visitor = Visitor(chromium, asked.full, axe)
+        for check in (walk, drill_down, keyboard, without_scripts, languages):
+            check(visitor)
+        first = api(asked.full, "/v1/subscriptions/at-risk?limit=1")["data"][0]["subscription_id"]
+        sizes(visitor, asked.shots, "overview")
+        sizes(visitor, asked.shots, "subscription", f"/subscriptions/{first}")
+        if asked.empty:
+            other_states(chromium, axe, asked.empty, asked.one, asked.shots)
+        chromium.close()
+    for one in faults:
+        print(one)
+    if faults:
+        print(f"{len(faults)} faults")
+        raise SystemExit(1)
+    print(f"{len(done)} visits: every number is the interface's, axe finds nothing, the console is silent, nothing leaves the host")
+
+
+main()

@@ -1,0 +1,64 @@
+// What a page does beyond what its HTML does by itself: it draws the charts, says how long ago
+// the tables came in, and saves a click here and there. Without it nothing is missing but pictures.
+(() => {
+  const locale = document.body.dataset.locale;
+
+  // "9 hours ago", in the place of the moment, which stays as its title.
+  const ago = new Intl.RelativeTimeFormat(locale, { numeric: "auto" });
+  const told = (seconds) => {
+    for (const [unit, length] of [["day", 86400], ["hour", 3600], ["minute", 60]]) {
+      if (seconds >= length) return ago.format(-Math.floor(seconds / length), unit);
+    }
+    return ago.format(0, "minute");
+  };
+  for (const moment of document.querySelectorAll("time[data-ago]")) {
+    moment.title = moment.textContent.trim();
+    moment.textContent = told((Date.now() - Date.parse(moment.dateTime)) / 1000);
+  }
+
+  // A chart is drawn when it comes near the window.
+  const charts = new Map(drawing.charts().map((chart) => [chart.place, chart]));
+  const drawn = new Set();
+  const near = new IntersectionObserver((entries) => {
+    for (const { isIntersecting, target } of entries) {
+      if (!isIntersecting) continue;
+      near.unobserve(target);
+      drawn.add(target);
+      drawing.draw(charts.get(target));
+    }
+  }, { rootMargin: "600px" });
+  for (const place of charts.keys()) near.observe(place);
+  const redraw = () => drawn.forEach((place) => drawing.draw(charts.get(place)));
+  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", redraw);
+
+  // A choice in a list is a choice made; another category has other units.
+  for (const form of document.querySelectorAll("form.choose")) {
+    form.addEventListener("change", ({ target }) => {
+      const unit = form.elements.top_unit;
+      if (unit && target.name === "top_category") unit.disabled = true;
+      form.requestSubmit();
+    });
+  }
+
+  // Escape closes what is open; so does a click beside it.
+  const open = () => document.querySelectorAll(".controls details[open]");
+  document.addEventListener("keydown", ({ key }) => {
+    if (key !== "Escape") return;
+    for (const details of open()) {
+      details.open = false;
+      details.querySelector("summary").focus();
+    }
+    document.body.classList.add("dismissed");
+  });
+  for (const kind of ["pointermove", "focusin"]) document.addEventListener(kind, () => document.body.classList.remove("dismissed"));
+  document.addEventListener("click", ({ target }) => {
+    for (const details of open()) if (!details.contains(target)) details.open = false;
+  });
+
+  // Empty fields of a form do not belong in an address.
+  for (const form of document.querySelectorAll("form:not([method=post])")) {
+    form.addEventListener("submit", () => {
+      for (const field of form.elements) if (field.name && !field.value) field.disabled = true;
+    });
+  }
+})();

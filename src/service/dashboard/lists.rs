@@ -1,0 +1,310 @@
+//! The two lists of subscriptions, in two tabs: who is about to leave, and who is not used.
+
+use maud::{Markup, html};
+
+use super::board::{Board, Listed, Pairs, and};
+use super::factors::sentence;
+use super::parts::{Card, absent, bar, choices, class_of, level, name_of, scrolling};
+use super::texts::fill;
+use super::tiles::missing;
+use super::view::{FILTERS, Tab, subscription_path};
+use crate::service::routes::at_risk::{self, AtRisk};
+use crate::service::routes::without_usage::{self, Unused};
+use crate::service::routes::words::{Standpoint, Who};
+
+/// Rows of a page: what a person reads at once.
+const ROWS: usize = 15;
+
+/// Reasons in a row; the page of the subscription has them all.
+const REASONS: usize = 2;
+
+/// A column: its heading, the name that it is ordered by, whether it is ordered from the largest
+/// down at first, and whether it holds numbers.
+struct Column<'c> {
+    name: &'c str,
+    sort: Option<&'static str>,
+    largest_first: bool,
+    is_number: bool,
+}
+
+impl<'c> Column<'c> {
+    const fn text(name: &'c str, sort: Option<&'static str>) -> Self {
+        Self { name, sort, largest_first: false, is_number: false }
+    }
+
+    const fn number(name: &'c str, sort: &'static str, largest_first: bool) -> Self {
+        Self { name, sort: Some(sort), largest_first, is_number: true }
+    }
+}
+
+pub(super) fn lists(board: &Board<'_>) -> Markup {
+    let (view, t) = (board.view, board.reader.t);
+    let pairs = question(board, view.tab);
+    let tabs = [(Tab::AtRisk, t.at_risk), (Tab::WithoutUsage, t.without_usage_tab)];
+    let (source, table) = match view.tab {
+        Tab::AtRisk => (Board::source::<AtRisk>(&pairs), Board::table::<AtRisk>(&pairs)),
+        Tab::WithoutUsage => (Board::source::<Unused>(&pairs), Board::table::<Unused>(&pairs)),
+    };
+    let list = match view.tab {
+        Tab::AtRisk => at_risk_list(board, &pairs),
+        Tab::WithoutUsage => unused_list(board, &pairs),
+    };
+    let body = html! {
+        nav.tabs aria-label=(t.lists) {
+            @for (tab, name) in tabs {
+                @let changes = [("tab", Some(tab.name())), ("sort", None), ("level", None)];
+                a href={ (view.with(&changes)) "#subscriptions" } aria-current=[(tab == view.tab).then_some("true")] { (name) }
+            }
+        }
+        div.tools {
+            (search(board))
+            @if view.tab == Tab::AtRisk { (levels(board)) (horizons(board)) }
+        }
+        (list)
+    };
+    Card { id: "subscriptions", title: t.subscriptions, source: &source, table: Some(&table), wide: true }.draw(board.reader, &body)
+}
+
+/// The question that the open list answers.
+fn question(board: &Board<'_>, tab: Tab) -> Pairs {
+    let view = board.view;
+    let names: &[&str] = match tab {
+        Tab::AtRisk => &["search", "level", "horizon"],
+        Tab::WithoutUsage => &["search", "period", "from", "to"],
+    };
+    let mut pairs = view.only(&[names, &FILTERS].concat());
+    if let Some(sort) = view.sort() {
+        pairs = and(pairs, "sort", sort);
+    }
+    pairs
+}
+
+fn search(board: &Board<'_>) -> Markup {
+    let (view, t) = (board.view, board.reader.t);
+    html! {
+        form.search role="search" action={ (view.path()) "#subscriptions" } {
+            @for (name, value) in view.hidden(&["search"]) { input type="hidden" name=(name) value=(value); }
+            label.unseen for="search" { (t.search_label) }
+            input #search type="search" name="search" maxlength="256" placeholder=(t.search_label) value=(view.search.as_deref().unwrap_or_default());
+            button { (t.search) }
+            @if view.search.is_some() {
+                a.chip href={ (view.with(&[("search", None)])) "#subscriptions" } { (t.clear) }
+            }
+        }
+    }
+}
+
+/// Levels to list, each with how many there are.
+fn levels(board: &Board<'_>) -> Markup {
+    let (view, reader, t) = (board.view, board.reader, board.reader.t);
+    let without = view.only(&[["search", "horizon"].as_slice(), &FILTERS].concat());
+    let of = |name: &str| board.total::<AtRisk>(and(without.clone(), "level", name)).unwrap_or(0) as u64;
+    let shown = Standpoint::ALL.into_iter().zip(Standpoint::NAMES).map(|(level, name)| {
+        let is_chosen = view.levels.contains(&level);
+        let address = if is_chosen { view.without("level", name) } else { view.with(&[("level", Some(name))]) };
+        (level, format!("{address}#subscriptions"), is_chosen, of(name))
+    });
+    html! {
+        nav.choices.levels aria-label=(t.levels) {
+            @for (level, address, is_chosen, count) in shown {
+                a.chip href=(address) aria-current=[is_chosen.then_some("true")] data-level=(class_of(level)) {
+                    span class={ "dot " (class_of(level)) } aria-hidden="true" {}
+                    (name_of(reader, level)) " " span.many { (reader.count(count)) }
+                }
+            }
+        }
+    }
+}
+
+/// The horizons of the model, where it has several.
+fn horizons(board: &Board<'_>) -> Markup {
+    let (view, reader, t) = (board.view, board.reader, board.reader.t);
+    let Some(loaded) = board.version.model().filter(|loaded| loaded.model.heads().len() > 1) else { return html! {} };
+    let chosen = view.values("horizon").next().and_then(|days| days.trim().parse().ok()).unwrap_or(loaded.model.horizon().get());
+    let all: Vec<(String, u32)> = loaded
+        .model
+        .heads()
+        .iter()
+        .map(|head| (reader.counted(u64::from(head.horizon_days.get()), t.days), head.horizon_days.get()))
+        .collect();
+    choices(
+        t.horizon,
+        all.iter().map(|(name, days)| {
+            let address = format!("{}#subscriptions", view.with(&[("horizon", Some(&days.to_string()))]));
+            (name.as_str(), address, *days == chosen)
+        }),
+    )
+}
+
+fn at_risk_list(board: &Board<'_>, pairs: &Pairs) -> Markup {
+    let (reader, t) = (board.reader, board.reader.t);
+    let listed = match board.list::<AtRisk>(pairs, board.view.page, ROWS) {
+        Ok(listed) => listed,
+        Err(problem) => return absent(&missing(board, &problem)),
+    };
+    let (month, year) = (reader.in_currency(t.cost_30_days), reader.in_currency(t.cost_12_months));
+    let columns = [
+        Column::text(t.customer, Some("customer")),
+        Column::text(t.subscription, Some("subscription")),
+        Column::number(t.risk, "risk", true),
+        Column::number(t.last_used, "last_used_on", false),
+        Column::number(&month, "cost_30_days", true),
+        Column::number(&year, "cost_12_months", true),
+        Column::number(t.term_end, "term_end_on", false),
+        Column::text(t.reasons, None),
+    ];
+    let rows = html! { @for row in &listed.rows { (at_risk_row(board, row)) } };
+    list(board, &listed, &columns, &rows, t.at_risk, t.nobody_at_risk)
+}
+
+fn at_risk_row(board: &Board<'_>, row: &at_risk::Row) -> Markup {
+    let (reader, t) = (board.reader, board.reader.t);
+    let (judgement, stakes) = (&row.judgement, &row.stakes);
+    html! {
+        tr data-id=(row.who.subscription_id) data-level=(class_of(judgement.level)) {
+            (who(board, &row.who))
+            td.number data-label=(t.risk) {
+                @match judgement.risk {
+                    Some(risk) => {
+                        span.risk { (bar(risk.get(), class_of(judgement.level))) (reader.percent(risk.get(), 1)) }
+                        (level(reader, judgement.level))
+                    }
+                    None => { (level(reader, judgement.level)) span.why { (t.unknown_reason(judgement.unknown_code.unwrap_or_default())) } }
+                }
+            }
+            td.number data-label=(t.last_used) { @match stakes.last_used_on { Some(day) => (reader.day(day)), None => (t.never) } }
+            td.number data-label=(t.cost_30_days) { (reader.maybe_money(stakes.cost_30_days)) }
+            td.number data-label=(t.cost_12_months) { (reader.maybe_money(stakes.cost_12_months)) }
+            td.number data-label=(t.term_end) { (reader.maybe_day(stakes.term_end_on)) }
+            td.reasons data-label=(t.reasons) {
+                @if judgement.risk.is_some() {
+                    ul {
+                        @for factor in row.factors.iter().take(REASONS) {
+                            li.up[factor.contribution > 0.0].down[factor.contribution < 0.0] { (sentence(reader, factor)) }
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Customer and subscription: a link to all of the customer, and one to the subscription.
+fn who(board: &Board<'_>, who: &Who) -> Markup {
+    let (view, t) = (board.view, board.reader.t);
+    let named = who.customer_name.as_deref().unwrap_or(&who.customer_id);
+    let all_of = view.with(&[("customer", Some(&who.customer_id)), ("search", None)]);
+    html! {
+        td data-label=(t.customer) {
+            a.quiet href=(all_of) { (named) }
+            @if let Some(country) = &who.country { " " span.country { (country) } }
+        }
+        th scope="row" data-label=(t.subscription) {
+            a href=(view.at(&subscription_path(&who.subscription_id), &[])) { (who.subscription_name.as_deref().unwrap_or(&who.subscription_id)) }
+            @if let Some(product) = &who.product { span.product { (product) } }
+        }
+    }
+}
+
+fn unused_list(board: &Board<'_>, pairs: &Pairs) -> Markup {
+    let t = board.reader.t;
+    let listed = match board.list::<Unused>(pairs, board.view.page, ROWS) {
+        Ok(listed) => listed,
+        Err(problem) => return absent(&missing(board, &problem)),
+    };
+    let columns = [
+        Column::text(t.customer, Some("customer")),
+        Column::text(t.subscription, Some("subscription")),
+        Column::text(t.state, None),
+        Column::number(t.created_on, "created_on", true),
+        Column::number(t.last_used, "last_used_on", false),
+        Column { name: t.silent_for, sort: None, largest_first: false, is_number: true },
+    ];
+    let rows = html! { @for row in &listed.rows { (unused_row(board, row)) } };
+    list(board, &listed, &columns, &rows, t.without_usage_tab, t.nobody_unused)
+}
+
+fn unused_row(board: &Board<'_>, row: &without_usage::Row) -> Markup {
+    let (reader, t) = (board.reader, board.reader.t);
+    html! {
+        tr data-id=(row.who.subscription_id) {
+            (who(board, &row.who))
+            td data-label=(t.state) { (t.state_name(row.state)) }
+            td.number data-label=(t.created_on) { (reader.maybe_day(row.created_on)) }
+            td.number data-label=(t.last_used) {
+                @match row.last_used_on { Some(day) => (reader.day(day)), None => (t.never) }
+            }
+            td.number data-label=(t.silent_for) {
+                @match row.days_since { Some(days) => data value=(days) { (reader.counted(u64::from(days), t.days)) }, None => (reader.nothing()) }
+            }
+        }
+    }
+}
+
+fn list<R>(board: &Board<'_>, listed: &Listed<R>, columns: &[Column<'_>], rows: &Markup, caption: &str, nobody: &str) -> Markup {
+    let (view, t) = (board.view, board.reader.t);
+    if listed.rows.is_empty() {
+        let narrowed = view.search.is_some() || !view.levels.is_empty();
+        return html! {
+            div.nobody {
+                (absent(if narrowed { t.nothing_found } else { nobody }))
+                @if narrowed { a.chip href={ (view.with(&[("search", None), ("level", None)])) "#subscriptions" } { (t.clear) } }
+            }
+        };
+    }
+    let table = html! {
+        table.list {
+            caption.unseen { (caption) }
+            thead { tr { @for column in columns { (heading(board, column)) } } }
+            tbody { (rows) }
+        }
+    };
+    html! { (scrolling(board.reader, caption, &table)) (pages(board, listed.page, listed.total)) }
+}
+
+fn heading(board: &Board<'_>, column: &Column<'_>) -> Markup {
+    let view = board.view;
+    let Some(name) = column.sort else { return html! { th scope="col" .number[column.is_number] { (column.name) } } };
+    let down = format!("-{name}");
+    // The list of risks stands by falling risk where nothing is said.
+    let chosen = view.sort().or((view.tab == Tab::AtRisk).then_some("-risk"));
+    let (is_up, is_down) = (chosen == Some(name), chosen == Some(down.as_str()));
+    let next = if is_down || !(is_up || column.largest_first) { name } else { down.as_str() };
+    let sorted = if is_up {
+        Some("ascending")
+    } else if is_down {
+        Some("descending")
+    } else {
+        None
+    };
+    html! {
+        th scope="col" .number[column.is_number] aria-sort=[sorted] {
+            a href={ (view.with(&[("sort", Some(next))])) "#subscriptions" } {
+                (column.name)
+                span.arrow aria-hidden="true" { @if is_up { " \u{25b2}" } @else if is_down { " \u{25bc}" } }
+            }
+        }
+    }
+}
+
+/// Which rows are shown, and the way to others.
+fn pages(board: &Board<'_>, page: usize, total: usize) -> Markup {
+    let (view, reader, t) = (board.view, board.reader, board.reader.t);
+    let (from, to) = ((page - 1) * ROWS + 1, total.min(page * ROWS));
+    let last = total.div_ceil(ROWS);
+    let address = |page: usize| format!("{}#subscriptions", view.with(&[("page", Some(&page.to_string()))]));
+    let shown = |number: usize| reader.whole(number as i128);
+    html! {
+        nav.pages aria-label=(t.pages) {
+            p { (fill(t.rows_of, &[("from", &shown(from)), ("to", &shown(to)), ("total", &shown(total))])) }
+            @if page > 1 {
+                a.chip href=(address(1)) { (t.first_page) }
+                a.chip rel="prev" href=(address(page - 1)) { (t.previous_page) }
+            }
+            @if page < last {
+                a.chip rel="next" href=(address(page + 1)) { (t.next_page) }
+                a.chip href=(address(last)) { (t.last_page) }
+            }
+        }
+    }
+}

@@ -1,0 +1,216 @@
+//! The page that a partner manager opens each morning, and that of one subscription: HTML that is
+//! whole without scripts, made from the very answers of the interface.
+//!
+//! Absent on purpose: figures of its own, texts outside `texts/`, anything from another host.
+
+mod assets;
+mod board;
+mod chart;
+mod customers;
+mod factors;
+mod feedback;
+mod lists;
+mod masthead;
+mod model;
+mod one;
+mod page;
+mod parts;
+mod reader;
+mod retention;
+mod status;
+mod texts;
+mod tiles;
+mod view;
+mod warnings;
+mod watch;
+
+use std::sync::Arc;
+
+use actix_web::http::header;
+use actix_web::{HttpRequest, HttpResponse, ResponseError, web};
+use utoipa::openapi::path::{HttpMethod, ParameterBuilder, ParameterIn};
+use utoipa::openapi::{ObjectBuilder, Required, Type};
+
+pub(super) use assets::Files;
+
+use super::boundary;
+use super::cache::{Answered, Tag};
+use super::cursor::short;
+use super::endpoint::{About, parameters};
+use super::openapi::{Route, Success, text};
+use super::parameters::{Parameters, Query};
+use super::problem::{Problem, aside};
+use super::state;
+use super::version::Version;
+use board::Board;
+use reader::{Reader, Tongue};
+use view::{OneView, View};
+
+const HTML: &str = "text/html; charset=utf-8";
+
+/// What a page may do: load our own files, send its forms to us, and nothing else.
+const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; \
+    form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
+
+const START: About = About {
+    path: "/",
+    id: "overview",
+    tag: "pages",
+    summary: "The page that a partner manager opens each morning",
+    what: "Who is about to leave and why, the figures around it, and how good the model is, for a person: every number is that of the route which its card names.",
+    fails: &[],
+};
+
+const ONE: About = About {
+    path: "/subscriptions/{id}",
+    id: "subscription_page",
+    tag: "pages",
+    summary: "The page of one subscription",
+    what: "What it used, what happened to it, its risk taken apart, the scores issued before, and a form to say whether the risk was right.",
+    fails: &[404, 503],
+};
+
+const GIVE: About = About {
+    path: "/subscriptions/{id}/feedback",
+    id: "feedback_form",
+    tag: "pages",
+    summary: "What the form of that page sends",
+    what: "Keeps what a person said of a risk, and leads back to the page. A form of another site is refused.",
+    fails: &[403, 404, 409, 503],
+};
+
+const FILE: About = About {
+    path: assets::PATH,
+    id: "asset",
+    tag: "pages",
+    summary: "A file of the pages",
+    what: "Style sheet, script, drawing library, icon. The names change with the bytes.",
+    fails: &[404],
+};
+
+/// The routes of the pages.
+pub(super) fn routes() -> Vec<Route> {
+    let page = |about, parameters, mount| Route {
+        about,
+        method: HttpMethod::Get,
+        parameters,
+        body: None,
+        success: Success::Plain { media_type: "text/html", schema: text() },
+        schemas: Vec::new(),
+        tagged: false,
+        mount,
+    };
+    let name = ObjectBuilder::new().schema_type(Type::String).pattern(Some("^[a-f0-9]{16}-[a-z]+[.](css|js|svg)$"));
+    let file = ParameterBuilder::new().name("file").parameter_in(ParameterIn::Path).required(Required::True).schema(Some(name)).build();
+    vec![
+        page(START, parameters::<View>(false, false), || web::route().to(overview)),
+        page(ONE, parameters::<OneView>(false, false), || web::route().to(subscription)),
+        Route {
+            method: HttpMethod::Post,
+            body: Some(("application/x-www-form-urlencoded", ObjectBuilder::new().schema_type(Type::Object).into())),
+            success: Success::SeeOther,
+            ..page(GIVE, parameters::<OneView>(false, false), || web::route().to(give))
+        },
+        Route {
+            success: Success::Plain { media_type: "text/css", schema: text() },
+            ..page(FILE, vec![file], || web::route().to(assets::file))
+        },
+    ]
+}
+
+async fn overview(request: HttpRequest) -> Result<HttpResponse, Problem> {
+    shown(&request, overview_of(&request).await)
+}
+
+async fn subscription(request: HttpRequest) -> Result<HttpResponse, Problem> {
+    shown(&request, subscription_of(&request).await)
+}
+
+async fn give(request: HttpRequest, payload: web::Payload) -> Result<HttpResponse, Problem> {
+    let outcome = feedback::give(request.clone(), payload).await;
+    shown(&request, outcome)
+}
+
+/// The page, kept for whoever asks for the same in the same language.
+async fn overview_of(request: &HttpRequest) -> Result<HttpResponse, Problem> {
+    let state = state::of(request)?;
+    let version = state.current();
+    let view = read::<View>(request)?;
+    if let Some(address) = view.with_ids(&version.tables().portfolio) {
+        return Ok(HttpResponse::SeeOther().insert_header((header::LOCATION, address)).finish());
+    }
+    let tongue = Tongue::of(request, view.language);
+    // The live record is worked out aside, and a page that tells it is another one.
+    let form = format!("{HTML} {} {}", tongue.tag(), version.known_record().is_some());
+    let found = state.answers().find_as(request, version.epoch(), &form);
+    state.counters().looked_up(found.is_some());
+    if let Some(answered) = found {
+        return answered.respond(request).await;
+    }
+    let target = request.uri().path_and_query().map_or("", |target| target.as_str());
+    let digest = short([version.digest().as_slice(), &version.epoch().to_be_bytes(), form.as_bytes(), target.as_bytes()]);
+    let epoch = version.epoch();
+    let work = move || {
+        let reader = Reader::new(&tongue, version.tables().portfolio.currency());
+        let page = page::first(&Board { version: &version, view: &view, reader: &reader });
+        Ok(Answered::new(START.path, HTML, Tag::weak(u64::from_be_bytes(digest)), headers(), page.into_bytes()))
+    };
+    state.answers().once_as(request, epoch, &form, aside(work)).await?.respond(request).await
+}
+
+/// The page of one subscription, made anew each time: what people say of it comes at any time.
+async fn subscription_of(request: &HttpRequest) -> Result<HttpResponse, Problem> {
+    let version = state::of(request)?.current();
+    let one = read::<OneView>(request)?;
+    let tongue = Tongue::of(request, one.view.language);
+    let page = aside(move || {
+        let reader = Reader::new(&tongue, version.tables().portfolio.currency());
+        let id = one.subscription.clone().ok_or(Problem::NoSuchRoute)?;
+        page::one(&Board { version: &version, view: &one.view, reader: &reader }, &one, &id)
+    });
+    let mut response = HttpResponse::Ok();
+    for (name, value) in headers() {
+        response.insert_header((name, value));
+    }
+    Ok(response.insert_header((header::CACHE_CONTROL, "private, no-store")).content_type(HTML).body(page.await?))
+}
+
+fn read<Q: Query>(request: &HttpRequest) -> Result<Q, Problem> {
+    // A form sends its fields whether or not anything was written into them.
+    let mut parameters = Parameters::of(request).without_empty();
+    let query = Q::parse(&mut parameters);
+    parameters.finish()?;
+    Ok(query)
+}
+
+fn headers() -> Vec<(&'static str, String)> {
+    vec![
+        (header::CONTENT_SECURITY_POLICY.as_str(), POLICY.to_owned()),
+        (header::X_CONTENT_TYPE_OPTIONS.as_str(), "nosniff".to_owned()),
+        (header::REFERRER_POLICY.as_str(), "same-origin".to_owned()),
+        (header::VARY.as_str(), "accept-language, accept-encoding".to_owned()),
+    ]
+}
+
+/// A failure as a page, for whoever asked for a page.
+fn shown(request: &HttpRequest, outcome: Result<HttpResponse, Problem>) -> Result<HttpResponse, Problem> {
+    let problem = match outcome {
+        Ok(response) => return Ok(response),
+        Err(problem) => problem,
+    };
+    let accepts = request.headers().get_all(header::ACCEPT).filter_map(|accept| accept.to_str().ok());
+    if !accepts.into_iter().any(|accept| accept.contains("text/html")) {
+        return Err(problem);
+    }
+    boundary::tell(&problem, request.path());
+    let version: Arc<Version> = state::of(request)?.current();
+    let reader = Reader::new(&Tongue::of(request, None), version.tables().portfolio.currency());
+    let view = View::parse(&mut Parameters::default());
+    let page = page::failure(&Board { version: &version, view: &view, reader: &reader }, &problem);
+    let mut response = HttpResponse::build(problem.status_code());
+    for (name, value) in headers() {
+        response.insert_header((name, value));
+    }
+    let response = response.insert_header((header::CACHE_CONTROL, "no-store")).content_type(HTML).body(page);
+    Ok(boundary::said(response))
+}

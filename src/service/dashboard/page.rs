@@ -1,0 +1,114 @@
+//! The whole of a page: its head, its parts in their order, its foot.
+
+use maud::{DOCTYPE, Markup, html};
+
+use super::assets;
+use super::board::Board;
+use super::lists::lists;
+use super::masthead::{controls, masthead};
+use super::parts::absent;
+use super::reader::Reader;
+use super::tiles::tiles;
+use super::view::OneView;
+use super::{customers, model, one, retention, status, watch};
+use crate::domain::{Feedback, SubscriptionId};
+use crate::service::problem::Problem;
+use crate::service::routes::summary::SummaryOfPeriod;
+
+/// Everything below the head of the first page.
+pub(super) fn overview(board: &Board<'_>) -> Markup {
+    let t = board.reader.t;
+    let Ok(sight) = board.version.sight() else {
+        return html! {
+            h1.unseen { (t.title) }
+            div.empty { h2 { (t.empty_title) } (absent(t.no_days)) pre { code { "churn-risk import FILES" } } }
+        };
+    };
+    let period = board.view.period.resolve(sight.as_of);
+    let summary = board.figures::<SummaryOfPeriod>(board.view.scope());
+    let warned = summary.got.as_ref().map(|(_, meta)| meta.warnings.clone()).unwrap_or_default();
+    html! {
+        h1.unseen { (t.title) }
+        (controls(board, period, &warned))
+        (tiles(board, &summary))
+        div.grid {
+            (lists(board))
+            (status::status(board, period))
+            (customers::top(board))
+            div.stack { (customers::flow(board, period)) (retention::renewals(board, period)) }
+            (retention::cohorts(board, period, sight.as_of))
+            (watch::commitments(board))
+            div.stack { (retention::revenue(board)) (watch::anomalies(board)) }
+            (model::model(board))
+        }
+    }
+}
+
+/// A page around its parts.
+pub(super) fn document(reader: &Reader, title: &str, head: &Markup, body: &Markup) -> String {
+    let t = reader.t;
+    let page = html! {
+        (DOCTYPE)
+        html lang=(reader.tag) {
+            head {
+                meta charset="utf-8";
+                meta name="viewport" content="width=device-width, initial-scale=1";
+                meta name="color-scheme" content="light dark";
+                title { (title) }
+                link rel="icon" type="image/svg+xml" href=(assets::ICON.path());
+                // By this id and class the drawing library knows that its own styles are in the sheet: the policy
+                // would keep it from adding any.
+                link id="plotly.js-style-global" class="no-inline-styles" rel="stylesheet" href=(assets::STYLE.path());
+                script defer src=(assets::LIBRARY.path()) {}
+                script defer src=(assets::SCRIPT.path()) {}
+            }
+            body data-locale=(reader.tag) {
+                a.skip href="#main" { (t.skip) }
+                (head)
+                main #main tabindex="-1" { (body) }
+                footer {
+                    nav aria-label=(t.more) {
+                        a href="/docs" { (t.interface) } a href="/v1/imports" { (t.imports) } a href="/v1/gaps" { (t.gaps) } a href="/v1/model" { (t.model_card) }
+                    }
+                    p.note { (t.footer) }
+                }
+            }
+        }
+    };
+    page.into_string()
+}
+
+/// The page of the first view.
+pub(super) fn first(board: &Board<'_>) -> String {
+    document(board.reader, board.reader.t.title, &masthead(board), &overview(board))
+}
+
+/// What a person is told of a failure.
+pub(super) fn failure(board: &Board<'_>, problem: &Problem) -> String {
+    let t = board.reader.t;
+    let body = html! {
+        div.empty {
+            h1 { (problem.title()) }
+            p { (problem) }
+            @if !problem.faults().is_empty() {
+                ul { @for fault in problem.faults() { li { @if let Some(name) = &fault.parameter { code { (name) } " " } (fault.detail) } } }
+            }
+            p { a.chip href=(board.view.at("/", &[])) { (t.overview) } }
+        }
+    };
+    document(board.reader, problem.title(), &masthead(board), &body)
+}
+
+/// The page of one subscription.
+///
+/// # Errors
+/// Where there is no such subscription, or no as-of day.
+pub(super) fn one(board: &Board<'_>, one: &OneView, id: &SubscriptionId) -> Result<String, Problem> {
+    let given = board.version.issued().feedback().unwrap_or_else(|error| {
+        tracing::error!(error = &error as &dyn std::error::Error, "the feedback does not read");
+        Vec::new()
+    });
+    let given: Vec<Feedback> = given.into_iter().filter(|given| given.subscription_id == *id).collect();
+    let body = one::body(board, one, id, &given)?;
+    Ok(document(board.reader, &format!("{id} \u{b7} {}", board.reader.t.title), &masthead(board), &body))
+}

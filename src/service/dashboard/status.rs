@@ -1,0 +1,115 @@
+//! Subscriptions by status: active, and what came, came back, renewed, was suspended and ended,
+//! by date.
+
+use maud::{Markup, html};
+use serde_json::json;
+
+use super::board::{Board, and};
+use super::chart::{Chart, Point, Row, bars, bucket_name, label, labelled_axis, numbers};
+use super::parts::{Card, absent, choices, defined};
+use super::tiles::missing;
+use crate::domain::{Bucket, Period};
+use crate::metrics::{Churn, ChurnSlice, Slice};
+use crate::service::routes::churn::ChurnOfPeriod;
+
+/// A step of the flow: its name, colour, and its count in a bucket. Those that leave stand below
+/// zero.
+struct Step<'s> {
+    name: &'s str,
+    colour: &'static str,
+    leaves: bool,
+    count: fn(&ChurnSlice) -> u64,
+}
+
+pub(super) const fn bucket_word(bucket: Bucket) -> &'static str {
+    match bucket {
+        Bucket::Day => "day",
+        Bucket::Week => "week",
+        Bucket::Month => "month",
+    }
+}
+
+/// Days, weeks or months.
+pub(super) fn bucket_choices(board: &Board<'_>, chosen: Bucket, place: &str, of: &str) -> Markup {
+    let t = board.reader.t;
+    let all = [(Bucket::Day, t.by_day), (Bucket::Week, t.by_week), (Bucket::Month, t.by_month)];
+    choices(
+        &format!("{} ({of})", t.cut_by),
+        all.into_iter().map(|(bucket, name)| {
+            (name, format!("{}#{place}", board.view.with(&[("bucket", Some(bucket_word(bucket)))])), bucket == chosen)
+        }),
+    )
+}
+
+/// The chart, and the rates of the period.
+pub(super) fn status(board: &Board<'_>, period: Period) -> Markup {
+    let (reader, t) = (board.reader, board.reader.t);
+    let bucket = board.view.bucket(period);
+    let asked = board.figures::<ChurnOfPeriod>(and(board.view.scope(), "bucket", bucket_word(bucket)));
+    let body = match &asked.got {
+        Err(problem) => absent(&missing(board, problem)),
+        Ok((churn, _)) => html! {
+            (bucket_choices(board, bucket, "status", t.by_status))
+            dl.facts {
+                div { dt { (defined("churn_rate", t.churn_rate, t.churn_rate_means)) } dd { (reader.maybe_percent(churn.churn_rate)) } }
+                div { dt { (t.annualised) } dd { (reader.maybe_percent(churn.annualised)) } }
+                div { dt { (t.deprovisioned) } dd { (reader.count(churn.total.deprovisioned)) } }
+                div { dt { (t.created) } dd { (reader.count(churn.total.created)) } }
+                div { dt { (t.renewed) } dd { (reader.count(churn.total.renewed)) } }
+            }
+            @if churn.buckets.is_empty() { (absent(t.no_buckets)) } @else { (chart(board, churn, bucket)) }
+        },
+    };
+    Card { id: "status", title: t.by_status, source: &asked.source, table: None, wide: true }.draw(reader, &body)
+}
+
+fn chart(board: &Board<'_>, churn: &Churn, bucket: Bucket) -> Markup {
+    let (reader, t) = (board.reader, board.reader.t);
+    let steps = [
+        Step { name: t.created, colour: "--created", leaves: false, count: |slice| slice.counts.created },
+        Step { name: t.renewed, colour: "--renewed", leaves: false, count: |slice| slice.counts.renewed },
+        Step { name: t.recovered, colour: "--recovered", leaves: false, count: |slice| slice.counts.recovered },
+        Step { name: t.suspended, colour: "--suspended", leaves: true, count: |slice| slice.counts.suspended },
+        Step { name: t.ended, colour: "--ended", leaves: true, count: |slice| slice.counts.ended },
+    ];
+    let slices: Vec<Slice> = churn.buckets.iter().map(|slice| slice.slice).collect();
+    let labels: Vec<String> = slices.iter().map(|slice| label(reader, bucket, &slices, slice)).collect();
+    let partial: Vec<bool> = slices.iter().map(|slice| slice.partial).collect();
+    let trace = |name: &str, colour: &str, counts: Vec<u64>, leaves: bool| {
+        let sign = if leaves { -1.0 } else { 1.0 };
+        let points: Vec<Point> = counts.iter().map(|count| (sign * *count as f64, reader.whole(*count))).collect();
+        bars(name, colour, &labels, &points, &partial)
+    };
+    let mut active = trace(t.active_short, "--active", churn.buckets.iter().map(|slice| slice.active).collect(), false);
+    active["yaxis"] = json!("y2");
+    let mut traces = vec![active];
+    traces.extend(steps.iter().map(|step| trace(step.name, step.colour, churn.buckets.iter().map(step.count).collect(), step.leaves)));
+    let header: Vec<&str> = [t.period, t.active_short].into_iter().chain(steps.iter().map(|step| step.name)).collect();
+    let rows: Vec<Row> = churn
+        .buckets
+        .iter()
+        .map(|slice| Row {
+            name: bucket_name(reader, bucket, &slice.slice),
+            cells: [slice.active]
+                .into_iter()
+                .chain(steps.iter().map(|step| (step.count)(slice)))
+                .map(|count| reader.count(count))
+                .collect(),
+        })
+        .collect();
+    let layout = json!({
+        "barmode": "relative", "bargap": 0.15, "hovermode": "x unified",
+        "xaxis": labelled_axis(),
+        "yaxis": { "domain": [0, 0.48], "title": { "text": t.flow_axis }, "zeroline": true, "zerolinecolor": "--ink" },
+        "yaxis2": { "domain": [0.56, 1], "title": { "text": t.active_short }, "rangemode": "tozero" },
+    });
+    Chart {
+        id: "status-chart",
+        title: t.status_chart,
+        tells: t.status_tells,
+        traces,
+        layout,
+        numbers: numbers(reader, t.by_status, &header, &rows),
+    }
+    .draw(reader)
+}

@@ -1,0 +1,137 @@
+//! The figures at a glance: what was sold, who uses it, what it costs, what is at risk.
+
+use maud::{Markup, html};
+
+use super::board::{Asked, Board, and};
+use super::parts::{absent, defined, rough, sparkline};
+use super::reader::Good;
+use super::texts::fill;
+use super::view::FILTERS;
+use crate::metrics::Figure;
+use crate::service::problem::Problem;
+use crate::service::routes::churn::ChurnOfPeriod;
+use crate::service::routes::summary::SummaryAnswer;
+use crate::service::scores::CostAtRisk;
+
+/// One figure.
+struct Tile<'t> {
+    id: &'static str,
+    name: &'t str,
+    meaning: &'t str,
+    figure: Markup,
+    growth: Markup,
+    course: Vec<f64>,
+}
+
+pub(super) fn tiles(board: &Board<'_>, asked: &Asked<SummaryAnswer>) -> Markup {
+    let t = board.reader.t;
+    let tiles = match &asked.got {
+        Ok((summary, _)) => all(board, summary),
+        Err(problem) => return html! { section.tiles aria-label=(t.summary) { (absent(&missing(board, problem))) } },
+    };
+    html! {
+        section.tiles aria-label=(t.summary) data-source=(asked.source) {
+            @for tile in &tiles { (draw(tile)) }
+        }
+    }
+}
+
+/// What is said where a part has no answer.
+pub(super) fn missing(board: &Board<'_>, problem: &Problem) -> String {
+    let t = board.reader.t;
+    match problem {
+        Problem::NotReady(_) if board.version.tables().portfolio.as_of().is_none() => t.no_days.to_owned(),
+        Problem::NotReady(_) if board.version.model().is_none() => t.no_model.to_owned(),
+        other => other.to_string(),
+    }
+}
+
+fn all<'t>(board: &Board<'t>, summary: &SummaryAnswer) -> Vec<Tile<'t>> {
+    let (reader, t) = (board.reader, board.reader.t);
+    let counted = |id, name, meaning, figure: &Figure, good| Tile {
+        id,
+        name,
+        meaning,
+        figure: reader.count(figure.value),
+        growth: reader.growth(figure.growth, good),
+        course: figure.series.iter().map(|point| point.value as f64).collect(),
+    };
+    let figures = &summary.summary;
+    vec![
+        counted("subscriptions_sold", t.sold, t.sold_means, &figures.subscriptions_sold, Good::Up),
+        counted("customers_with_usage", t.with_usage, t.with_usage_means, &figures.customers_with_usage, Good::Up),
+        counted("customers_without_usage", t.without_usage, t.without_usage_means, &figures.customers_without_usage, Good::Down),
+        active(board, figures.subscriptions_active),
+        Tile {
+            id: "usage_cost",
+            name: t.cost,
+            meaning: t.cost_means,
+            figure: html! { (reader.maybe_money(summary.cost.as_ref().map(|cost| cost.value))) " " span.unit { (reader.currency()) } },
+            growth: reader.growth(summary.cost.as_ref().and_then(|cost| cost.growth), Good::Up),
+            course: summary.cost.iter().flat_map(|cost| &cost.series).map(|point| rough(point.value)).collect(),
+        },
+        at_risk(board, summary),
+    ]
+}
+
+/// Active subscriptions, whose course is that of the churn by date.
+fn active<'t>(board: &Board<'t>, at_end: u64) -> Tile<'t> {
+    let (reader, t) = (board.reader, board.reader.t);
+    let asked = board.figures::<ChurnOfPeriod>(and(board.view.scope(), "bucket", "day"));
+    let churn = asked.got.ok().map(|(churn, _)| churn);
+    let growth = churn.as_ref().filter(|churn| churn.active_before > 0).map(|churn| {
+        let before = churn.active_before as f64;
+        (churn.active_at_end as f64 - before) / before
+    });
+    Tile {
+        id: "subscriptions_active",
+        name: t.active,
+        meaning: t.active_means,
+        figure: reader.count(at_end),
+        growth: reader.growth(growth, Good::Up),
+        course: churn.iter().flat_map(|churn| &churn.buckets).map(|slice| slice.active as f64).collect(),
+    }
+}
+
+/// The cost at risk, beside that of the scorings that were recorded; of all customers alone, since
+/// those were of all.
+fn at_risk<'t>(board: &Board<'t>, summary: &SummaryAnswer) -> Tile<'t> {
+    let (reader, t) = (board.reader, board.reader.t);
+    let figure = html! { (reader.maybe_money(summary.cost_at_risk)) " " span.unit { (reader.currency()) } };
+    let Some((loaded, cost)) = board.version.model().zip(summary.cost_at_risk) else {
+        return Tile { id: AT_RISK, name: t.cost_at_risk, meaning: t.cost_at_risk_means, figure, growth: html! {}, course: Vec::new() };
+    };
+    let days = reader.whole(loaded.model.horizon().get());
+    let past = if board.view.only(&FILTERS).is_empty() { issued_before(board, loaded.model.version()) } else { &[] };
+    let before = past.last().filter(|last| last.cost_at_risk.0 > 0);
+    let growth = html! {
+        @if let Some(before) = before {
+            (reader.growth(Some((cost.0 - before.cost_at_risk.0) as f64 / before.cost_at_risk.0 as f64), Good::Down)) " "
+        }
+        span.growth.even { (fill(t.next_days, &[("days", &days)])) }
+    };
+    let course: Vec<f64> = past.iter().map(|past| rough(past.cost_at_risk)).chain(before.map(|_| rough(cost))).collect();
+    Tile { id: AT_RISK, name: t.cost_at_risk, meaning: t.cost_at_risk_means, figure, growth, course }
+}
+
+const AT_RISK: &str = "cost_at_risk";
+
+/// The cost at risk of this model's scorings before the as-of day, as far as it is worked out.
+fn issued_before<'t>(board: &Board<'t>, model: &str) -> &'t [CostAtRisk] {
+    let records = board.version.known_record().unwrap_or_default();
+    let measured = records.iter().find(|record| record.model_version == model).and_then(|record| record.measured.as_ref().ok());
+    let all = measured.map_or([].as_slice(), |measured| &measured.cost_at_risk);
+    let as_of = board.version.tables().portfolio.as_of();
+    &all[..all.partition_point(|past| Some(past.as_of) < as_of)]
+}
+
+fn draw(tile: &Tile<'_>) -> Markup {
+    html! {
+        div.tile id={ "tile-" (tile.id) } {
+            h2 { (defined(tile.id, tile.name, tile.meaning)) }
+            p.figure { (tile.figure) }
+            p.beside { (tile.growth) }
+            @if !tile.course.is_empty() { (sparkline(&tile.course)) }
+        }
+    }
+}
