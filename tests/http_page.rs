@@ -147,7 +147,7 @@ fn every_state_of_the_tables_has_its_page() {
     let without_model = Served::without_model(&five_customers());
     let page_without = page(&without_model, "/");
     assert!(page_without.contains("There is no model yet"));
-    assert!(tile(&page_without, "subscriptions_active") == "2", "{}", tile(&page_without, "subscriptions_active"));
+    assert_eq!(tile(&page_without, "subscriptions_active"), "3");
     assert!(page(&without_model, "/subscriptions/a1").contains("There is no model yet"));
 }
 

@@ -66,7 +66,8 @@ const fn digest(texts: &[&str]) -> u64 {
 }
 
 impl Asset {
-    fn file(&self) -> String {
+    /// Its name below the path.
+    pub(super) fn file(&self) -> String {
         format!("{:016x}-{}", self.mark, self.name)
     }
 

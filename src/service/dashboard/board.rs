@@ -56,6 +56,11 @@ fn read<Q: Query>(pairs: Pairs, id: Option<&SubscriptionId>) -> Result<Q, Proble
 }
 
 impl Board<'_> {
+    /// Whether the tables have any cost.
+    pub(super) fn has_cost(&self) -> bool {
+        self.version.tables().portfolio.has_cost()
+    }
+
     /// The answer of a route of figures.
     pub(super) fn figures<F: Figures>(&self, pairs: Pairs) -> Asked<F::Answer> {
         let source = target(F::ABOUT.path, &pairs);

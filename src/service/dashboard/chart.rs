@@ -116,6 +116,15 @@ pub(super) fn labelled_axis() -> Value {
     json!({ "type": "category", "nticks": 8, "tickangle": 0, "showgrid": false })
 }
 
+/// The axis of counts of which the largest is this; small ones are told one by one.
+pub(super) fn counts_axis(most: Option<u64>) -> Value {
+    let mut axis = json!({ "zeroline": true, "zerolinecolor": "--ink" });
+    if most.is_none_or(|most| most <= 6) {
+        axis["dtick"] = json!(1);
+    }
+    axis
+}
+
 /// A day on an axis that has one label a day.
 pub(super) fn day_label(reader: &Reader, day: Day) -> String {
     reader.day_text(day)

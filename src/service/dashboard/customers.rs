@@ -4,7 +4,7 @@ use maud::{Markup, html};
 use serde_json::json;
 
 use super::board::{Board, and};
-use super::chart::{Chart, Point, Row, bars, bucket_name, label, labelled_axis, numbers};
+use super::chart::{Chart, Point, Row, bars, bucket_name, counts_axis, label, labelled_axis, numbers};
 use super::parts::{Card, absent, bar, defined, scrolling};
 use super::reader::Good;
 use super::status::{bucket_choices, bucket_word};
@@ -21,11 +21,15 @@ const TOP: &str = "10";
 pub(super) fn top(board: &Board<'_>) -> Markup {
     let (view, reader, t) = (board.view, board.reader, board.reader.t);
     let all = board.figures::<Categories>(view.scope()).got.map(|(all, _)| all).unwrap_or_default();
-    let chosen = view.top.as_ref().map(|(category, unit)| {
-        let of_category = || all.iter().filter(|one| one.category == *category);
+    // Where there is no cost, the category of most customers.
+    let widest = || all.iter().max_by_key(|one| one.customers).filter(|_| !board.has_cost());
+    let asked_for = view.top.clone().or_else(|| widest().map(|one| (one.category.clone(), Some(one.unit.clone()))));
+    let chosen = asked_for.map(|(category, unit)| {
+        let of_category = || all.iter().filter(|one| one.category == category);
         // A unit that the category does not have is that of the one chosen before.
         let known = of_category().find(|one| Some(&one.unit) == unit.as_ref()).or_else(|| of_category().next());
-        (category.clone(), known.map(|one| one.unit.clone()))
+        let unit = known.map(|one| one.unit.clone());
+        (category, unit)
     });
     let mut pairs = and(view.scope(), "limit", TOP);
     if let Some((category, unit)) = &chosen {
@@ -64,7 +68,7 @@ fn chooser(board: &Board<'_>, all: &[CategoryUse], chosen: Option<&(String, Opti
             @for (name, value) in view.hidden(&["top_category", "top_unit"]) { input type="hidden" name=(name) value=(value); }
             label { span { (t.category) }
                 select name="top_category" {
-                    option value="" selected[category.is_none()] { (t.all_by_cost) }
+                    @if board.has_cost() { option value="" selected[category.is_none()] { (t.all_by_cost) } }
                     @for name in &categories { option value=(name) selected[is(name, category)] { (name) } }
                 }
             }
@@ -172,9 +176,10 @@ fn flow_chart(board: &Board<'_>, count: &CustomerCount, bucket: Bucket) -> Marku
         Row { name: bucket_name(reader, bucket, &slice.slice), cells }
     };
     let rows: Vec<Row> = count.buckets.iter().map(row).collect();
+    let flows = count.buckets.iter().map(|slice| slice.flow);
     let layout = json!({
         "barmode": "relative", "bargap": 0.15, "hovermode": "x unified", "xaxis": labelled_axis(),
-        "yaxis": { "zeroline": true, "zerolinecolor": "--ink", "tickformat": ",d" },
+        "yaxis": counts_axis(flows.map(|flow| (flow.new_customers + flow.returned_customers).max(flow.lost_customers)).max()),
     });
     let numbers = numbers(reader, t.new_and_lost, &header, &rows);
     Chart { id: "customers-chart", title: t.customers_chart, tells: t.customers_tells, traces, layout, numbers }.draw(reader)

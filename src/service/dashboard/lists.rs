@@ -58,7 +58,7 @@ pub(super) fn lists(board: &Board<'_>) -> Markup {
         }
         div.tools {
             (search(board))
-            @if view.tab == Tab::AtRisk { (levels(board)) (horizons(board)) }
+            @if view.tab == Tab::AtRisk && board.version.model().is_some() { (levels(board)) (horizons(board)) }
         }
         (list)
     };
@@ -143,16 +143,16 @@ fn at_risk_list(board: &Board<'_>, pairs: &Pairs) -> Markup {
         Err(problem) => return absent(&missing(board, &problem)),
     };
     let (month, year) = (reader.in_currency(t.cost_30_days), reader.in_currency(t.cost_12_months));
-    let columns = [
+    let mut columns = vec![
         Column::text(t.customer, Some("customer")),
         Column::text(t.subscription, Some("subscription")),
         Column::number(t.risk, "risk", true),
         Column::number(t.last_used, "last_used_on", false),
-        Column::number(&month, "cost_30_days", true),
-        Column::number(&year, "cost_12_months", true),
-        Column::number(t.term_end, "term_end_on", false),
-        Column::text(t.reasons, None),
     ];
+    if board.has_cost() {
+        columns.extend([Column::number(&month, "cost_30_days", true), Column::number(&year, "cost_12_months", true)]);
+    }
+    columns.extend([Column::number(t.term_end, "term_end_on", false), Column::text(t.reasons, None)]);
     let rows = html! { @for row in &listed.rows { (at_risk_row(board, row)) } };
     list(board, &listed, &columns, &rows, t.at_risk, t.nobody_at_risk)
 }
@@ -173,8 +173,10 @@ fn at_risk_row(board: &Board<'_>, row: &at_risk::Row) -> Markup {
                 }
             }
             td.number data-label=(t.last_used) { @match stakes.last_used_on { Some(day) => (reader.day(day)), None => (t.never) } }
-            td.number data-label=(t.cost_30_days) { (reader.maybe_money(stakes.cost_30_days)) }
-            td.number data-label=(t.cost_12_months) { (reader.maybe_money(stakes.cost_12_months)) }
+            @if board.has_cost() {
+                td.number data-label=(t.cost_30_days) { (reader.maybe_money(stakes.cost_30_days)) }
+                td.number data-label=(t.cost_12_months) { (reader.maybe_money(stakes.cost_12_months)) }
+            }
             td.number data-label=(t.term_end) { (reader.maybe_day(stakes.term_end_on)) }
             td.reasons data-label=(t.reasons) {
                 @if judgement.risk.is_some() {

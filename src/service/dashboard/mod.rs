@@ -101,7 +101,13 @@ pub(super) fn routes() -> Vec<Route> {
         mount,
     };
     let name = ObjectBuilder::new().schema_type(Type::String).pattern(Some("^[a-f0-9]{16}-[a-z]+[.](css|js|svg)$"));
-    let file = ParameterBuilder::new().name("file").parameter_in(ParameterIn::Path).required(Required::True).schema(Some(name)).build();
+    let file = ParameterBuilder::new()
+        .name("file")
+        .parameter_in(ParameterIn::Path)
+        .required(Required::True)
+        .schema(Some(name))
+        .example(Some(assets::STYLE.file().into()))
+        .build();
     vec![
         page(START, parameters::<View>(false, false), || web::route().to(overview)),
         page(ONE, parameters::<OneView>(false, false), || web::route().to(subscription)),

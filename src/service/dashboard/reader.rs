@@ -242,7 +242,7 @@ impl Reader {
         html! {
             span class={ "growth " (news) } {
                 span aria-hidden="true" { (arrow) " " }
-                data value=(growth) { @if is_up { "+" } (self.percent_text(growth, 1)) }
+                data value=(growth) { @if is_up { "+" } (self.percent_text(growth, i16::from(growth < 10.0))) }
             }
         }
     }

@@ -5,7 +5,7 @@ use maud::{Markup, html};
 use serde_json::json;
 
 use super::board::{Board, and};
-use super::chart::{Chart, Point, Row, bars, bucket_name, label, labelled_axis, numbers};
+use super::chart::{Chart, Point, Row, bars, bucket_name, counts_axis, label, labelled_axis, numbers};
 use super::parts::{Card, absent, choices, defined};
 use super::tiles::missing;
 use crate::domain::{Bucket, Period};
@@ -97,10 +97,18 @@ fn chart(board: &Board<'_>, churn: &Churn, bucket: Bucket) -> Markup {
                 .collect(),
         })
         .collect();
+    let largest = |slice: &ChurnSlice| {
+        let ways =
+            [false, true].map(|leaves| steps.iter().filter(|step| step.leaves == leaves).map(|step| (step.count)(slice)).sum::<u64>());
+        ways.into_iter().max()
+    };
+    let mut flow_axis = counts_axis(churn.buckets.iter().filter_map(largest).max());
+    flow_axis["domain"] = json!([0, 0.48]);
+    flow_axis["title"] = json!({ "text": t.flow_axis });
     let layout = json!({
         "barmode": "relative", "bargap": 0.15, "hovermode": "x unified",
         "xaxis": labelled_axis(),
-        "yaxis": { "domain": [0, 0.48], "title": { "text": t.flow_axis }, "zeroline": true, "zerolinecolor": "--ink" },
+        "yaxis": flow_axis,
         "yaxis2": { "domain": [0.56, 1], "title": { "text": t.active_short }, "rangemode": "tozero" },
     });
     Chart {

@@ -67,7 +67,7 @@ fn all<'t>(board: &Board<'t>, summary: &SummaryAnswer) -> Vec<Tile<'t>> {
             name: t.cost,
             meaning: t.cost_means,
             figure: html! { (reader.maybe_money(summary.cost.as_ref().map(|cost| cost.value))) " " span.unit { (reader.currency()) } },
-            growth: reader.growth(summary.cost.as_ref().and_then(|cost| cost.growth), Good::Up),
+            growth: summary.cost.as_ref().map_or_else(|| html! {}, |cost| reader.growth(cost.growth, Good::Up)),
             course: summary.cost.iter().flat_map(|cost| &cost.series).map(|point| rough(point.value)).collect(),
         },
         at_risk(board, summary),
