@@ -26,6 +26,12 @@ pub(super) struct Asked<A> {
     pub(super) got: Result<(A, Meta), Problem>,
 }
 
+/// The list of a route: what is known of its rows before they are written out.
+pub(super) struct List<L: Listing> {
+    query: L::Query,
+    pub(super) entries: Vec<L::Entry>,
+}
+
 /// Some rows of a list.
 pub(super) struct Listed<R> {
     pub(super) rows: Vec<R>,
@@ -73,25 +79,25 @@ impl Board<'_> {
         Asked { source, got: read::<F::Query>(pairs, Some(id)).and_then(|query| F::answer(self.version, &query)) }
     }
 
-    /// A page of the list of a route.
-    pub(super) fn list<L: Listing>(&self, pairs: &Pairs, page: usize, limit: usize) -> Result<Listed<L::Row>, Problem> {
-        let query = read::<L::Query>(pairs.clone(), None)?;
+    /// The list of a route, of which rows can be written out.
+    pub(super) fn list<L: Listing>(&self, pairs: Pairs) -> Result<List<L>, Problem> {
+        let query = read::<L::Query>(pairs, None)?;
         let (entries, _) = L::entries(self.version, &query)?;
+        Ok(List { query, entries })
+    }
+
+    /// A page of a list; the last one where another is asked for that is not there.
+    pub(super) fn page<L: Listing>(&self, list: &List<L>, page: usize, limit: usize) -> Result<Listed<L::Row>, Problem> {
+        let List { query, entries } = list;
         let page = page.min(entries.len().div_ceil(limit)).max(1);
         let from = (page - 1) * limit;
         let shown = &entries[from.min(entries.len())..entries.len().min(from + limit)];
         let mut rows = Vec::with_capacity(shown.len());
-        L::rows(self.version, &query, shown, &mut |row| {
+        L::rows(self.version, query, shown, &mut |row| {
             rows.push(row);
             true
         })?;
         Ok(Listed { rows, total: entries.len(), page })
-    }
-
-    /// How many rows the list of a route has.
-    pub(super) fn total<L: Listing>(&self, pairs: Pairs) -> Result<usize, Problem> {
-        let query = read::<L::Query>(pairs, None)?;
-        Ok(L::entries(self.version, &query)?.0.len())
     }
 
     /// Where the whole list of a route can be asked for.

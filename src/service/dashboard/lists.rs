@@ -41,13 +41,9 @@ pub(super) fn lists(board: &Board<'_>) -> Markup {
     let (view, t) = (board.view, board.reader.t);
     let pairs = question(board, view.tab);
     let tabs = [(Tab::AtRisk, t.at_risk), (Tab::WithoutUsage, t.without_usage_tab)];
-    let (source, table) = match view.tab {
-        Tab::AtRisk => (Board::source::<AtRisk>(&pairs), Board::table::<AtRisk>(&pairs)),
-        Tab::WithoutUsage => (Board::source::<Unused>(&pairs), Board::table::<Unused>(&pairs)),
-    };
-    let list = match view.tab {
-        Tab::AtRisk => at_risk_list(board, &pairs),
-        Tab::WithoutUsage => unused_list(board, &pairs),
+    let (source, table, list) = match view.tab {
+        Tab::AtRisk => (Board::source::<AtRisk>(&pairs), Board::table::<AtRisk>(&pairs), at_risk_list(board, pairs)),
+        Tab::WithoutUsage => (Board::source::<Unused>(&pairs), Board::table::<Unused>(&pairs), unused_list(board, pairs)),
     };
     let body = html! {
         nav.tabs aria-label=(t.lists) {
@@ -55,10 +51,6 @@ pub(super) fn lists(board: &Board<'_>) -> Markup {
                 @let changes = [("tab", Some(tab.name())), ("sort", None), ("level", None)];
                 a href={ (view.with(&changes)) "#subscriptions" } aria-current=[(tab == view.tab).then_some("true")] { (name) }
             }
-        }
-        div.tools {
-            (search(board))
-            @if view.tab == Tab::AtRisk && board.version.model().is_some() { (levels(board)) (horizons(board)) }
         }
         (list)
     };
@@ -95,21 +87,19 @@ fn search(board: &Board<'_>) -> Markup {
 }
 
 /// Levels to list, each with how many there are.
-fn levels(board: &Board<'_>) -> Markup {
+fn levels(board: &Board<'_>, counts: &[u64; 4]) -> Markup {
     let (view, reader, t) = (board.view, board.reader, board.reader.t);
-    let without = view.only(&[["search", "horizon"].as_slice(), &FILTERS].concat());
-    let of = |name: &str| board.total::<AtRisk>(and(without.clone(), "level", name)).unwrap_or(0) as u64;
-    let shown = Standpoint::ALL.into_iter().zip(Standpoint::NAMES).map(|(level, name)| {
+    let shown = Standpoint::ALL.into_iter().zip(Standpoint::NAMES).zip(counts).map(|((level, name), count)| {
         let is_chosen = view.levels.contains(&level);
         let address = if is_chosen { view.without("level", name) } else { view.with(&[("level", Some(name))]) };
-        (level, format!("{address}#subscriptions"), is_chosen, of(name))
+        (level, format!("{address}#subscriptions"), is_chosen, count)
     });
     html! {
         nav.choices.levels aria-label=(t.levels) {
             @for (level, address, is_chosen, count) in shown {
                 a.chip href=(address) aria-current=[is_chosen.then_some("true")] data-level=(class_of(level)) {
                     span class={ "dot " (class_of(level)) } aria-hidden="true" {}
-                    (name_of(reader, level)) " " span.many { (reader.count(count)) }
+                    (name_of(reader, level)) " " span.many { (reader.count(*count)) }
                 }
             }
         }
@@ -136,12 +126,25 @@ fn horizons(board: &Board<'_>) -> Markup {
     )
 }
 
-fn at_risk_list(board: &Board<'_>, pairs: &Pairs) -> Markup {
-    let (reader, t) = (board.reader, board.reader.t);
-    let listed = match board.list::<AtRisk>(pairs, board.view.page, ROWS) {
-        Ok(listed) => listed,
-        Err(problem) => return absent(&missing(board, &problem)),
+/// The list with its tools. A level only takes rows out of it, so all levels are counted in one pass.
+fn at_risk_list(board: &Board<'_>, mut pairs: Pairs) -> Markup {
+    pairs.retain(|(name, _)| name != "level");
+    let mut all = match board.list::<AtRisk>(pairs) {
+        Ok(all) => all,
+        Err(problem) => return html! { div.tools { (search(board)) } (absent(&missing(board, &problem))) },
     };
+    let counts = Standpoint::ALL.map(|level| all.entries.iter().filter(|row| row.level() == level).count() as u64);
+    let wanted = &board.view.levels;
+    all.entries.retain(|row| wanted.is_empty() || wanted.contains(&row.level()));
+    let rows = match board.page(&all, board.view.page, ROWS) {
+        Ok(listed) => at_risk_rows(board, &listed),
+        Err(problem) => absent(&missing(board, &problem)),
+    };
+    html! { div.tools { (search(board)) (levels(board, &counts)) (horizons(board)) } (rows) }
+}
+
+fn at_risk_rows(board: &Board<'_>, listed: &Listed<at_risk::Row>) -> Markup {
+    let (reader, t) = (board.reader, board.reader.t);
     let (month, year) = (reader.in_currency(t.cost_30_days), reader.in_currency(t.cost_12_months));
     let mut columns = vec![
         Column::text(t.customer, Some("customer")),
@@ -154,7 +157,7 @@ fn at_risk_list(board: &Board<'_>, pairs: &Pairs) -> Markup {
     }
     columns.extend([Column::number(t.term_end, "term_end_on", false), Column::text(t.reasons, None)]);
     let rows = html! { @for row in &listed.rows { (at_risk_row(board, row)) } };
-    list(board, &listed, &columns, &rows, t.at_risk, t.nobody_at_risk)
+    list(board, listed, &columns, &rows, t.at_risk, t.nobody_at_risk)
 }
 
 fn at_risk_row(board: &Board<'_>, row: &at_risk::Row) -> Markup {
@@ -208,9 +211,9 @@ fn who(board: &Board<'_>, who: &Who) -> Markup {
     }
 }
 
-fn unused_list(board: &Board<'_>, pairs: &Pairs) -> Markup {
+fn unused_list(board: &Board<'_>, pairs: Pairs) -> Markup {
     let t = board.reader.t;
-    let listed = match board.list::<Unused>(pairs, board.view.page, ROWS) {
+    let listed = match board.list::<Unused>(pairs).and_then(|list| board.page(&list, board.view.page, ROWS)) {
         Ok(listed) => listed,
         Err(problem) => return absent(&missing(board, &problem)),
     };
@@ -223,7 +226,7 @@ fn unused_list(board: &Board<'_>, pairs: &Pairs) -> Markup {
         Column { name: t.silent_for, sort: None, largest_first: false, is_number: true },
     ];
     let rows = html! { @for row in &listed.rows { (unused_row(board, row)) } };
-    list(board, &listed, &columns, &rows, t.without_usage_tab, t.nobody_unused)
+    html! { div.tools { (search(board)) } (list(board, &listed, &columns, &rows, t.without_usage_tab, t.nobody_unused)) }
 }
 
 fn unused_row(board: &Board<'_>, row: &without_usage::Row) -> Markup {

@@ -26,19 +26,20 @@ pub(super) fn overview(board: &Board<'_>) -> Markup {
     };
     let period = board.view.period.resolve(sight.as_of);
     let summary = board.figures::<SummaryOfPeriod>(board.view.scope());
+    let churn = status::churn(board, period);
     let warned = summary.got.as_ref().map(|(_, meta)| meta.warnings.clone()).unwrap_or_default();
     html! {
         h1.unseen { (t.title) }
         (controls(board, period, &warned))
-        (tiles(board, &summary))
+        (tiles(board, &summary, &churn))
         div.grid {
             (lists(board))
-            (status::status(board, period))
+            (status::status(board, period, &churn))
             (customers::top(board))
-            div.stack { (customers::flow(board, period)) (retention::renewals(board, period)) }
+            div.stack { (customers::flow(board, period)) (retention::renewals(board, period)) (retention::revenue(board)) }
             (retention::cohorts(board, period, sight.as_of))
             (watch::commitments(board))
-            div.stack { (retention::revenue(board)) (watch::anomalies(board)) }
+            (watch::anomalies(board))
             (model::model(board))
         }
     }

@@ -4,7 +4,7 @@
 use maud::{Markup, html};
 use serde_json::json;
 
-use super::board::{Board, and};
+use super::board::{Asked, Board, and};
 use super::chart::{Chart, Point, Row, bars, bucket_name, counts_axis, label, labelled_axis, numbers};
 use super::parts::{Card, absent, choices, defined};
 use super::tiles::missing;
@@ -41,11 +41,15 @@ pub(super) fn bucket_choices(board: &Board<'_>, chosen: Bucket, place: &str, of:
     )
 }
 
+/// The churn of the page's period, which the tiles tell of as well.
+pub(super) fn churn(board: &Board<'_>, period: Period) -> Asked<Churn> {
+    board.figures::<ChurnOfPeriod>(and(board.view.scope(), "bucket", bucket_word(board.view.bucket(period))))
+}
+
 /// The chart, and the rates of the period.
-pub(super) fn status(board: &Board<'_>, period: Period) -> Markup {
+pub(super) fn status(board: &Board<'_>, period: Period, asked: &Asked<Churn>) -> Markup {
     let (reader, t) = (board.reader, board.reader.t);
     let bucket = board.view.bucket(period);
-    let asked = board.figures::<ChurnOfPeriod>(and(board.view.scope(), "bucket", bucket_word(bucket)));
     let body = match &asked.got {
         Err(problem) => absent(&missing(board, problem)),
         Ok((churn, _)) => html! {

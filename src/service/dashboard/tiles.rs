@@ -2,14 +2,13 @@
 
 use maud::{Markup, html};
 
-use super::board::{Asked, Board, and};
+use super::board::{Asked, Board};
 use super::parts::{absent, defined, rough, sparkline};
 use super::reader::Good;
 use super::texts::fill;
 use super::view::FILTERS;
-use crate::metrics::Figure;
+use crate::metrics::{Churn, Figure};
 use crate::service::problem::Problem;
-use crate::service::routes::churn::ChurnOfPeriod;
 use crate::service::routes::summary::SummaryAnswer;
 use crate::service::scores::CostAtRisk;
 
@@ -23,10 +22,10 @@ struct Tile<'t> {
     course: Vec<f64>,
 }
 
-pub(super) fn tiles(board: &Board<'_>, asked: &Asked<SummaryAnswer>) -> Markup {
+pub(super) fn tiles(board: &Board<'_>, asked: &Asked<SummaryAnswer>, churn: &Asked<Churn>) -> Markup {
     let t = board.reader.t;
     let tiles = match &asked.got {
-        Ok((summary, _)) => all(board, summary),
+        Ok((summary, _)) => all(board, summary, churn.got.as_ref().ok().map(|(churn, _)| churn)),
         Err(problem) => return html! { section.tiles aria-label=(t.summary) { (absent(&missing(board, problem))) } },
     };
     html! {
@@ -46,7 +45,7 @@ pub(super) fn missing(board: &Board<'_>, problem: &Problem) -> String {
     }
 }
 
-fn all<'t>(board: &Board<'t>, summary: &SummaryAnswer) -> Vec<Tile<'t>> {
+fn all<'t>(board: &Board<'t>, summary: &SummaryAnswer, churn: Option<&Churn>) -> Vec<Tile<'t>> {
     let (reader, t) = (board.reader, board.reader.t);
     let counted = |id, name, meaning, figure: &Figure, good| Tile {
         id,
@@ -61,7 +60,7 @@ fn all<'t>(board: &Board<'t>, summary: &SummaryAnswer) -> Vec<Tile<'t>> {
         counted("subscriptions_sold", t.sold, t.sold_means, &figures.subscriptions_sold, Good::Up),
         counted("customers_with_usage", t.with_usage, t.with_usage_means, &figures.customers_with_usage, Good::Up),
         counted("customers_without_usage", t.without_usage, t.without_usage_means, &figures.customers_without_usage, Good::Down),
-        active(board, figures.subscriptions_active),
+        active(board, figures.subscriptions_active, churn),
         Tile {
             id: "usage_cost",
             name: t.cost,
@@ -75,11 +74,9 @@ fn all<'t>(board: &Board<'t>, summary: &SummaryAnswer) -> Vec<Tile<'t>> {
 }
 
 /// Active subscriptions, whose course is that of the churn by date.
-fn active<'t>(board: &Board<'t>, at_end: u64) -> Tile<'t> {
+fn active<'t>(board: &Board<'t>, at_end: u64, churn: Option<&Churn>) -> Tile<'t> {
     let (reader, t) = (board.reader, board.reader.t);
-    let asked = board.figures::<ChurnOfPeriod>(and(board.view.scope(), "bucket", "day"));
-    let churn = asked.got.ok().map(|(churn, _)| churn);
-    let growth = churn.as_ref().filter(|churn| churn.active_before > 0).map(|churn| {
+    let growth = churn.filter(|churn| churn.active_before > 0).map(|churn| {
         let before = churn.active_before as f64;
         (churn.active_at_end as f64 - before) / before
     });
@@ -89,7 +86,7 @@ fn active<'t>(board: &Board<'t>, at_end: u64) -> Tile<'t> {
         meaning: t.active_means,
         figure: reader.count(at_end),
         growth: reader.growth(growth, Good::Up),
-        course: churn.iter().flat_map(|churn| &churn.buckets).map(|slice| slice.active as f64).collect(),
+        course: churn.into_iter().flat_map(|churn| &churn.buckets).map(|slice| slice.active as f64).collect(),
     }
 }
 

@@ -3,6 +3,7 @@
 
 use super::super::parameters::{Kind, Parameters, Query, Spec};
 use super::super::period::{self, AskedPeriod};
+use super::super::routes::watchlists::WINDOW_NAMES;
 use super::super::routes::words::Standpoint;
 use super::super::routes::{at_risk, without_usage};
 use super::reader::Language;
@@ -49,9 +50,6 @@ impl Cohort {
     pub(super) const ALL: [Self; 3] = [Self::Active, Self::Using, Self::Cost];
 }
 
-/// When commitments end, in the order in which they are looked at.
-pub(super) const WINDOWS: &[&str] = &["within_7_days", "within_15_days", "within_30_days", "later", "ended"];
-
 const LANGUAGE: Spec =
     Spec::new("lang", Kind::Choice(Language::NAMES), "Language of the page; what the browser asks for where nothing is said.");
 const TAB: Spec = Spec::new("tab", Kind::Choice(Tab::NAMES), "Which list of subscriptions is open.");
@@ -85,7 +83,7 @@ const BUCKET: Spec = Spec::new("bucket", Kind::Choice(&["day", "week", "month"])
 const TOP_CATEGORY: Spec = Spec::new("top_category", Kind::Text, "Category of the top customers; cost of all where nothing is said.");
 const TOP_UNIT: Spec = Spec::new("top_unit", Kind::Text, "Unit of the top customers' quantity; their cost where nothing is said.");
 const COHORT: Spec = Spec::new("cohort", Kind::Choice(Cohort::NAMES), "What the cohort table shows.");
-const WINDOW: Spec = Spec::new("window", Kind::Choice(WINDOWS), "When the commitments end that are listed.");
+const WINDOW: Spec = Spec::new("window", Kind::Choice(WINDOW_NAMES), "When the commitments end that are listed.");
 const SERIES_CATEGORY: Spec = Spec::new("of_category", Kind::Text, "Category whose quantity is drawn; cost where nothing is said.");
 const SERIES_UNIT: Spec = Spec::new("of_unit", Kind::Text, "Its unit.");
 const KEPT: Spec = Spec::new("kept", Kind::Flag, "Says that feedback was kept.");
@@ -144,7 +142,7 @@ impl Query for View {
         view.bucket = parameters.choice(&BUCKET, &[Bucket::Day, Bucket::Week, Bucket::Month]);
         let unit = parameters.one(&TOP_UNIT).map(|unit| unit.trim().to_owned());
         view.top = parameters.one(&TOP_CATEGORY).map(|category| (category.trim().to_owned(), unit));
-        view.window = parameters.choice(&WINDOW, WINDOWS);
+        view.window = parameters.choice(&WINDOW, WINDOW_NAMES);
         view.cohort = parameters.choice(&COHORT, &Cohort::ALL).unwrap_or(Cohort::Active);
         view
     }

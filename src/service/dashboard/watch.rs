@@ -5,9 +5,9 @@ use maud::{Markup, html};
 use super::board::{Board, and};
 use super::parts::{Card, absent, choices, scrolling};
 use super::tiles::missing;
-use super::view::{FILTERS, PERIOD, WINDOWS, subscription_path};
+use super::view::{FILTERS, PERIOD, subscription_path};
 use crate::metrics::AnomalyMeasure;
-use crate::service::routes::watchlists::{Anomalies, AnomalyRow, Ending, ExpiringCommitments};
+use crate::service::routes::watchlists::{Anomalies, AnomalyRow, Ending, ExpiringCommitments, WINDOW_NAMES, WINDOWS};
 
 /// Rows shown of each list; the links lead to all of them.
 const ROWS: usize = 10;
@@ -15,19 +15,32 @@ const ROWS: usize = 10;
 /// Reservations, savings plans and terms, by when they end.
 pub(super) fn commitments(board: &Board<'_>) -> Markup {
     let (view, reader, t) = (board.view, board.reader, board.reader.t);
-    let all = view.only(&FILTERS);
-    let counts: Vec<u64> =
-        WINDOWS.iter().map(|window| board.total::<ExpiringCommitments>(and(all.clone(), "window", *window)).unwrap_or(0) as u64).collect();
-    let first = WINDOWS.iter().zip(&counts).find(|(_, count)| **count > 0).map_or(WINDOWS[0], |(window, _)| window);
-    let chosen = view.window.unwrap_or(first);
-    let pairs = and(all, "window", chosen);
-    let names = [t.within_7_days, t.within_15_days, t.within_30_days, t.later, t.ended_window];
-    let labels: Vec<String> = names.iter().zip(&counts).map(|(name, count)| format!("{name} ({})", reader.whole(*count))).collect();
-    let options = WINDOWS
-        .iter()
+    let filters = view.only(&FILTERS);
+    let mut list = match board.list::<ExpiringCommitments>(filters.clone()) {
+        Ok(list) => list,
+        Err(problem) => {
+            let source = Board::source::<ExpiringCommitments>(&filters);
+            return Card { id: "commitments", title: t.commitments, source: &source, table: None, wide: false }
+                .draw(reader, &absent(&missing(board, &problem)));
+        }
+    };
+    let names = [t.ended_window, t.within_7_days, t.within_15_days, t.within_30_days, t.later];
+    let known = || WINDOWS.iter().zip(WINDOW_NAMES).zip(names);
+    let counts: Vec<usize> = WINDOWS.iter().map(|window| list.entries.iter().filter(|entry| entry.window() == *window).count()).collect();
+    // What ends next is shown, where nothing is said; what has ended only where nothing else does.
+    let next = (1..WINDOWS.len()).chain([0]).find(|at| counts[*at] > 0).unwrap_or(1);
+    let chosen = view.window.and_then(|name| WINDOW_NAMES.iter().position(|one| *one == name)).unwrap_or(next);
+    let pairs = and(filters, "window", WINDOW_NAMES[chosen]);
+    list.entries.retain(|entry| entry.window() == WINDOWS[chosen]);
+    let labels: Vec<String> = names.iter().zip(&counts).map(|(name, count)| format!("{name} ({})", reader.whole(*count as i128))).collect();
+    let mut options: Vec<(&str, String, bool)> = known()
         .zip(&labels)
-        .map(|(window, label)| (label.as_str(), format!("{}#commitments", view.with(&[("window", Some(window))])), *window == chosen));
-    let body = match board.list::<ExpiringCommitments>(&pairs, 1, ROWS) {
+        .map(|(((window, word), _), label)| {
+            (label.as_str(), format!("{}#commitments", view.with(&[("window", Some(word))])), *window == WINDOWS[chosen])
+        })
+        .collect();
+    options.rotate_left(1);
+    let body = match board.page(&list, 1, ROWS) {
         Err(problem) => absent(&missing(board, &problem)),
         Ok(_) if counts.iter().all(|count| *count == 0) => absent(t.no_commitments),
         Ok(listed) => html! {
@@ -77,7 +90,7 @@ fn endings(board: &Board<'_>, rows: &[Ending]) -> Markup {
 pub(super) fn anomalies(board: &Board<'_>) -> Markup {
     let (view, reader, t) = (board.view, board.reader, board.reader.t);
     let pairs = view.only(&[FILTERS.as_slice(), PERIOD.as_slice()].concat());
-    let body = match board.list::<Anomalies>(&pairs, 1, ROWS) {
+    let body = match board.list::<Anomalies>(pairs.clone()).and_then(|list| board.page(&list, 1, ROWS)) {
         Err(problem) => absent(&missing(board, &problem)),
         Ok(listed) if listed.rows.is_empty() => absent(t.no_anomalies),
         Ok(listed) => html! {

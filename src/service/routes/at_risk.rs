@@ -149,6 +149,13 @@ pub(in crate::service) struct Chosen {
     key: Key,
 }
 
+impl Chosen {
+    /// The level of the row.
+    pub(in crate::service) fn level(&self) -> Standpoint {
+        Standpoint::of(self.ranked.standing)
+    }
+}
+
 /// The at-risk list.
 #[derive(Debug)]
 pub(in crate::service) struct AtRisk;

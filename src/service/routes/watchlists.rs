@@ -16,14 +16,18 @@ use super::super::version::Version;
 use super::customers::PeriodQuery;
 use super::words::Whose;
 
+/// The windows by name, in the order of [`WINDOWS`].
+pub(in crate::service) const WINDOW_NAMES: &[&str] = &["ended", "within_7_days", "within_15_days", "within_30_days", "later"];
+
 const WINDOW: Spec = Spec::new(
     "window",
-    Kind::Choice(&["ended", "within_7_days", "within_15_days", "within_30_days", "later"]),
+    Kind::Choice(WINDOW_NAMES),
     "When it ends, counted from the as-of day; `ended` is in the last 30 days. Each is in the first window that holds it.",
 )
 .such_as("within_30_days");
 
-const WINDOWS: [Window; 5] = [Window::Ended, Window::Within7Days, Window::Within15Days, Window::Within30Days, Window::Later];
+pub(in crate::service) const WINDOWS: [Window; 5] =
+    [Window::Ended, Window::Within7Days, Window::Within15Days, Window::Within30Days, Window::Later];
 
 /// Windows and the common filters.
 #[derive(Debug, Clone)]
@@ -80,6 +84,13 @@ impl Ending {
 /// A row and its place in a list that is short and made at once.
 #[derive(Debug, Clone)]
 pub(in crate::service) struct Placed<R>(u64, R);
+
+impl Placed<Expiry> {
+    /// When it ends.
+    pub(in crate::service) const fn window(&self) -> Window {
+        self.1.window
+    }
+}
 
 fn placed<R>(rows: impl Iterator<Item = R>) -> Vec<Placed<R>> {
     (0..).zip(rows).map(|(place, row)| Placed(place, row)).collect()
