@@ -292,8 +292,8 @@ def languages(visitor):
                 fault(locale, f"writes {page.text_content('#tile-usage_cost .figure data')!r}, the browser {expected!r}")
             if exact >= 1000 and sample not in expected:
                 fault(locale, f"{expected!r} has no {sample!r}")
-            if not re.search(r"\d|now|maintenant|cette|this", page.inner_text("time[data-ago]")) or "UTC" in page.inner_text("time[data-ago]"):
-                fault(locale, f"last updated {page.inner_text('time[data-ago]')!r}")
+            if not re.search(r"\d|now|maintenant|cette|this", page.inner_text("time.ago")) or "UTC" in page.inner_text("time.ago"):
+                fault(locale, f"last updated {page.inner_text('time.ago')!r}")
 
 
 def sizes(visitor, shots, name, path="/"):

@@ -1,4 +1,5 @@
-//! A thread that appends the scoring of each version that comes into service, after it came.
+//! A thread that appends the scoring of each version that comes into service, after it came, and works
+//! out what the pages would wait for.
 //!
 //! Absent on purpose: anything that a request waits for. A scoring that cannot be kept is tried
 //! again at the next look; the service goes on.
@@ -27,12 +28,12 @@ impl Recorder {
         let thread = thread::Builder::new().name("scores".to_owned()).spawn(move || {
             own.record_scores();
             own.check_scores();
-            own.work_out_record();
+            own.prepare();
             while woken.recv().is_ok() {
                 // Wakes that came meanwhile are about the version that is looked at next.
                 while woken.try_recv().is_ok() {}
                 own.record_scores();
-                own.work_out_record();
+                own.prepare();
             }
         })?;
         state.wake_with(Some(wake));

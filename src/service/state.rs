@@ -263,9 +263,16 @@ impl State {
         self.0.current.store(Arc::new(current.with_issued(current.epoch() + 1, self.issued())));
     }
 
-    /// Works out what came of the scores that were issued, so that who asks first need not wait.
-    pub(super) fn work_out_record(&self) {
-        self.current().record();
+    /// Works out what is worked out once a version, so that who opens the page first need not wait.
+    pub(super) fn prepare(&self) {
+        let version = self.current();
+        if let Some(loaded) = version.model() {
+            version.ranking(loaded, 0);
+            version.drift(loaded);
+        }
+        version.anomalies();
+        version.alphabet();
+        version.record();
     }
 
     /// Compares the recorded scores with their checksums.

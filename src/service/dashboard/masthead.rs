@@ -76,9 +76,8 @@ fn updated(board: &Board<'_>) -> Markup {
     let (reader, tables) = (board.reader, board.version.tables());
     match (tables.imported_at, tables.imports.last()) {
         (Some(at), _) => html! {
-            time datetime=(at.format("%Y-%m-%dT%H:%M:%SZ")) data-ago {
-                (reader.day_text(Day::from_date(at.date_naive()))) " " (at.format("%H:%M")) " UTC"
-            }
+            @let day = reader.day_text(Day::from_date(at.date_naive()));
+            time.ago datetime=(at.format("%Y-%m-%dT%H:%M:%SZ")) title={ (day) " " (at.format("%H:%M")) " UTC" } { (day) }
         },
         (None, Some(record)) => reader.day(record.imported_on),
         (None, None) => reader.nothing(),

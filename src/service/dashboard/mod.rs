@@ -34,7 +34,7 @@ use utoipa::openapi::{ObjectBuilder, Required, Type};
 pub(super) use assets::Files;
 
 use super::boundary;
-use super::cache::{Answered, Tag};
+use super::cache::{Answered, Tag, wants_anew};
 use super::cursor::short;
 use super::endpoint::{About, parameters};
 use super::openapi::{Route, Success, text};
@@ -148,7 +148,7 @@ async fn overview_of(request: &HttpRequest) -> Result<HttpResponse, Problem> {
     let tongue = Tongue::of(request, view.language);
     // The live record is worked out aside, and a page that tells it is another one.
     let form = format!("{HTML} {} {}", tongue.tag(), version.known_record().is_some());
-    let found = state.answers().find_as(request, version.epoch(), &form);
+    let found = if wants_anew(request) { None } else { state.answers().find_as(request, version.epoch(), &form) };
     state.counters().looked_up(found.is_some());
     if let Some(answered) = found {
         return answered.respond(request).await;

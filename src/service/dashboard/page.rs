@@ -60,10 +60,9 @@ pub(super) fn document(reader: &Reader, title: &str, head: &Markup, body: &Marku
                 // By this id and class the drawing library knows that its own styles are in the sheet: the policy
                 // would keep it from adding any.
                 link id="plotly.js-style-global" class="no-inline-styles" rel="stylesheet" href=(assets::STYLE.path());
-                script defer src=(assets::LIBRARY.path()) {}
                 script defer src=(assets::SCRIPT.path()) {}
             }
-            body data-locale=(reader.tag) {
+            body data-locale=(reader.tag) data-library=(assets::LIBRARY.path()) {
                 a.skip href="#main" { (t.skip) }
                 (head)
                 main #main tabindex="-1" { (body) }

@@ -3,7 +3,7 @@
 (() => {
   const locale = document.body.dataset.locale;
 
-  // "9 hours ago", in the place of the moment, which stays as its title.
+  // "9 hours ago", in the place of the day; the moment stays as its title.
   const ago = new Intl.RelativeTimeFormat(locale, { numeric: "auto" });
   const told = (seconds) => {
     for (const [unit, length] of [["day", 86400], ["hour", 3600], ["minute", 60]]) {
@@ -11,12 +11,11 @@
     }
     return ago.format(0, "minute");
   };
-  for (const moment of document.querySelectorAll("time[data-ago]")) {
-    moment.title = moment.textContent.trim();
+  for (const moment of document.querySelectorAll("time.ago")) {
     moment.textContent = told((Date.now() - Date.parse(moment.dateTime)) / 1000);
   }
 
-  // A chart is drawn when it comes near the window.
+  // A chart is drawn when it comes near the window; what draws it is fetched once the page is there.
   const charts = new Map(drawing.charts().map((chart) => [chart.place, chart]));
   const drawn = new Set();
   const near = new IntersectionObserver((entries) => {
@@ -27,9 +26,17 @@
       drawing.draw(charts.get(target));
     }
   }, { rootMargin: "600px" });
-  for (const place of charts.keys()) near.observe(place);
-  const redraw = () => drawn.forEach((place) => drawing.draw(charts.get(place)));
-  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", redraw);
+  const fetchLibrary = () => {
+    const library = document.createElement("script");
+    library.src = document.body.dataset.library;
+    library.addEventListener("load", () => { for (const place of charts.keys()) near.observe(place); });
+    document.head.append(library);
+  };
+  if (charts.size > 0) {
+    if (document.readyState === "complete") fetchLibrary();
+    else addEventListener("load", fetchLibrary);
+  }
+  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => drawn.forEach((place) => drawing.draw(charts.get(place))));
 
   // A choice in a list is a choice made; another category has other units.
   for (const form of document.querySelectorAll("form.choose")) {
