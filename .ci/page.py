@@ -139,8 +139,7 @@ def walk(visitor):
         page.click(".chip.filter")
 
         page.select_option("select[name=top_category]", index=1)
-        page.wait_for_load_state("networkidle")
-        page.wait_for_timeout(200)
+        page.click("#top form button")
         page.wait_for_load_state("networkidle")
         if "measure=quantity" not in source(page, "#top"):
             fault("top by quantity", source(page, "#top"))
@@ -199,6 +198,9 @@ def drill_down(visitor):
         if "nobody" not in page.inner_text("main"):
             fault("no such subscription", page.inner_text("main"))
         visitor.accessible("no such subscription", page)
+    with visitor.page("a wrong address in French", "/?lang=fr&from=2026-09-02&to=2026-09-01", quiet=("422",)) as page:
+        if "finit avant de commencer" not in page.inner_text("main") or page.evaluate("document.documentElement.lang") != "fr":
+            fault("a wrong address in French", page.inner_text("main"))
     with visitor.page("a wrong address", "/?period=last_year&level=huge", quiet=("400",)) as page:
         if "last_year" not in page.inner_text("main") or "huge" not in page.inner_text("main"):
             fault("a wrong address", page.inner_text("main"))
@@ -296,12 +298,54 @@ def languages(visitor):
                 fault(locale, f"last updated {page.inner_text('time.ago')!r}")
 
 
+def unfolded(name, page):
+    """What opens is in the window: the form of filters, and every definition."""
+    inside = "one => { const box = one.getBoundingClientRect(); return box.width > 0 && box.left >= -0.5 && box.right <= innerWidth + 0.5; }"
+    for summary in page.query_selector_all(".controls details summary"):
+        summary.click()
+        if not summary.evaluate(f"one => ({inside})(one.parentElement.querySelector('form'))"):
+            fault(name, f"{summary.inner_text()!r} opens outside the window")
+        page.keyboard.press("Escape")
+    for word in page.query_selector_all("button.word"):
+        word.focus()
+        page.keyboard.press("Shift")
+        if not word.evaluate(f"one => ({inside})(one.nextElementSibling)"):
+            fault(name, f"the definition of {word.inner_text()!r} is cut off or not there")
+        page.keyboard.press("Escape")
+        if word.evaluate("one => one.nextElementSibling.getBoundingClientRect().width > 0"):
+            fault(name, f"Escape does not close the definition of {word.inner_text()!r}")
+
+
+def on_paper(visitor):
+    with visitor.page("on paper") as page:
+        page.evaluate("dispatchEvent(new Event('beforeprint'))")
+        page.emulate_media(media="print")
+        if not page.locator("#status table.numbers").is_visible() or page.locator(".plot").first.is_visible():
+            fault("on paper", "the numbers of a chart are not there")
+
+
+def going_back(visitor):
+    """Fields that were empty when a form was sent can be filled in after going back."""
+    with visitor.page("going back") as page:
+        page.press("#search", "Enter")
+        page.wait_for_timeout(200)
+        if page.is_disabled("#search"):
+            fault("going back", "the search is dead")
+        page.focus("select[name=top_category]")
+        page.keyboard.press("ArrowDown")
+        page.wait_for_timeout(300)
+        if not page.evaluate("document.activeElement.matches('select[name=top_category]')"):
+            fault("going back", "a choice by keyboard leaves the page")
+
+
 def sizes(visitor, shots, name, path="/"):
     for width in (360, 400, 768, 1280, 1920, 2560):
         for scheme in ("light", "dark"):
             label = f"{name}-{width}-{scheme}"
             with visitor.page(label, path, width=width, scheme=scheme) as page:
                 visitor.fits(label, page)
+                if scheme == "light":
+                    unfolded(label, page)
                 if page.query_selector(".plot"):
                     scroll_through(page)
                 if width in (400, 1280):
@@ -344,7 +388,7 @@ def main():
             args=["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update", "--disable-sync", "--no-first-run"],
         )
         visitor = Visitor(chromium, asked.full, axe)
-        for check in (walk, drill_down, keyboard, without_scripts, languages):
+        for check in (walk, drill_down, keyboard, without_scripts, languages, on_paper, going_back):
             check(visitor)
         first = api(asked.full, "/v1/subscriptions/at-risk?limit=1")["data"][0]["subscription_id"]
         sizes(visitor, asked.shots, "overview")

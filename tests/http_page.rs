@@ -159,7 +159,13 @@ fn a_failure_is_a_page_for_a_browser_and_a_problem_for_a_program() {
     served.get("/subscriptions/nobody").problem(404);
     let page = html(&served.ask("GET", "/?period=last_year&page=0", &[BROWSER]), 400);
     assert!(page.contains("last_year") && page.contains("no number from 1"), "both faults are named");
-    assert!(html(&served.ask("GET", "/subscriptions/nobody", &[BROWSER]), 404).contains("there is no subscription `nobody`"));
+    assert!(html(&served.ask("GET", "/subscriptions/nobody", &[BROWSER]), 404).contains("<code>nobody</code>"));
+    let french = html(&served.ask("GET", "/?lang=fr&period=last_year", &[BROWSER]), 400);
+    assert!(
+        french.contains("<html lang=\"fr\">") && french.contains("pas connue de la page") && french.contains("href=\"/?lang=fr\""),
+        "{french}"
+    );
+    assert!(html(&served.ask("GET", "/?lang=fr&horizon=77", &[BROWSER]), 200).contains("Le modèle parle de 30 jours"));
     // A form without scripts sends the fields that nothing was written into.
     assert_eq!(
         tile(&self::page(&served, "/?country=&customer=&search=&from=&to="), "subscriptions_active"),
@@ -196,12 +202,19 @@ fn feedback_from_the_page_is_kept_once_and_never_from_another_site() {
     for foreign in [("sec-fetch-site", "cross-site"), ("sec-fetch-site", "same-site"), ("origin", "http://elsewhere"), ("origin", "null")] {
         send(&served, "s1", form, &[foreign]).problem(403);
     }
-    send(&served, "s1", "verdict=maybe", &[]).problem(400);
+    for wrong in ["verdict=maybe", "verdict=right&note=%ff", "note=a&note=b"] {
+        send(&served, "s1", wrong, &[]).problem(400);
+    }
+    let lines = format!("note={}", "a%0D%0A".repeat(2_000));
+    assert_eq!(send(&served, "s1", &lines, &[]).status, 303, "a browser counts the end of a line as one character");
     send(&served, "s1", "verdict=right&more=1", &[]).problem(400);
     send(&served, "s1", "verdict=&outcome=&note=", &[]).problem(422);
     send(&served, "nobody", "verdict=right", &[]).problem(404);
     let stored = Lake::open(&desk.lake()).and_then(|lake| lake.feedback()).expect("a table");
-    assert_eq!(stored.len(), 1);
+    assert_eq!(stored.len(), 2);
+    // What would be kept in a new folder would be lost when the old one comes back.
+    std::fs::rename(desk.lake(), desk.path("elsewhere")).expect("a folder moves");
+    send(&served, "s1", "verdict=right", &[]).problem(503);
 }
 
 #[test]
@@ -212,4 +225,40 @@ fn the_tables_say_when_they_came_in() {
     let moment = page.split("class=\"ago\" datetime=\"").skip(1).find_map(|part| part.split_once('"').map(|(moment, _)| moment.to_owned()));
     let moment = moment.expect("a moment");
     assert!(moment.len() == 20 && moment.ends_with('Z') && moment.starts_with("20"), "{moment}");
+}
+
+#[test]
+fn a_customer_may_be_called_by_name_and_all_of_a_name_are_meant() {
+    let mut world = forty();
+    for (at, name) in ["Écoles du Nord", "Twin", "twin", "Other"].into_iter().enumerate() {
+        world.customers[at].name = Some(name.to_owned());
+    }
+    let served = Served::with_model(&world);
+    for (target, leads_to) in [
+        ("/?customer=%C3%A9coles+du+nord&lang=fr", "/?customer=c0&lang=fr"),
+        ("/?customer=TWIN", "/?customer=c1&customer=c2"),
+        ("/?customer=TWIN&customer=c1", "/?customer=c1&customer=c2"),
+    ] {
+        let reply = served.get(target);
+        assert_eq!((reply.status, reply.header("location")), (303, leads_to), "{target}");
+    }
+    assert!(page(&served, "/?customer=nobody&tab=without-usage").contains("Nothing passes"));
+}
+
+#[test]
+fn links_keep_the_view_and_drop_what_was_said_once() {
+    let served = Served::with_model(&forty());
+    let page_of = page(&served, "/?page=2&country=DE&country=FR&lang=fr&sort=customer");
+    for link in [
+        // The other language, and another cut of a chart, leave the list where it is.
+        "href=\"/?page=2&amp;country=DE&amp;country=FR&amp;sort=customer&amp;lang=en\"",
+        "href=\"/?page=2&amp;country=DE&amp;country=FR&amp;lang=fr&amp;sort=customer&amp;bucket=week#status\"",
+        // Another order begins at its first page; a filter is taken away alone.
+        "href=\"/?country=DE&amp;country=FR&amp;lang=fr&amp;sort=-customer#subscriptions\"",
+        "href=\"/?country=FR&amp;lang=fr&amp;sort=customer\"",
+    ] {
+        assert!(page_of.contains(link), "{link} is not in the page");
+    }
+    let one = page(&served, "/subscriptions/s05?kept=true&lang=fr");
+    assert_eq!(one.matches("kept").count(), 1, "said once: {one}");
 }

@@ -3,12 +3,12 @@
 const drawing = (() => {
   const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 
-  // Colours stand in the charts by their names in the style sheet.
-  const coloured = (value) => {
-    if (typeof value === "string") return value.startsWith("--") ? colour(value) : value;
-    if (Array.isArray(value)) return value.map(coloured);
+  // Colours stand in the charts by their names in the style sheet; no other text is one.
+  const coloured = (value, key = "") => {
+    if (typeof value === "string") return key.endsWith("color") && value.startsWith("--") ? colour(value) : value;
+    if (Array.isArray(value)) return value.map((inner) => coloured(inner, key));
     if (value === null || typeof value !== "object") return value;
-    return Object.fromEntries(Object.entries(value).map(([name, inner]) => [name, coloured(inner)]));
+    return Object.fromEntries(Object.entries(value).map(([name, inner]) => [name, coloured(inner, name)]));
   };
 
   const layoutOf = ({ small, ...given }) => {

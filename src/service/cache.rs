@@ -6,7 +6,7 @@
 use std::hash::Hash;
 use std::sync::Arc;
 
-use actix_web::http::header::{self, HeaderValue};
+use actix_web::http::header::{self, HeaderName, HeaderValue};
 use actix_web::web::Bytes;
 use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder};
 use quick_cache::{Equivalent, Weighter, sync::Cache};
@@ -86,7 +86,12 @@ impl Answered {
     /// Where the body cannot be compressed.
     pub(super) async fn respond(self: &Arc<Self>, request: &HttpRequest) -> Result<HttpResponse, Problem> {
         if has_tag(request, &self.tag) {
-            return Ok(not_modified(self.route, &self.tag));
+            let mut response = not_modified(self.route, &self.tag);
+            let own = self.headers.iter().filter(|(name, _)| [header::VARY.as_str(), header::CACHE_CONTROL.as_str()].contains(name));
+            for (name, value) in own.filter_map(|(name, value)| Some((HeaderName::from_static(name), HeaderValue::from_str(value).ok()?))) {
+                response.headers_mut().insert(name, value);
+            }
+            return Ok(response);
         }
         let coding = Coding::liked(request);
         let body = match coding {

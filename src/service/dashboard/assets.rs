@@ -77,6 +77,11 @@ impl Asset {
     }
 }
 
+/// The names of all files.
+pub(super) fn names() -> String {
+    ALL.map(Asset::file).join(" ")
+}
+
 /// The files as they were given before, compressed once for all.
 #[derive(Debug, Default)]
 pub(in crate::service) struct Files([OnceLock<Arc<Answered>>; ALL.len()]);

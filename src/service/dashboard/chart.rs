@@ -107,8 +107,13 @@ pub(super) fn line(name: &str, colour: &str, labels: &[String], points: &[Point]
 
 fn trace(kind: &str, name: &str, labels: &[String], points: &[Point]) -> Value {
     let (values, shown): (Vec<f64>, Vec<&str>) = points.iter().map(|(value, shown)| (*value, shown.as_str())).unzip();
-    json!({ "type": kind, "name": name, "x": labels, "y": values, "text": shown,
-        "hovertemplate": format!("%{{x}}<br>{name}: %{{text}}<extra></extra>") })
+    json!({ "type": kind, "name": plain(name), "x": labels, "y": values, "text": shown,
+        "hovertemplate": "%{x}<br>%{fullData.name}: %{text}<extra></extra>" })
+}
+
+/// A text that the drawing library takes for nothing but text: it knows some markup.
+pub(super) fn plain(text: &str) -> String {
+    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
 }
 
 /// The axis of buckets or days.
@@ -128,4 +133,16 @@ pub(super) fn counts_axis(most: Option<u64>) -> Value {
 /// A day on an axis that has one label a day.
 pub(super) fn day_label(reader: &Reader, day: Day) -> String {
     reader.day_text(day)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_from_the_data_is_drawn_as_it_is_written() {
+        let drawn = bars("<a href=\"x\">%{y} & co</a>", "--series-1", &["1".to_owned()], &[(1.0, "1".to_owned())], &[false]);
+        assert_eq!(drawn["name"], "&lt;a href=\"x\"&gt;%{y} &amp; co&lt;/a&gt;");
+        assert!(!drawn["hovertemplate"].to_string().contains("co"), "a name is no template: {drawn}");
+    }
 }

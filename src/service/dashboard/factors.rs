@@ -111,7 +111,7 @@ fn end_row(reader: &Reader, name: &str, log_odds: f64, scale: &Scale) -> Markup 
     let at = scale.at(log_odds);
     html! {
         tr.sum {
-            th scope="row" { (name) ": " (reader.percent(risk, 1)) }
+            th scope="row" { (name) (reader.t.colon) (reader.percent(risk, 1)) }
             td.number { (reader.number(log_odds, 2)) }
             td.wide {
                 svg.step viewBox="0 0 100 10" preserveAspectRatio="none" aria-hidden="true" focusable="false" {
@@ -128,7 +128,7 @@ fn step_row(reader: &Reader, step: &Step<'_>, scale: &Scale) -> Markup {
     html! {
         tr data-feature=(step.factor.feature) {
             th scope="row" { (sentence(reader, step.factor)) }
-            td.number { data value=(step.factor.contribution) { @if step.factor.contribution > 0.0 { "+" } (reader.number_text(step.factor.contribution, 2)) } }
+            td.number { data value=(step.factor.contribution) { (reader.signed_text(step.factor.contribution, 2)) } }
             td.wide {
                 svg.step viewBox="0 0 100 10" preserveAspectRatio="none" aria-hidden="true" focusable="false" {
                     rect class=(way) x=(fixed(left)) y="1" width=(fixed((right - left).max(0.4))) height="8" {}

@@ -7,19 +7,20 @@ use maud::{Markup, html};
 
 use super::board::Board;
 use super::parts::{Card, absent};
-use super::view::{OneView, subscription_path};
+use super::view::{OF_CATEGORY, OF_UNIT, OneView, subscription_path};
 use crate::domain::{Feedback, SeenOutcome, SubscriptionId, Verdict};
 use crate::service::body;
 use crate::service::cursor::short;
-use crate::service::endpoint::Question;
 use crate::service::problem::{Fault, Problem};
 use crate::service::routes::feedback::{self, FeedbackRequest};
 
 /// Thumbs, an outcome, a note; and what was said before.
-pub(super) fn card(board: &Board<'_>, one: &OneView, id: &SubscriptionId, given: &[Feedback]) -> Markup {
+pub(super) fn card(board: &Board<'_>, one: &OneView, id: &SubscriptionId, given: Option<&[Feedback]>) -> Markup {
     let (view, reader, t) = (board.view, board.reader, board.reader.t);
     let path = subscription_path(id.as_str());
-    let action = view.at(&format!("{path}/feedback"), &[]);
+    let series: Vec<(&str, &str)> =
+        one.series.iter().flat_map(|(category, unit)| [(OF_CATEGORY, category.as_str()), (OF_UNIT, unit)]).collect();
+    let action = view.at(&format!("{path}/feedback"), &series);
     let body = html! {
         @if one.kept { p.kept role="status" { (t.feedback_kept) } }
         form.feedback method="post" action=(action) {
@@ -39,11 +40,12 @@ pub(super) fn card(board: &Board<'_>, one: &OneView, id: &SubscriptionId, given:
             button { (t.send) }
         }
         h3 { (t.said_before) }
-        @if given.is_empty() { (absent(t.nothing_said)) } @else {
+        @let said = given.unwrap_or_default();
+        @if given.is_none() { (absent(t.feedback_unreadable)) } @else if said.is_empty() { (absent(t.nothing_said)) } @else {
             ul.said {
-                @for one in given {
+                @for one in said {
                     li {
-                        (reader.day(one.given_on)) ": "
+                        (reader.day(one.given_on)) (t.colon)
                         @match one.verdict { Some(Verdict::Right) => strong { (t.right) }, Some(Verdict::Wrong) => strong { (t.wrong) }, None => {} }
                         @match one.outcome { Some(SeenOutcome::Left) => { " " (t.has_left) }, Some(SeenOutcome::Stayed) => { " " (t.has_stayed) }, None => {} }
                         @if let Some(note) = &one.note { " \u{2013} " q { (note) } }
@@ -78,13 +80,20 @@ impl Form {
     fn parse(bytes: &[u8]) -> Result<Self, Problem> {
         let mut form = Self::default();
         let mut faults = Vec::new();
+        let mut seen: Vec<String> = Vec::new();
         for (name, value) in url::form_urlencoded::parse(bytes) {
+            // Browsers end lines as letters do, and count them as one character.
+            let text = value.replace("\r\n", "\n");
             match name.as_ref() {
-                "verdict" => form.verdict = value.into_owned(),
-                "outcome" => form.outcome = value.into_owned(),
-                "note" => form.note = value.into_owned(),
+                // The reader of escapes puts it for what is no UTF-8.
+                _ if value.contains('\u{fffd}') => faults.push(Fault::parameter(&name, "is not UTF-8")),
+                _ if seen.iter().any(|one| *one == name) => faults.push(Fault::parameter(&name, "is given twice")),
+                "verdict" => form.verdict = text,
+                "outcome" => form.outcome = text,
+                "note" => form.note = text,
                 other => faults.push(Fault::parameter(other, "is unknown here: this form has verdict, outcome, note")),
             }
+            seen.push(name.into_owned());
         }
         if faults.is_empty() { Ok(form) } else { Err(Problem::BadBody(faults)) }
     }
@@ -92,7 +101,7 @@ impl Form {
 
 /// Keeps what the form says, and leads back to the page.
 pub(super) async fn give(request: HttpRequest, payload: web::Payload) -> Result<HttpResponse, Problem> {
-    let Question { query: one, .. } = Question::<OneView>::read(&request, false, false)?;
+    let one = super::read::<OneView>(&request)?;
     same_origin(&request)?;
     let limits = body::limits(&request);
     let bytes = body::form(&request, payload.into_inner(), limits.body_max_bytes, limits.body_deadline).await?;
@@ -105,7 +114,9 @@ pub(super) async fn give(request: HttpRequest, payload: web::Payload) -> Result<
         note: Some(form.note.clone()).filter(|note| !note.trim().is_empty()),
     };
     feedback::keep(&request, Some(id.clone()), &given).await?;
-    let back = one.view.at(&subscription_path(id.as_str()), &[("kept", "true")]);
+    let series = one.series.iter().flat_map(|(category, unit)| [(OF_CATEGORY, category.as_str()), (OF_UNIT, unit)]);
+    let changes: Vec<(&str, &str)> = series.chain([("kept", "true")]).collect();
+    let back = one.view.at(&subscription_path(id.as_str()), &changes);
     Ok(HttpResponse::SeeOther().insert_header((header::LOCATION, format!("{back}#feedback"))).finish())
 }
 

@@ -131,7 +131,7 @@ fn at_risk_list(board: &Board<'_>, mut pairs: Pairs) -> Markup {
     pairs.retain(|(name, _)| name != "level");
     let mut all = match board.list::<AtRisk>(pairs) {
         Ok(all) => all,
-        Err(problem) => return html! { div.tools { (search(board)) } (absent(&missing(board, &problem))) },
+        Err(problem) => return html! { div.tools { (search(board)) (horizons(board)) } (absent(&missing(board, &problem))) },
     };
     let counts = Standpoint::ALL.map(|level| all.entries.iter().filter(|row| row.level() == level).count() as u64);
     let wanted = &board.view.levels;
@@ -177,8 +177,8 @@ fn at_risk_row(board: &Board<'_>, row: &at_risk::Row) -> Markup {
             }
             td.number data-label=(t.last_used) { @match stakes.last_used_on { Some(day) => (reader.day(day)), None => (t.never) } }
             @if board.has_cost() {
-                td.number data-label=(t.cost_30_days) { (reader.maybe_money(stakes.cost_30_days)) }
-                td.number data-label=(t.cost_12_months) { (reader.maybe_money(stakes.cost_12_months)) }
+                td.number data-label=(reader.in_currency(t.cost_30_days)) { (reader.maybe_money(stakes.cost_30_days)) }
+                td.number data-label=(reader.in_currency(t.cost_12_months)) { (reader.maybe_money(stakes.cost_12_months)) }
             }
             td.number data-label=(t.term_end) { (reader.maybe_day(stakes.term_end_on)) }
             td.reasons data-label=(t.reasons) {
@@ -249,11 +249,12 @@ fn unused_row(board: &Board<'_>, row: &without_usage::Row) -> Markup {
 fn list<R>(board: &Board<'_>, listed: &Listed<R>, columns: &[Column<'_>], rows: &Markup, caption: &str, nobody: &str) -> Markup {
     let (view, t) = (board.view, board.reader.t);
     if listed.rows.is_empty() {
-        let narrowed = view.search.is_some() || !view.levels.is_empty();
+        let narrowed = view.search.is_some() || !view.levels.is_empty() || !view.only(&FILTERS).is_empty();
+        let wide: Vec<(&str, Option<&str>)> = FILTERS.iter().chain(&["search", "level"]).map(|name| (*name, None)).collect();
         return html! {
             div.nobody {
                 (absent(if narrowed { t.nothing_found } else { nobody }))
-                @if narrowed { a.chip href={ (view.with(&[("search", None), ("level", None)])) "#subscriptions" } { (t.clear) } }
+                @if narrowed { a.chip href={ (view.with(&wide)) "#subscriptions" } { (t.clear) } }
             }
         };
     }

@@ -108,7 +108,7 @@ fn periods(board: &Board<'_>, chosen: Period) -> Markup {
         div.periods {
             (choices(t.period, presets))
             details.custom {
-                summary.chip.chosen[is_custom] { (t.custom) ": " (label) }
+                summary.chip.chosen[is_custom] { (t.custom) (t.colon) (label) }
                 form action=(view.path()) {
                     @for (name, value) in view.hidden(&PERIOD) { input type="hidden" name=(name) value=(value); }
                     label { span { (t.from) } input type="date" name="from" required value=(chosen.from()); }
@@ -133,7 +133,7 @@ fn filters(board: &Board<'_>) -> Markup {
                     @for (filter, value) in &chosen {
                         li {
                             a.chip.filter href=(view.without(filter, value)) {
-                                (name_of(filter)) ": " (shown(portfolio, filter, value))
+                                (name_of(filter)) (t.colon) (shown(portfolio, filter, value))
                                 span aria-hidden="true" { " \u{d7}" } span.unseen { " (" (t.remove) ")" }
                             }
                         }

@@ -8,6 +8,7 @@ mod board;
 mod chart;
 mod customers;
 mod factors;
+mod failure;
 mod feedback;
 mod lists;
 mod masthead;
@@ -154,7 +155,9 @@ async fn overview_of(request: &HttpRequest) -> Result<HttpResponse, Problem> {
         return answered.respond(request).await;
     }
     let target = request.uri().path_and_query().map_or("", |target| target.as_str());
-    let digest = short([version.digest().as_slice(), &version.epoch().to_be_bytes(), form.as_bytes(), target.as_bytes()]);
+    // The day tells how old the feed is, the names of the files what the page loads.
+    let (epoch, day, files) = (version.epoch().to_be_bytes(), format!("{:?}", version.seen_on()), assets::names());
+    let digest = short([version.digest().as_slice(), &epoch, day.as_bytes(), files.as_bytes(), form.as_bytes(), target.as_bytes()]);
     let epoch = version.epoch();
     let work = move || {
         let reader = Reader::new(&tongue, version.tables().portfolio.currency());
@@ -210,9 +213,13 @@ fn shown(request: &HttpRequest, outcome: Result<HttpResponse, Problem>) -> Resul
     }
     boundary::tell(&problem, request.path());
     let version: Arc<Version> = state::of(request)?.current();
-    let reader = Reader::new(&Tongue::of(request, None), version.tables().portfolio.currency());
-    let view = View::parse(&mut Parameters::default());
-    let page = page::failure(&Board { version: &version, view: &view, reader: &reader }, &problem);
+    // The language that was chosen stays, whatever else of the address is wrong.
+    let mut parameters = Parameters::of(request);
+    let chosen: Vec<(String, String)> = parameters.pairs().iter().filter(|(name, _)| name == "lang").take(1).cloned().collect();
+    parameters = Parameters::asking(chosen, None);
+    let view = View::parse(&mut parameters);
+    let reader = Reader::new(&Tongue::of(request, view.language), version.tables().portfolio.currency());
+    let page = failure::failure(&Board { version: &version, view: &view, reader: &reader }, &problem);
     let mut response = HttpResponse::build(problem.status_code());
     for (name, value) in headers() {
         response.insert_header((name, value));

@@ -5,7 +5,7 @@ use maud::{Markup, html};
 use serde_json::{Value, json};
 
 use super::board::{Board, and};
-use super::chart::{Chart, Point, Row, bars, day_label, labelled_axis, line, numbers};
+use super::chart::{Chart, Point, Row, bars, day_label, labelled_axis, line, numbers, plain};
 use super::factors::waterfall;
 use super::feedback;
 use super::masthead::controls;
@@ -26,7 +26,7 @@ const COLOURS: [&str; 6] = ["--series-1", "--series-2", "--series-3", "--series-
 ///
 /// # Errors
 /// Where there is no such subscription, or no as-of day.
-pub(super) fn body(board: &Board<'_>, one: &OneView, id: &SubscriptionId, given: &[Feedback]) -> Result<Markup, Problem> {
+pub(super) fn body(board: &Board<'_>, one: &OneView, id: &SubscriptionId, given: Option<&[Feedback]>) -> Result<Markup, Problem> {
     let path = format!("/v1{}", subscription_path(id.as_str()));
     let sight = board.version.sight()?;
     let period = board.view.period.resolve(sight.as_of);
@@ -168,7 +168,7 @@ fn events(board: &Board<'_>, answer: &SubscriptionAnswer) -> Markup {
         @if events.is_empty() { (absent(t.no_events)) } @else {
             ol.events {
                 @for (on, what, reason) in events {
-                    li { (reader.day(on)) ": " (what) @if let Some(reason) = reason { " (" (reason) ")" } }
+                    li { (reader.day(on)) (t.colon) (what) @if let Some(reason) = reason { " (" (reason) ")" } }
                 }
             }
         }
@@ -187,7 +187,8 @@ fn usage_chart(board: &Board<'_>, one: &OneView, answer: &SubscriptionAnswer, pe
     let labels: Vec<String> = days.iter().map(|day| day_label(reader, *day)).collect();
     // Cost where there is any and no quantity is asked for; else the quantity of one series.
     let has_cost = answer.daily.iter().any(|row| row.cost.is_some());
-    let chosen = one.series.clone().or_else(|| (!has_cost).then(|| (first.category.clone(), first.unit.clone())));
+    let is_known = |(category, unit): &(String, String)| answer.daily.iter().any(|row| row.category == *category && row.unit == *unit);
+    let chosen = one.series.clone().filter(is_known).or_else(|| (!has_cost).then(|| (first.category.clone(), first.unit.clone())));
     let at = |day: Day| usize::try_from(day - period.from()).unwrap_or(0);
     let traces = match &chosen {
         Some((category, unit)) => vec![quantity_of(board, &answer.daily, &labels, &at, (category, unit))],
@@ -210,7 +211,7 @@ fn usage_chart(board: &Board<'_>, one: &OneView, answer: &SubscriptionAnswer, pe
     let header = [t.day, t.category, t.quantity, t.cost];
     let layout = json!({
         "barmode": "relative", "bargap": 0, "hovermode": "x unified", "xaxis": labelled_axis(),
-        "yaxis": { "title": { "text": measure }, "rangemode": "tozero" },
+        "yaxis": { "title": { "text": plain(&measure) }, "rangemode": "tozero" },
         "shapes": marks(answer, period), "annotations": mark_names(board, answer, period),
     });
     let numbers = numbers(reader, t.usage, &header, &rows);
@@ -278,7 +279,10 @@ fn marks(answer: &SubscriptionAnswer, period: Period) -> Vec<Value> {
         let until = answer.states.get(at + 1).map_or(period.to() + 1, |next| next.on);
         let is_seen = change.on <= period.to() && until > period.from();
         match change.state {
-            State::Suspended if is_seen => shapes.push(shape(place(change.on), place(until) + 1.0, "--suspended")),
+            State::Suspended if is_seen => {
+                let end = f64::from((until - period.from()).clamp(0, period.days()));
+                shapes.push(shape(place(change.on), end, "--suspended"));
+            }
             State::Ended if is_seen => shapes.push(rule(change.on, "--ended")),
             _ => {}
         }
@@ -295,7 +299,10 @@ fn mark_names(board: &Board<'_>, answer: &SubscriptionAnswer, period: Period) ->
     };
     let suspended = answer.states.iter().filter(|change| change.state == State::Suspended && period.contains(change.on));
     let renewed = answer.renewals.iter().filter(|on| period.contains(**on));
-    suspended.map(|change| name(change.on, t.suspended, "--ink")).chain(renewed.map(|on| name(*on, t.renewed_once, "--ink"))).collect()
+    suspended
+        .map(|change| name(change.on, t.event_suspended, "--ink"))
+        .chain(renewed.map(|on| name(*on, t.renewed_once, "--ink")))
+        .collect()
 }
 
 /// The scores as they were issued.

@@ -83,32 +83,18 @@ pub(super) fn first(board: &Board<'_>) -> String {
     document(board.reader, board.reader.t.title, &masthead(board), &overview(board))
 }
 
-/// What a person is told of a failure.
-pub(super) fn failure(board: &Board<'_>, problem: &Problem) -> String {
-    let t = board.reader.t;
-    let body = html! {
-        div.empty {
-            h1 { (problem.title()) }
-            p { (problem) }
-            @if !problem.faults().is_empty() {
-                ul { @for fault in problem.faults() { li { @if let Some(name) = &fault.parameter { code { (name) } " " } (fault.detail) } } }
-            }
-            p { a.chip href=(board.view.at("/", &[])) { (t.overview) } }
-        }
-    };
-    document(board.reader, problem.title(), &masthead(board), &body)
-}
-
 /// The page of one subscription.
 ///
 /// # Errors
 /// Where there is no such subscription, or no as-of day.
 pub(super) fn one(board: &Board<'_>, one: &OneView, id: &SubscriptionId) -> Result<String, Problem> {
-    let given = board.version.issued().feedback().unwrap_or_else(|error| {
+    let given = board.version.issued().feedback().map_err(|error| {
         tracing::error!(error = &error as &dyn std::error::Error, "the feedback does not read");
-        Vec::new()
     });
-    let given: Vec<Feedback> = given.into_iter().filter(|given| given.subscription_id == *id).collect();
-    let body = one::body(board, one, id, &given)?;
-    Ok(document(board.reader, &format!("{id} \u{b7} {}", board.reader.t.title), &masthead(board), &body))
+    let given = given.map(|all| all.into_iter().filter(|given| given.subscription_id == *id).collect::<Vec<Feedback>>()).ok();
+    let body = one::body(board, one, id, given.as_deref())?;
+    let portfolio = &board.version.tables().portfolio;
+    let name = portfolio.find_subscription(id.as_str()).and_then(|ix| portfolio.subscription(ix).name.as_deref());
+    let title = format!("{} \u{b7} {}", name.unwrap_or(id.as_str()), board.reader.t.title);
+    Ok(document(board.reader, &title, &masthead(board), &body))
 }

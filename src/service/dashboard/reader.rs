@@ -4,7 +4,7 @@
 //! since a number in the manner of a third one would be misread.
 
 use actix_web::HttpRequest;
-use actix_web::http::header::{AcceptLanguage, Header, Preference};
+use actix_web::http::header::{AcceptLanguage, Header, Preference, Quality};
 use chrono::Datelike;
 use icu_decimal::DecimalFormatter;
 use icu_decimal::input::Decimal;
@@ -63,7 +63,11 @@ impl Tongue {
     /// The language that was chosen, or the one of ours that the reader likes best; English where
     /// none of ours is liked.
     pub(super) fn of(request: &HttpRequest, chosen: Option<Language>) -> Self {
-        let accepted = AcceptLanguage::parse(request).map(|accepted| accepted.ranked()).unwrap_or_default();
+        let accepted = AcceptLanguage::parse(request).map(|mut accepted| {
+            accepted.0.retain(|one| one.quality > Quality::ZERO);
+            accepted.ranked()
+        });
+        let accepted = accepted.unwrap_or_default();
         let mut liked = accepted.iter().filter_map(|one| match one {
             Preference::Specific(tag) => {
                 let language = Language::ALL.into_iter().find(|language| language.code() == tag.primary_language())?;
@@ -216,6 +220,20 @@ impl Reader {
         Micros::from_double(number).map_or_else(|| number.to_string(), |micros| self.decimal(i128::from(micros.0), digits, true))
     }
 
+    /// A number with its sign; none of what is written as 0.
+    pub(super) fn signed_text(&self, number: f64, digits: i16) -> String {
+        let written = self.number_text(number.abs(), digits);
+        let is_zero = !written.contains(|letter: char| ('1'..='9').contains(&letter));
+        let sign = if is_zero {
+            ""
+        } else if number > 0.0 {
+            "+"
+        } else {
+            "\u{2212}"
+        };
+        format!("{sign}{written}")
+    }
+
     /// A plain number.
     pub(super) fn number(&self, number: f64, digits: i16) -> Markup {
         html! { data value=(number) { (self.number_text(number, digits)) } }
@@ -223,7 +241,9 @@ impl Reader {
 
     /// Growth against the period before: an arrow, a sign and a percentage.
     pub(super) fn growth(&self, growth: Option<f64>, good: Good) -> Markup {
-        let Some(growth) = growth else { return html! { span.growth.none title=(self.t.no_growth) { (self.nothing()) } } };
+        let Some(growth) = growth else {
+            return html! { span.growth.none title=(self.t.no_growth) { span aria-hidden="true" { "\u{2013}" } span.unseen { (self.t.no_growth) } } };
+        };
         let is_up = growth > 0.0;
         let news = match good {
             _ if growth == 0.0 => "even",
@@ -254,12 +274,13 @@ impl Reader {
 
     /// `26 Nov 2026`, as text.
     pub(super) fn day_text(&self, day: Day) -> String {
-        format!("{}\u{a0}{}\u{a0}{}", day.date().day(), self.month_name(day), day.date().year())
+        format!("{}\u{a0}{}", self.short_day(day), day.date().year())
     }
 
     /// `26 Nov`, as text.
     pub(super) fn short_day(&self, day: Day) -> String {
-        format!("{}\u{a0}{}", day.date().day(), self.month_name(day))
+        let first = if day.date().day() == 1 && self.language == Language::French { "er" } else { "" };
+        format!("{}{first}\u{a0}{}", day.date().day(), self.month_name(day))
     }
 
     /// `Nov 2026`, as text.
@@ -301,6 +322,7 @@ mod tests {
             ("de", None, "en"),
             ("*", None, "en"),
             ("", None, "en"),
+            ("fr;q=0,en-GB;q=0.1", None, "en-GB"),
             ("fr-FR,en-IN;q=0.3", Some(Language::English), "en-IN"),
             ("fr-FR", Some(Language::English), "en"),
             ("no such header !!", Some(Language::French), "fr"),

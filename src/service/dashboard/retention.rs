@@ -91,7 +91,7 @@ fn steps(board: &Board<'_>, flow: &RevenueFlow) -> Markup {
                 @for (name, amount, subscriptions, sign) in rows {
                     tr.sum[subscriptions.is_none()] {
                         th scope="row" { (name) }
-                        td.number { (sign) (reader.money(amount)) }
+                        td.number { @if amount.0 != 0 { (sign) } (reader.money(amount)) }
                         td.number { @match subscriptions { Some(count) => (reader.count(count)), None => (reader.nothing()) } }
                     }
                 }
@@ -165,6 +165,7 @@ fn cell(board: &Board<'_>, row: &CohortMonth, most: f64) -> Markup {
     let class = format!("number shade-{tint}{}", if row.partial { " cut" } else { "" });
     html! {
         td class=(class) title=[row.partial.then_some(board.reader.t.partial)] {
+            @if row.partial { span.unseen { (board.reader.t.partial) " " } }
             @match board.view.cohort {
                 Cohort::Active => (count(row.active, row.active_share)),
                 Cohort::Using => (count(row.using, row.using_share)),

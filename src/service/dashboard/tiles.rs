@@ -20,12 +20,14 @@ struct Tile<'t> {
     figure: Markup,
     growth: Markup,
     course: Vec<f64>,
+    /// Where growth and course come from, where that is another route than the figure's.
+    source: Option<&'t str>,
 }
 
-pub(super) fn tiles(board: &Board<'_>, asked: &Asked<SummaryAnswer>, churn: &Asked<Churn>) -> Markup {
+pub(super) fn tiles<'t>(board: &Board<'t>, asked: &Asked<SummaryAnswer>, churn: &'t Asked<Churn>) -> Markup {
     let t = board.reader.t;
     let tiles = match &asked.got {
-        Ok((summary, _)) => all(board, summary, churn.got.as_ref().ok().map(|(churn, _)| churn)),
+        Ok((summary, _)) => all(board, summary, churn),
         Err(problem) => return html! { section.tiles aria-label=(t.summary) { (absent(&missing(board, problem))) } },
     };
     html! {
@@ -41,11 +43,16 @@ pub(super) fn missing(board: &Board<'_>, problem: &Problem) -> String {
     match problem {
         Problem::NotReady(_) if board.version.tables().portfolio.as_of().is_none() => t.no_days.to_owned(),
         Problem::NotReady(_) if board.version.model().is_none() => t.no_model.to_owned(),
-        other => other.to_string(),
+        Problem::ImpossibleParameters(faults) if faults.iter().any(|fault| fault.parameter.as_deref() == Some("horizon")) => {
+            let heads = board.version.model().map(|loaded| loaded.model.heads()).unwrap_or_default();
+            let days: Vec<String> = heads.iter().map(|head| head.horizon_days.get().to_string()).collect();
+            fill(t.unknown_horizon, &[("days", &days.join(", "))])
+        }
+        other => other.faults().iter().map(|fault| fault.detail.as_str()).chain([other.title()]).next().unwrap_or_default().to_owned(),
     }
 }
 
-fn all<'t>(board: &Board<'t>, summary: &SummaryAnswer, churn: Option<&Churn>) -> Vec<Tile<'t>> {
+fn all<'t>(board: &Board<'t>, summary: &SummaryAnswer, churn: &'t Asked<Churn>) -> Vec<Tile<'t>> {
     let (reader, t) = (board.reader, board.reader.t);
     let counted = |id, name, meaning, figure: &Figure, good| Tile {
         id,
@@ -54,6 +61,7 @@ fn all<'t>(board: &Board<'t>, summary: &SummaryAnswer, churn: Option<&Churn>) ->
         figure: reader.count(figure.value),
         growth: reader.growth(figure.growth, good),
         course: figure.series.iter().map(|point| point.value as f64).collect(),
+        source: None,
     };
     let figures = &summary.summary;
     vec![
@@ -68,13 +76,15 @@ fn all<'t>(board: &Board<'t>, summary: &SummaryAnswer, churn: Option<&Churn>) ->
             figure: html! { (reader.maybe_money(summary.cost.as_ref().map(|cost| cost.value))) " " span.unit { (reader.currency()) } },
             growth: summary.cost.as_ref().map_or_else(|| html! {}, |cost| reader.growth(cost.growth, Good::Up)),
             course: summary.cost.iter().flat_map(|cost| &cost.series).map(|point| rough(point.value)).collect(),
+            source: None,
         },
         at_risk(board, summary),
     ]
 }
 
 /// Active subscriptions, whose course is that of the churn by date.
-fn active<'t>(board: &Board<'t>, at_end: u64, churn: Option<&Churn>) -> Tile<'t> {
+fn active<'t>(board: &Board<'t>, at_end: u64, asked: &'t Asked<Churn>) -> Tile<'t> {
+    let churn = asked.got.as_ref().ok().map(|(churn, _)| churn);
     let (reader, t) = (board.reader, board.reader.t);
     let growth = churn.filter(|churn| churn.active_before > 0).map(|churn| {
         let before = churn.active_before as f64;
@@ -87,6 +97,7 @@ fn active<'t>(board: &Board<'t>, at_end: u64, churn: Option<&Churn>) -> Tile<'t>
         figure: reader.count(at_end),
         growth: reader.growth(growth, Good::Up),
         course: churn.into_iter().flat_map(|churn| &churn.buckets).map(|slice| slice.active as f64).collect(),
+        source: Some(&asked.source),
     }
 }
 
@@ -96,19 +107,27 @@ fn at_risk<'t>(board: &Board<'t>, summary: &SummaryAnswer) -> Tile<'t> {
     let (reader, t) = (board.reader, board.reader.t);
     let figure = html! { (reader.maybe_money(summary.cost_at_risk)) " " span.unit { (reader.currency()) } };
     let Some((loaded, cost)) = board.version.model().zip(summary.cost_at_risk) else {
-        return Tile { id: AT_RISK, name: t.cost_at_risk, meaning: t.cost_at_risk_means, figure, growth: html! {}, course: Vec::new() };
+        return Tile {
+            id: AT_RISK,
+            name: t.cost_at_risk,
+            meaning: t.cost_at_risk_means,
+            figure,
+            growth: html! {},
+            course: Vec::new(),
+            source: None,
+        };
     };
-    let days = reader.whole(loaded.model.horizon().get());
+    let days = u64::from(loaded.model.horizon().get());
     let past = if board.view.only(&FILTERS).is_empty() { issued_before(board, loaded.model.version()) } else { &[] };
     let before = past.last().filter(|last| last.cost_at_risk.0 > 0);
     let growth = html! {
         @if let Some(before) = before {
             (reader.growth(Some((cost.0 - before.cost_at_risk.0) as f64 / before.cost_at_risk.0 as f64), Good::Down)) " "
         }
-        span.growth.even { (fill(t.next_days, &[("days", &days)])) }
+        span.growth.even { (reader.counted(days, t.next_days)) }
     };
     let course: Vec<f64> = past.iter().map(|past| rough(past.cost_at_risk)).chain(before.map(|_| rough(cost))).collect();
-    Tile { id: AT_RISK, name: t.cost_at_risk, meaning: t.cost_at_risk_means, figure, growth, course }
+    Tile { id: AT_RISK, name: t.cost_at_risk, meaning: t.cost_at_risk_means, figure, growth, course, source: Some("/v1/model/record") }
 }
 
 const AT_RISK: &str = "cost_at_risk";
@@ -124,7 +143,7 @@ fn issued_before<'t>(board: &Board<'t>, model: &str) -> &'t [CostAtRisk] {
 
 fn draw(tile: &Tile<'_>) -> Markup {
     html! {
-        div.tile id={ "tile-" (tile.id) } {
+        div.tile id={ "tile-" (tile.id) } data-source=[tile.source] {
             h2 { (defined(tile.id, tile.name, tile.meaning)) }
             p.figure { (tile.figure) }
             p.beside { (tile.growth) }

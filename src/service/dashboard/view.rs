@@ -84,13 +84,28 @@ const TOP_CATEGORY: Spec = Spec::new("top_category", Kind::Text, "Category of th
 const TOP_UNIT: Spec = Spec::new("top_unit", Kind::Text, "Unit of the top customers' quantity; their cost where nothing is said.");
 const COHORT: Spec = Spec::new("cohort", Kind::Choice(Cohort::NAMES), "What the cohort table shows.");
 const WINDOW: Spec = Spec::new("window", Kind::Choice(WINDOW_NAMES), "When the commitments end that are listed.");
-const SERIES_CATEGORY: Spec = Spec::new("of_category", Kind::Text, "Category whose quantity is drawn; cost where nothing is said.");
-const SERIES_UNIT: Spec = Spec::new("of_unit", Kind::Text, "Its unit.");
+/// The names of the (category, unit) whose quantity is drawn.
+pub(super) const OF_CATEGORY: &str = "of_category";
+pub(super) const OF_UNIT: &str = "of_unit";
+const SERIES_CATEGORY: Spec = Spec::new(OF_CATEGORY, Kind::Text, "Category whose quantity is drawn; cost where nothing is said.");
+const SERIES_UNIT: Spec = Spec::new(OF_UNIT, Kind::Text, "Its unit.");
 const KEPT: Spec = Spec::new("kept", Kind::Flag, "Says that feedback was kept.");
+
+/// What another view begins without.
+const TRANSIENT: [&str; 2] = [PAGE.name, KEPT.name];
+
+/// What changes nothing of the open list.
+const BESIDE_THE_LIST: [&str; 6] = [LANGUAGE.name, BUCKET.name, COHORT.name, WINDOW.name, TOP_CATEGORY.name, TOP_UNIT.name];
 
 /// The names of the period and the common filters, as the interface has them.
 pub(super) const PERIOD: [&str; 3] = ["period", "from", "to"];
 pub(super) const FILTERS: [&str; 5] = ["customer", "country", "reseller", "category", "product"];
+
+/// Most parts that a chart cuts a period into.
+const PARTS_MAX: i32 = 800;
+
+/// Most customers of one name that a filter takes; more do not fit an address.
+const NAMESAKES_MAX: usize = 100;
 
 /// What a page was asked to show.
 #[derive(Debug, Clone)]
@@ -209,11 +224,16 @@ impl View {
 
     /// How charts cut a period: as asked, or so that there are some ten to a hundred parts.
     pub(super) fn bucket(&self, period: Period) -> Bucket {
-        self.bucket.unwrap_or(match period.days() {
-            ..=45 => Bucket::Day,
-            46..=200 => Bucket::Week,
-            _ => Bucket::Month,
-        })
+        let days = period.days();
+        match self.bucket {
+            // A longer period has more parts than a chart has room for.
+            Some(Bucket::Day) if days > PARTS_MAX => Bucket::Week,
+            Some(Bucket::Week) if days > PARTS_MAX * 7 => Bucket::Month,
+            Some(bucket) => bucket,
+            None if days <= 45 => Bucket::Day,
+            None if days <= 200 => Bucket::Week,
+            None => Bucket::Month,
+        }
     }
 
     /// The preset that is chosen; none where days are.
@@ -232,10 +252,12 @@ impl View {
         self.only(&[PERIOD.as_slice(), FILTERS.as_slice()].concat())
     }
 
-    /// The address of this page with some parameters changed; those of none are left out. Whatever
-    /// changes, the list begins at its first page.
+    /// The address of this page with some parameters changed; those of none are left out. A list
+    /// that changes begins at its first page.
     pub(super) fn with(&self, changes: &[(&str, Option<&str>)]) -> String {
-        let is_changed = |name: &str| name == PAGE.name || changes.iter().any(|(changed, _)| *changed == name);
+        let stays = changes.iter().all(|(name, _)| BESIDE_THE_LIST.contains(name));
+        let is_changed =
+            |name: &str| (name == PAGE.name && !stays) || name == KEPT.name || changes.iter().any(|(changed, _)| *changed == name);
         let kept = self.pairs.iter().filter(|(name, _)| !is_changed(name)).map(|(name, value)| (name.as_str(), value.as_str()));
         let new = changes.iter().filter_map(|(name, value)| Some((*name, (*value)?)));
         address(&self.path, kept.chain(new))
@@ -243,7 +265,7 @@ impl View {
 
     /// The same without one value of a parameter that may be repeated.
     pub(super) fn without(&self, name: &str, value: &str) -> String {
-        let kept = self.pairs.iter().filter(|(other, has)| other != PAGE.name && !(other == name && has == value));
+        let kept = self.pairs.iter().filter(|(other, has)| !(TRANSIENT.contains(&other.as_str()) || (other == name && has == value)));
         address(&self.path, kept.map(|(name, value)| (name.as_str(), value.as_str())))
     }
 
@@ -256,29 +278,54 @@ impl View {
         address(path, kept.chain(changes.iter().copied()))
     }
 
-    /// The address with customers by their ids, where one is called by a name that is only one's;
-    /// none where all are called by ids.
+    /// The address with customers and resellers by their ids, where they are called by names: all
+    /// of a name, where several have it. None where all are called by ids.
     pub(super) fn with_ids(&self, portfolio: &Portfolio) -> Option<String> {
-        let id_of = |name: &str| {
-            let mut named =
-                portfolio.customers().iter().filter(|one| one.name.as_deref().is_some_and(|own| own.eq_ignore_ascii_case(name)));
-            named.next().filter(|_| named.next().is_none() && portfolio.find_customer(name).is_none()).map(|one| one.id.as_str())
-        };
-        let ids: Vec<Option<&str>> =
-            self.pairs.iter().map(|(name, value)| Some(value.trim()).filter(|_| name == FILTERS[0]).and_then(id_of)).collect();
-        let pairs = self.pairs.iter().zip(&ids).map(|((name, value), id)| (name.as_str(), id.unwrap_or(value)));
-        ids.iter().any(Option::is_some).then(|| address(&self.path, pairs))
+        let mut pairs: Vec<(&str, &str)> = Vec::new();
+        let mut is_changed = false;
+        for (name, value) in &self.pairs {
+            let ids = ids_of(portfolio, name, value.trim());
+            is_changed |= !ids.is_empty();
+            let kept = if ids.is_empty() { vec![value.as_str()] } else { ids };
+            for value in kept {
+                if name == FILTERS[0] && pairs.contains(&(name, value)) {
+                    continue;
+                }
+                pairs.push((name, value));
+            }
+        }
+        is_changed.then(|| address(&self.path, pairs))
     }
 
     /// All pairs but these, for a form that sets them.
     pub(super) fn hidden(&self, but: &[&str]) -> Vec<(&str, &str)> {
-        let kept = self.pairs.iter().filter(|(name, _)| name != PAGE.name && !but.contains(&name.as_str()));
+        let kept = self.pairs.iter().filter(|(name, _)| !TRANSIENT.contains(&name.as_str()) && !but.contains(&name.as_str()));
         kept.map(|(name, value)| (name.as_str(), value.as_str())).collect()
     }
 
     pub(super) fn path(&self) -> &str {
         &self.path
     }
+}
+
+/// The ids of those of a filter who have this name; nothing where it is an id, or nobody's name.
+fn ids_of<'p>(portfolio: &'p Portfolio, filter: &str, name: &str) -> Vec<&'p str> {
+    let is_called = |own: Option<&str>| own.is_some_and(|own| own.to_lowercase() == name.to_lowercase());
+    let customers = portfolio.customers();
+    let mut ids: Vec<&str> = match filter {
+        "customer" if portfolio.find_customer(name).is_none() => {
+            customers.iter().filter(|one| is_called(one.name.as_deref())).map(|one| one.id.as_str()).collect()
+        }
+        "reseller" if !customers.iter().any(|one| one.reseller_id.as_deref() == Some(name)) => {
+            customers.iter().filter(|one| is_called(one.reseller_name.as_deref())).filter_map(|one| one.reseller_id.as_deref()).collect()
+        }
+        _ => Vec::new(),
+    };
+    ids.sort_unstable();
+    ids.dedup();
+    // As many as a filter takes.
+    ids.truncate(NAMESAKES_MAX);
+    ids
 }
 
 /// A path and a query.

@@ -117,7 +117,12 @@ pub(in crate::service) async fn keep(
     let lake = source.lake.clone();
     let kept = web::block(move || -> Result<FeedbackKept, Problem> {
         // Opened here, because its engine's threads may only be given up where blocking is allowed.
-        let receipt = lake.open().map_err(FeedbackError::from).and_then(|lake| lake.give_feedback(&feedback));
+        let lake = lake.open().map_err(FeedbackError::from).map_err(Problem::FeedbackNotKept)?;
+        // A folder that is gone would be made anew, and what is kept there would be lost with it.
+        if lake.newest_version().map_err(FeedbackError::from).map_err(Problem::FeedbackNotKept)?.is_none() {
+            return Err(Problem::NotReady(vec![Fault::missing("the lake holds no import: its folder is not where it was")]));
+        }
+        let receipt = lake.give_feedback(&feedback);
         match receipt {
             Ok(FeedbackReceipt::Recorded) => Ok(FeedbackKept::of(&feedback, false)),
             Ok(FeedbackReceipt::KnownAs(known)) => Ok(FeedbackKept::of(&known, true)),

@@ -38,15 +38,6 @@
   }
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => drawn.forEach((place) => drawing.draw(charts.get(place))));
 
-  // A choice in a list is a choice made; another category has other units.
-  for (const form of document.querySelectorAll("form.choose")) {
-    form.addEventListener("change", ({ target }) => {
-      const unit = form.elements.top_unit;
-      if (unit && target.name === "top_category") unit.disabled = true;
-      form.requestSubmit();
-    });
-  }
-
   // Escape closes what is open; so does a click beside it.
   const open = () => document.querySelectorAll(".controls details[open]");
   document.addEventListener("keydown", ({ key }) => {
@@ -55,17 +46,24 @@
       details.open = false;
       details.querySelector("summary").focus();
     }
-    document.body.classList.add("dismissed");
+    const told = document.querySelector(".defined:hover, .defined:focus-within");
+    if (!told) return;
+    told.classList.add("dismissed");
+    for (const kind of ["pointerleave", "focusout"]) told.addEventListener(kind, () => told.classList.remove("dismissed"), { once: true });
   });
-  for (const kind of ["pointermove", "focusin"]) document.addEventListener(kind, () => document.body.classList.remove("dismissed"));
   document.addEventListener("click", ({ target }) => {
     for (const details of open()) if (!details.contains(target)) details.open = false;
   });
 
   // Empty fields of a form do not belong in an address.
   for (const form of document.querySelectorAll("form:not([method=post])")) {
-    form.addEventListener("submit", () => {
-      for (const field of form.elements) if (field.name && !field.value) field.disabled = true;
+    form.addEventListener("formdata", ({ formData }) => {
+      for (const [name, value] of [...formData]) if (value === "") formData.delete(name);
     });
   }
+
+  // On paper a chart is its numbers.
+  const numbers = () => document.querySelectorAll(".chart details");
+  addEventListener("beforeprint", () => numbers().forEach((details) => { details.dataset.was = details.open; details.open = true; }));
+  addEventListener("afterprint", () => numbers().forEach((details) => { details.open = details.dataset.was === "true"; }));
 })();
