@@ -32,10 +32,18 @@ def source(page, selector):
 
 
 def scroll_through(page):
-    """Brings every chart near the window once."""
-    page.wait_for_function("window.Plotly || !document.querySelector('.plot')")
-    page.evaluate("async () => { for (let at = 0; at < document.body.scrollHeight; at += 500) { scrollTo(0, at); await new Promise(r => setTimeout(r, 60)); } scrollTo(0, 0); }")
-    page.wait_for_function("document.querySelectorAll('.plot:not(.js-plotly-plot)').length === 0", timeout=10_000)
+    """Brings every chart near the window once. The page's policy forbids what Playwright's own waiting evaluates."""
+    page.evaluate(
+        """async () => {
+            const wait = (milliseconds) => new Promise((ready) => setTimeout(ready, milliseconds));
+            const left = () => document.querySelectorAll('.plot:not(.js-plotly-plot)').length;
+            for (let turn = 0; turn < 100 && left() && !window.Plotly; turn++) await wait(100);
+            for (let at = 0; at < document.body.scrollHeight; at += 500) { scrollTo(0, at); await wait(60); }
+            for (let turn = 0; turn < 100 && left(); turn++) await wait(100);
+            scrollTo(0, 0);
+            if (left()) throw new Error(`${left()} charts are not drawn`);
+        }"""
+    )
 
 
 def tiles(name, page, address):

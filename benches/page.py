@@ -37,7 +37,8 @@ TOLD = """() => {
     'requests': 1 + files.length, 'elements': document.querySelectorAll('*').length,
   };
 }"""
-DRAWN = "() => { const all = [...document.querySelectorAll('.plot')].filter(one => one.getBoundingClientRect().top < innerHeight + 600); return all.every(one => one.classList.contains('js-plotly-plot')) && performance.now(); }"
+DRAWN = """async () => { const first = document.querySelector('.plot'); first.scrollIntoView();
+  while (!first.classList.contains('js-plotly-plot')) await new Promise(requestAnimationFrame); return performance.now(); }"""
 
 
 def cpu():
@@ -65,8 +66,10 @@ with sync_playwright() as play:
         page = context.new_page()
         page.add_init_script(WATCH)
         page.goto(address + "/", wait_until="load")
-        drawn = page.wait_for_function(DRAWN).json_value()
-        for name, value in {**page.evaluate(TOLD), "charts in and near the window, ms": drawn}.items():
+        page.evaluate("async () => { while (!performance.getEntriesByName('first-contentful-paint').length) await new Promise(requestAnimationFrame); }")
+        told_by_page = page.evaluate(TOLD)
+        # The first chart stands below the list: a person who scrolls to it at once waits this long from the click.
+        for name, value in {**told_by_page, "first chart, from the click, ms": page.evaluate(DRAWN)}.items():
             figures.setdefault(name, []).append(value)
         # From the moment at which a chart comes near the window until it is drawn.
         slowest = page.evaluate(

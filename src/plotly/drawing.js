@@ -28,8 +28,12 @@ const drawing = (() => {
   const charts = () => [...document.querySelectorAll("script[data-chart]")].map((script) => (
     { place: document.getElementById(script.dataset.chart), ...JSON.parse(script.textContent) }));
 
-  const draw = ({ place, data, layout }, config) =>
-    Plotly.react(place, coloured(data), layoutOf(layout), { displayModeBar: false, displaylogo: false, responsive: true, ...config });
+  const draw = ({ place, data, layout: given }) => {
+    const layout = layoutOf(given);
+    // As many labels as a narrow chart has room for.
+    if (layout.xaxis.nticks > 4 && place.clientWidth < 520) layout.xaxis.nticks = 4;
+    return Plotly.react(place, coloured(data), layout, { displayModeBar: false, displaylogo: false, responsive: true });
+  };
 
   return { charts, draw };
 })();
