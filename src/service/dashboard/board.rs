@@ -9,6 +9,7 @@ use super::super::parameters::{Parameters, Query};
 use super::super::problem::Problem;
 use super::super::version::Version;
 use super::reader::Reader;
+use super::texts::fill;
 use super::view::{View, address};
 use crate::domain::SubscriptionId;
 
@@ -67,6 +68,21 @@ impl Board<'_> {
         self.version.tables().portfolio.has_cost()
     }
 
+    /// What is said where a part has no answer.
+    pub(super) fn missing(&self, problem: &Problem) -> String {
+        let t = self.reader.t;
+        match problem {
+            Problem::NotReady(_) if self.version.tables().portfolio.as_of().is_none() => t.no_days.to_owned(),
+            Problem::NotReady(_) if self.version.model().is_none() => t.no_model.to_owned(),
+            Problem::ImpossibleParameters(faults) if faults.iter().any(|fault| fault.parameter.as_deref() == Some("horizon")) => {
+                let heads = self.version.model().map(|loaded| loaded.model.heads()).unwrap_or_default();
+                let days: Vec<String> = heads.iter().map(|head| head.horizon_days.get().to_string()).collect();
+                fill(t.unknown_horizon, &[("days", &days.join(", "))])
+            }
+            other => other.faults().first().map_or(other.title(), |fault| &fault.detail).to_owned(),
+        }
+    }
+
     /// The answer of a route of figures.
     pub(super) fn figures<F: Figures>(&self, pairs: Pairs) -> Asked<F::Answer> {
         let source = target(F::ABOUT.path, &pairs);
@@ -104,9 +120,9 @@ impl Board<'_> {
     pub(super) fn source<L: Listing>(pairs: &Pairs) -> String {
         target(L::ABOUT.path, pairs)
     }
+}
 
-    /// The same as a table for a spreadsheet.
-    pub(super) fn table<L: Listing>(pairs: &Pairs) -> String {
-        target(L::ABOUT.path, &and(and(pairs.clone(), "format", "csv"), "bom", "true"))
-    }
+/// The same as a table for a spreadsheet.
+pub(super) fn as_table(source: &str) -> String {
+    format!("{source}{}format=csv&bom=true", if source.contains('?') { '&' } else { '?' })
 }

@@ -9,7 +9,6 @@ use super::parts::{Card, absent, bar, defined, scrolling};
 use super::reader::Good;
 use super::status::{bucket_choices, bucket_word};
 use super::texts::fill;
-use super::tiles::missing;
 use crate::domain::{Bucket, Period};
 use crate::metrics::{CategoryUse, CustomerCount, Slice};
 use crate::service::routes::customers::{Categories, Count, Top, TopAnswer, TopRow};
@@ -40,16 +39,15 @@ pub(super) fn top(board: &Board<'_>) -> Markup {
             pairs = and(pairs, "unit", unit);
         }
     }
-    let asked = board.figures::<Top>(pairs.clone());
-    let table = board.figures::<Top>(and(and(pairs, "format", "csv"), "bom", "true")).source;
+    let asked = board.figures::<Top>(pairs);
     let body = match &asked.got {
-        Err(problem) => html! { (chooser(board, &all, chosen.as_ref())) (absent(&missing(board, problem))) },
+        Err(problem) => html! { (chooser(board, &all, chosen.as_ref())) (absent(&board.missing(problem))) },
         Ok((answer, _)) => html! {
             (chooser(board, &all, chosen.as_ref()))
             @if answer.rows.is_empty() { (absent(t.no_top)) } @else { (ranked(board, answer)) }
         },
     };
-    Card { id: "top", title: t.top_customers, source: &asked.source, table: Some(&table), wide: false }.draw(reader, &body)
+    Card { id: "top", title: t.top_customers, source: &asked.source, is_table: true, wide: false }.draw(reader, &body)
 }
 
 /// Cost of all, or one (category, unit).
@@ -131,7 +129,7 @@ pub(super) fn flow(board: &Board<'_>, period: Period) -> Markup {
     let bucket = board.view.bucket(period);
     let asked = board.figures::<Count>(and(board.view.scope(), "bucket", bucket_word(bucket)));
     let body = match &asked.got {
-        Err(problem) => absent(&missing(board, problem)),
+        Err(problem) => absent(&board.missing(problem)),
         Ok((count, _)) => html! {
             (bucket_choices(board, bucket, "customers", t.new_and_lost))
             dl.facts {
@@ -146,7 +144,7 @@ pub(super) fn flow(board: &Board<'_>, period: Period) -> Markup {
             @else { (absent(t.nobody_moved)) }
         },
     };
-    Card { id: "customers", title: t.new_and_lost, source: &asked.source, table: None, wide: false }.draw(reader, &body)
+    Card { id: "customers", title: t.new_and_lost, source: &asked.source, is_table: false, wide: false }.draw(reader, &body)
 }
 
 /// Whether any bucket has anything to draw.

@@ -4,6 +4,8 @@
 use actix_web::http::header;
 use actix_web::{HttpRequest, HttpResponse, web};
 use maud::{Markup, html};
+use utoipa::openapi::schema::AdditionalProperties;
+use utoipa::openapi::{ObjectBuilder, RefOr, Schema, Type};
 
 use super::board::Board;
 use super::parts::{Card, absent};
@@ -55,7 +57,7 @@ pub(super) fn card(board: &Board<'_>, one: &OneView, id: &SubscriptionId, given:
         }
     };
     let source = format!("/v1{path}/risk");
-    Card { id: "feedback", title: t.feedback, source: &source, table: None, wide: false }.draw(reader, &body)
+    Card { id: "feedback", title: t.feedback, source: &source, is_table: false, wide: false }.draw(reader, &body)
 }
 
 /// A thumb up, or the same turned around.
@@ -74,6 +76,19 @@ struct Form {
     verdict: String,
     outcome: String,
     note: String,
+}
+
+/// The same for the document.
+pub(super) fn form_schema() -> RefOr<Schema> {
+    let words = |words: [&str; 2]| ObjectBuilder::new().schema_type(Type::String).enum_values(Some(words));
+    let note = ObjectBuilder::new().schema_type(Type::String).max_length(Some(4_000)).pattern(Some("^[!-~](?:[ -~]*[!-~])?$"));
+    let form = ObjectBuilder::new()
+        .schema_type(Type::Object)
+        .property("verdict", words([Verdict::Right.as_str(), Verdict::Wrong.as_str()]))
+        .property("outcome", words([SeenOutcome::Left.as_str(), SeenOutcome::Stayed.as_str()]))
+        .property("note", note)
+        .additional_properties(Some(AdditionalProperties::FreeForm(false)));
+    Schema::from(form.build()).into()
 }
 
 impl Form {

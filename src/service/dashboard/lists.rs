@@ -6,7 +6,6 @@ use super::board::{Board, Listed, Pairs, and};
 use super::factors::sentence;
 use super::parts::{Card, absent, bar, choices, class_of, level, name_of, scrolling};
 use super::texts::fill;
-use super::tiles::missing;
 use super::view::{FILTERS, Tab, subscription_path};
 use crate::service::routes::at_risk::{self, AtRisk};
 use crate::service::routes::without_usage::{self, Unused};
@@ -41,9 +40,9 @@ pub(super) fn lists(board: &Board<'_>) -> Markup {
     let (view, t) = (board.view, board.reader.t);
     let pairs = question(board, view.tab);
     let tabs = [(Tab::AtRisk, t.at_risk), (Tab::WithoutUsage, t.without_usage_tab)];
-    let (source, table, list) = match view.tab {
-        Tab::AtRisk => (Board::source::<AtRisk>(&pairs), Board::table::<AtRisk>(&pairs), at_risk_list(board, pairs)),
-        Tab::WithoutUsage => (Board::source::<Unused>(&pairs), Board::table::<Unused>(&pairs), unused_list(board, pairs)),
+    let (source, list) = match view.tab {
+        Tab::AtRisk => (Board::source::<AtRisk>(&pairs), at_risk_list(board, pairs)),
+        Tab::WithoutUsage => (Board::source::<Unused>(&pairs), unused_list(board, pairs)),
     };
     let body = html! {
         nav.tabs aria-label=(t.lists) {
@@ -54,7 +53,7 @@ pub(super) fn lists(board: &Board<'_>) -> Markup {
         }
         (list)
     };
-    Card { id: "subscriptions", title: t.subscriptions, source: &source, table: Some(&table), wide: true }.draw(board.reader, &body)
+    Card { id: "subscriptions", title: t.subscriptions, source: &source, is_table: true, wide: true }.draw(board.reader, &body)
 }
 
 /// The question that the open list answers.
@@ -131,14 +130,14 @@ fn at_risk_list(board: &Board<'_>, mut pairs: Pairs) -> Markup {
     pairs.retain(|(name, _)| name != "level");
     let mut all = match board.list::<AtRisk>(pairs) {
         Ok(all) => all,
-        Err(problem) => return html! { div.tools { (search(board)) (horizons(board)) } (absent(&missing(board, &problem))) },
+        Err(problem) => return html! { div.tools { (search(board)) (horizons(board)) } (absent(&board.missing(&problem))) },
     };
     let counts = Standpoint::ALL.map(|level| all.entries.iter().filter(|row| row.level() == level).count() as u64);
     let wanted = &board.view.levels;
     all.entries.retain(|row| wanted.is_empty() || wanted.contains(&row.level()));
     let rows = match board.page(&all, board.view.page, ROWS) {
         Ok(listed) => at_risk_rows(board, &listed),
-        Err(problem) => absent(&missing(board, &problem)),
+        Err(problem) => absent(&board.missing(&problem)),
     };
     html! { div.tools { (search(board)) (levels(board, &counts)) (horizons(board)) } (rows) }
 }
@@ -215,7 +214,7 @@ fn unused_list(board: &Board<'_>, pairs: Pairs) -> Markup {
     let t = board.reader.t;
     let listed = match board.list::<Unused>(pairs).and_then(|list| board.page(&list, board.view.page, ROWS)) {
         Ok(listed) => listed,
-        Err(problem) => return absent(&missing(board, &problem)),
+        Err(problem) => return absent(&board.missing(&problem)),
     };
     let columns = [
         Column::text(t.customer, Some("customer")),

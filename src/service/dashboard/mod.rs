@@ -34,6 +34,7 @@ use utoipa::openapi::{ObjectBuilder, Required, Type};
 
 pub(super) use assets::Files;
 
+use super::body;
 use super::boundary;
 use super::cache::{Answered, Tag, wants_anew};
 use super::cursor::short;
@@ -114,7 +115,7 @@ pub(super) fn routes() -> Vec<Route> {
         page(ONE, parameters::<OneView>(false, false), || web::route().to(subscription)),
         Route {
             method: HttpMethod::Post,
-            body: Some(("application/x-www-form-urlencoded", ObjectBuilder::new().schema_type(Type::Object).into())),
+            body: Some((body::FORM, feedback::form_schema())),
             success: Success::SeeOther,
             ..page(GIVE, parameters::<OneView>(false, false), || web::route().to(give))
         },

@@ -9,7 +9,6 @@ use super::chart::{Chart, Row, numbers};
 use super::parts::{Card, absent, defined, scrolling};
 use super::reader::Reader;
 use super::texts::fill;
-use super::tiles::missing;
 use crate::model::{BacktestMonth, Card as ModelCard, Drift, HorizonRecord, Interval, Method, RiskGroup};
 use crate::service::routes::model::CardInService;
 
@@ -20,7 +19,7 @@ pub(super) fn model(board: &Board<'_>) -> Markup {
     let (reader, t) = (board.reader, board.reader.t);
     let asked = board.figures::<CardInService>(Vec::new());
     let body = match &asked.got {
-        Err(problem) => absent(&missing(board, problem)),
+        Err(problem) => absent(&board.missing(problem)),
         Ok((answer, _)) => html! {
             (verdict(reader, &answer.card))
             div.columns {
@@ -32,7 +31,7 @@ pub(super) fn model(board: &Board<'_>) -> Markup {
             p { a href="/v1/model/report" { (t.report) } " \u{b7} " a href="/v1/model/record" { (t.record_as_json) } }
         },
     };
-    Card { id: "model", title: t.model, source: &asked.source, table: None, wide: true }.draw(reader, &body)
+    Card { id: "model", title: t.model, source: &asked.source, is_table: false, wide: true }.draw(reader, &body)
 }
 
 fn verdict(reader: &Reader, card: &ModelCard) -> Markup {

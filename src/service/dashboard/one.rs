@@ -11,7 +11,6 @@ use super::feedback;
 use super::masthead::controls;
 use super::parts::{Card, absent, bar, class_of, level, scrolling};
 use super::texts::fill;
-use super::tiles::missing;
 use super::view::{OneView, PERIOD, subscription_path};
 use crate::domain::{Day, Feedback, MicrosSum, Period, State, SubscriptionId};
 use crate::metrics::{DailyUse, StateChange};
@@ -76,7 +75,7 @@ fn title(board: &Board<'_>, answer: &SubscriptionAnswer) -> Markup {
 fn risk_card(board: &Board<'_>, source: &str, got: &Result<(RiskAnswer, crate::service::meta::Meta), Problem>) -> Markup {
     let (reader, t) = (board.reader, board.reader.t);
     let body = match got {
-        Err(problem) => absent(&missing(board, problem)),
+        Err(problem) => absent(&board.missing(problem)),
         Ok((risk, meta)) => {
             let days = meta.horizon_days.map_or(0, |days| u64::from(days.get()));
             html! {
@@ -108,7 +107,7 @@ fn risk_card(board: &Board<'_>, source: &str, got: &Result<(RiskAnswer, crate::s
             }
         }
     };
-    Card { id: "risk", title: t.risk_and_why, source, table: None, wide: true }.draw(reader, &body)
+    Card { id: "risk", title: t.risk_and_why, source, is_table: false, wide: true }.draw(reader, &body)
 }
 
 fn usage_card(board: &Board<'_>, one: &OneView, source: &str, answer: &SubscriptionAnswer, period: Period) -> Markup {
@@ -118,7 +117,7 @@ fn usage_card(board: &Board<'_>, one: &OneView, source: &str, answer: &Subscript
     } else {
         html! { (usage_chart(board, one, answer, period)) (totals(board, answer)) }
     };
-    Card { id: "usage", title: t.usage, source, table: None, wide: true }.draw(reader, &html! { (body) (events(board, answer)) })
+    Card { id: "usage", title: t.usage, source, is_table: false, wide: true }.draw(reader, &html! { (body) (events(board, answer)) })
 }
 
 /// What the period used, by category and unit; each leads to its quantity by day.
@@ -334,5 +333,5 @@ fn history_card(board: &Board<'_>, risk: &RiskAnswer) -> Markup {
         let numbers = numbers(reader, t.score_history, &[t.day, t.risk, t.level, t.model], &rows);
         Chart { id: "history-chart", title: t.history_chart, tells: t.history_tells, traces, layout, numbers }.draw(reader)
     };
-    Card { id: "history", title: t.score_history, source: &source, table: None, wide: false }.draw(reader, &body)
+    Card { id: "history", title: t.score_history, source: &source, is_table: false, wide: false }.draw(reader, &body)
 }

@@ -5,8 +5,9 @@
 
 use maud::{Markup, html};
 
+use super::board::as_table;
 use super::reader::Reader;
-use crate::domain::{Level, MicrosSum};
+use crate::domain::Level;
 use crate::service::routes::words::Standpoint;
 
 /// A part of the page with a heading, and where its numbers come from.
@@ -15,8 +16,8 @@ pub(super) struct Card<'c> {
     pub(super) title: &'c str,
     /// Path and query of the route that answers with the same.
     pub(super) source: &'c str,
-    /// The same for a spreadsheet.
-    pub(super) table: Option<&'c str>,
+    /// Whether that is a table, which a spreadsheet takes too.
+    pub(super) is_table: bool,
     /// Whether it takes the whole width.
     pub(super) wide: bool,
 }
@@ -29,8 +30,8 @@ impl Card<'_> {
                 header {
                     h2 id={ (self.id) "-title" } { (self.title) }
                     p.sources {
-                        @if let Some(table) = self.table {
-                            a href=(table) download={ (self.id) ".csv" } { (t.download_csv) span.unseen { ": " (self.title) } }
+                        @if self.is_table {
+                            a href=(as_table(self.source)) download={ (self.id) ".csv" } { (t.download_csv) span.unseen { ": " (self.title) } }
                         }
                         a href=(self.source) { (t.as_json) span.unseen { ": " (self.title) } }
                     }
@@ -125,9 +126,4 @@ pub(super) fn sparkline(values: &[f64]) -> Markup {
             polyline points=(line) {}
         }
     }
-}
-
-/// The sum as a number for a shape, never for a figure.
-pub(super) fn rough(sum: MicrosSum) -> f64 {
-    sum.as_f64()
 }

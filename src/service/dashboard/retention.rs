@@ -5,7 +5,6 @@ use maud::{Markup, html};
 use super::board::{Board, and};
 use super::parts::{Card, absent, choices, defined, scrolling};
 use super::status::bucket_word;
-use super::tiles::missing;
 use super::view::{Cohort, FILTERS};
 use crate::domain::{Day, MicrosSum, Period};
 use crate::metrics::{CohortMonth, RevenueFlow, RevenueRetention};
@@ -21,7 +20,7 @@ pub(super) fn renewals(board: &Board<'_>, period: Period) -> Markup {
     let bucket = board.view.bucket(period);
     let asked = board.figures::<RetentionOfPeriod>(and(board.view.scope(), "bucket", bucket_word(bucket)));
     let body = match &asked.got {
-        Err(problem) => absent(&missing(board, problem)),
+        Err(problem) => absent(&board.missing(problem)),
         Ok((retention, _)) => html! {
             dl.facts {
                 div { dt { (defined("renewal_rate", t.renewal_rate, t.renewal_rate_means)) } dd { (reader.maybe_percent(retention.renewal_rate)) } }
@@ -31,7 +30,7 @@ pub(super) fn renewals(board: &Board<'_>, period: Period) -> Markup {
             }
         },
     };
-    Card { id: "renewals", title: t.retention, source: &asked.source, table: None, wide: false }.draw(reader, &body)
+    Card { id: "renewals", title: t.retention, source: &asked.source, is_table: false, wide: false }.draw(reader, &body)
 }
 
 /// What became of the revenue of the period.
@@ -39,10 +38,10 @@ pub(super) fn revenue(board: &Board<'_>) -> Markup {
     let (reader, t) = (board.reader, board.reader.t);
     let asked = board.figures::<Revenue>(board.view.scope());
     let body = match &asked.got {
-        Err(problem) => absent(&missing(board, problem)),
+        Err(problem) => absent(&board.missing(problem)),
         Ok((answer, _)) => revenue_of(board, &answer.revenue),
     };
-    Card { id: "revenue", title: t.revenue_retention, source: &asked.source, table: None, wide: false }.draw(reader, &body)
+    Card { id: "revenue", title: t.revenue_retention, source: &asked.source, is_table: false, wide: false }.draw(reader, &body)
 }
 
 fn revenue_of(board: &Board<'_>, revenue: &RevenueRetention) -> Markup {
@@ -114,11 +113,11 @@ pub(super) fn cohorts(board: &Board<'_>, period: Period, as_of: Day) -> Markup {
         .zip(names)
         .map(|((cohort, word), name)| (name, format!("{}#cohorts", view.with(&[("cohort", Some(word))])), cohort == view.cohort));
     let body = match &asked.got {
-        Err(problem) => absent(&missing(board, problem)),
+        Err(problem) => absent(&board.missing(problem)),
         Ok((rows, _)) if rows.is_empty() => absent(t.no_cohorts),
         Ok((rows, _)) => html! { (choices(t.cohort_shows, options)) (heat(board, rows)) },
     };
-    Card { id: "cohorts", title: t.cohorts, source: &asked.source, table: None, wide: true }.draw(reader, &body)
+    Card { id: "cohorts", title: t.cohorts, source: &asked.source, is_table: false, wide: true }.draw(reader, &body)
 }
 
 fn heat(board: &Board<'_>, rows: &[CohortMonth]) -> Markup {

@@ -7,7 +7,6 @@ use serde_json::json;
 use super::board::{Asked, Board, and};
 use super::chart::{Chart, Point, Row, bars, bucket_name, counts_axis, label, labelled_axis, numbers};
 use super::parts::{Card, absent, choices, defined};
-use super::tiles::missing;
 use crate::domain::{Bucket, Period};
 use crate::metrics::{Churn, ChurnSlice, Slice};
 use crate::service::routes::churn::ChurnOfPeriod;
@@ -51,7 +50,7 @@ pub(super) fn status(board: &Board<'_>, period: Period, asked: &Asked<Churn>) ->
     let (reader, t) = (board.reader, board.reader.t);
     let bucket = board.view.bucket(period);
     let body = match &asked.got {
-        Err(problem) => absent(&missing(board, problem)),
+        Err(problem) => absent(&board.missing(problem)),
         Ok((churn, _)) => html! {
             (bucket_choices(board, bucket, "status", t.by_status))
             dl.facts {
@@ -64,7 +63,7 @@ pub(super) fn status(board: &Board<'_>, period: Period, asked: &Asked<Churn>) ->
             @if churn.buckets.is_empty() { (absent(t.no_buckets)) } @else { (chart(board, churn, bucket)) }
         },
     };
-    Card { id: "status", title: t.by_status, source: &asked.source, table: None, wide: true }.draw(reader, &body)
+    Card { id: "status", title: t.by_status, source: &asked.source, is_table: false, wide: true }.draw(reader, &body)
 }
 
 fn chart(board: &Board<'_>, churn: &Churn, bucket: Bucket) -> Markup {

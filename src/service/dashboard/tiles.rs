@@ -3,12 +3,10 @@
 use maud::{Markup, html};
 
 use super::board::{Asked, Board};
-use super::parts::{absent, defined, rough, sparkline};
+use super::parts::{absent, defined, sparkline};
 use super::reader::Good;
-use super::texts::fill;
 use super::view::FILTERS;
 use crate::metrics::{Churn, Figure};
-use crate::service::problem::Problem;
 use crate::service::routes::summary::SummaryAnswer;
 use crate::service::scores::CostAtRisk;
 
@@ -28,27 +26,12 @@ pub(super) fn tiles<'t>(board: &Board<'t>, asked: &Asked<SummaryAnswer>, churn: 
     let t = board.reader.t;
     let tiles = match &asked.got {
         Ok((summary, _)) => all(board, summary, churn),
-        Err(problem) => return html! { section.tiles aria-label=(t.summary) { (absent(&missing(board, problem))) } },
+        Err(problem) => return html! { section.tiles aria-label=(t.summary) { (absent(&board.missing(problem))) } },
     };
     html! {
         section.tiles aria-label=(t.summary) data-source=(asked.source) {
             @for tile in &tiles { (draw(tile)) }
         }
-    }
-}
-
-/// What is said where a part has no answer.
-pub(super) fn missing(board: &Board<'_>, problem: &Problem) -> String {
-    let t = board.reader.t;
-    match problem {
-        Problem::NotReady(_) if board.version.tables().portfolio.as_of().is_none() => t.no_days.to_owned(),
-        Problem::NotReady(_) if board.version.model().is_none() => t.no_model.to_owned(),
-        Problem::ImpossibleParameters(faults) if faults.iter().any(|fault| fault.parameter.as_deref() == Some("horizon")) => {
-            let heads = board.version.model().map(|loaded| loaded.model.heads()).unwrap_or_default();
-            let days: Vec<String> = heads.iter().map(|head| head.horizon_days.get().to_string()).collect();
-            fill(t.unknown_horizon, &[("days", &days.join(", "))])
-        }
-        other => other.faults().iter().map(|fault| fault.detail.as_str()).chain([other.title()]).next().unwrap_or_default().to_owned(),
     }
 }
 
@@ -75,7 +58,7 @@ fn all<'t>(board: &Board<'t>, summary: &SummaryAnswer, churn: &'t Asked<Churn>) 
             meaning: t.cost_means,
             figure: html! { (reader.maybe_money(summary.cost.as_ref().map(|cost| cost.value))) " " span.unit { (reader.currency()) } },
             growth: summary.cost.as_ref().map_or_else(|| html! {}, |cost| reader.growth(cost.growth, Good::Up)),
-            course: summary.cost.iter().flat_map(|cost| &cost.series).map(|point| rough(point.value)).collect(),
+            course: summary.cost.iter().flat_map(|cost| &cost.series).map(|point| point.value.as_f64()).collect(),
             source: None,
         },
         at_risk(board, summary),
@@ -126,7 +109,7 @@ fn at_risk<'t>(board: &Board<'t>, summary: &SummaryAnswer) -> Tile<'t> {
         }
         span.growth.even { (reader.counted(days, t.next_days)) }
     };
-    let course: Vec<f64> = past.iter().map(|past| rough(past.cost_at_risk)).chain(before.map(|_| rough(cost))).collect();
+    let course: Vec<f64> = past.iter().map(|past| past.cost_at_risk.as_f64()).chain(before.map(|_| cost.as_f64())).collect();
     Tile { id: AT_RISK, name: t.cost_at_risk, meaning: t.cost_at_risk_means, figure, growth, course, source: Some("/v1/model/record") }
 }
 

@@ -54,28 +54,18 @@ const LANGUAGE: Spec =
     Spec::new("lang", Kind::Choice(Language::NAMES), "Language of the page; what the browser asks for where nothing is said.");
 const TAB: Spec = Spec::new("tab", Kind::Choice(Tab::NAMES), "Which list of subscriptions is open.");
 const SEARCH: Spec = Spec::new("search", Kind::Text, "Looks for subscriptions and customers in the list.");
-const SORT: Spec = Spec::new(
-    "sort",
-    Kind::Choice(&[
-        "-risk",
-        "risk",
-        "customer",
-        "-customer",
-        "subscription",
-        "-subscription",
-        "last_used_on",
-        "-last_used_on",
-        "cost_30_days",
-        "-cost_30_days",
-        "cost_12_months",
-        "-cost_12_months",
-        "term_end_on",
-        "-term_end_on",
-        "created_on",
-        "-created_on",
-    ]),
-    "The column that the list is ordered by.",
-);
+/// The orders of either list: those without usage are also ordered by the day of creation.
+const SORTS: [&str; at_risk::SORTS.len() + 2] = {
+    let mut all = ["created_on"; at_risk::SORTS.len() + 2];
+    let mut at = 0;
+    while at < at_risk::SORTS.len() {
+        all[at] = at_risk::SORTS[at];
+        at += 1;
+    }
+    all[at] = "-created_on";
+    all
+};
+const SORT: Spec = Spec::new("sort", Kind::Choice(&SORTS), "The column that the open list is ordered by.");
 const LEVEL: Spec = Spec::new("level", Kind::Choice(Standpoint::NAMES), "Levels to list.");
 const HORIZON: Spec = Spec::new("horizon", Kind::Whole { least: 1, most: 365 }, "Days that the risks look ahead.");
 const PAGE: Spec = Spec::new("page", Kind::Whole { least: 1, most: 100_000 }, "Page of the list; the last one where there are fewer.");
@@ -149,9 +139,7 @@ impl Query for View {
         let mut view = Self::shared(parameters);
         view.tab = parameters.choice(&TAB, &Tab::ALL).unwrap_or(Tab::AtRisk);
         view.search = parameters.one(&SEARCH).map(|text| text.trim().to_owned()).filter(|text| !text.is_empty());
-        if let Kind::Choice(sorts) = SORT.kind {
-            view.sort = parameters.choice(&SORT, sorts);
-        }
+        view.sort = parameters.choice(&SORT, &SORTS);
         view.levels = parameters.choices(&LEVEL, &Standpoint::ALL);
         view.page = parameters.whole(&PAGE).map_or(1, |page| page as usize);
         view.bucket = parameters.choice(&BUCKET, &[Bucket::Day, Bucket::Week, Bucket::Month]);

@@ -4,7 +4,6 @@ use maud::{Markup, html};
 
 use super::board::{Board, and};
 use super::parts::{Card, absent, choices, scrolling};
-use super::tiles::missing;
 use super::view::{FILTERS, PERIOD, subscription_path};
 use crate::metrics::AnomalyMeasure;
 use crate::service::routes::watchlists::{Anomalies, AnomalyRow, Ending, ExpiringCommitments, WINDOW_NAMES, WINDOWS};
@@ -20,12 +19,11 @@ pub(super) fn commitments(board: &Board<'_>) -> Markup {
         Ok(list) => list,
         Err(problem) => {
             let source = Board::source::<ExpiringCommitments>(&filters);
-            return Card { id: "commitments", title: t.commitments, source: &source, table: None, wide: false }
-                .draw(reader, &absent(&missing(board, &problem)));
+            return Card { id: "commitments", title: t.commitments, source: &source, is_table: false, wide: false }
+                .draw(reader, &absent(&board.missing(&problem)));
         }
     };
     let names = [t.ended_window, t.within_7_days, t.within_15_days, t.within_30_days, t.later];
-    let known = || WINDOWS.iter().zip(WINDOW_NAMES).zip(names);
     let counts: Vec<usize> = WINDOWS.iter().map(|window| list.entries.iter().filter(|entry| entry.window() == *window).count()).collect();
     // What ends next is shown, where nothing is said; what has ended only where nothing else does.
     let next = (1..WINDOWS.len()).chain([0]).find(|at| counts[*at] > 0).unwrap_or(1);
@@ -33,15 +31,16 @@ pub(super) fn commitments(board: &Board<'_>) -> Markup {
     let pairs = and(filters, "window", WINDOW_NAMES[chosen]);
     list.entries.retain(|entry| entry.window() == WINDOWS[chosen]);
     let labels: Vec<String> = names.iter().zip(&counts).map(|(name, count)| format!("{name} ({})", reader.whole(*count as i128))).collect();
-    let mut options: Vec<(&str, String, bool)> = known()
+    let mut options: Vec<(&str, String, bool)> = WINDOW_NAMES
+        .iter()
         .zip(&labels)
-        .map(|(((window, word), _), label)| {
-            (label.as_str(), format!("{}#commitments", view.with(&[("window", Some(word))])), *window == WINDOWS[chosen])
-        })
+        .zip(0..)
+        .map(|((word, label), at)| (label.as_str(), format!("{}#commitments", view.with(&[("window", Some(word))])), at == chosen))
         .collect();
+    // What has ended is told last.
     options.rotate_left(1);
     let body = match board.page(&list, 1, ROWS) {
-        Err(problem) => absent(&missing(board, &problem)),
+        Err(problem) => absent(&board.missing(&problem)),
         Ok(_) if counts.iter().all(|count| *count == 0) => absent(t.no_commitments),
         Ok(listed) => html! {
             (choices(t.ends, options))
@@ -51,8 +50,8 @@ pub(super) fn commitments(board: &Board<'_>) -> Markup {
             }
         },
     };
-    let (source, table) = (Board::source::<ExpiringCommitments>(&pairs), Board::table::<ExpiringCommitments>(&pairs));
-    Card { id: "commitments", title: t.commitments, source: &source, table: Some(&table), wide: false }.draw(reader, &body)
+    let source = Board::source::<ExpiringCommitments>(&pairs);
+    Card { id: "commitments", title: t.commitments, source: &source, is_table: true, wide: false }.draw(reader, &body)
 }
 
 fn endings(board: &Board<'_>, rows: &[Ending]) -> Markup {
@@ -91,15 +90,15 @@ pub(super) fn anomalies(board: &Board<'_>) -> Markup {
     let (view, reader, t) = (board.view, board.reader, board.reader.t);
     let pairs = view.only(&[FILTERS.as_slice(), PERIOD.as_slice()].concat());
     let body = match board.list::<Anomalies>(pairs.clone()).and_then(|list| board.page(&list, 1, ROWS)) {
-        Err(problem) => absent(&missing(board, &problem)),
+        Err(problem) => absent(&board.missing(&problem)),
         Ok(listed) if listed.rows.is_empty() => absent(t.no_anomalies),
         Ok(listed) => html! {
             (scrolling(reader, t.anomalies, &standing_out(board, &listed.rows)))
             @if listed.total > listed.rows.len() { p.note { (reader.counted((listed.total - listed.rows.len()) as u64, t.and_more)) } }
         },
     };
-    let (source, table) = (Board::source::<Anomalies>(&pairs), Board::table::<Anomalies>(&pairs));
-    Card { id: "anomalies", title: t.anomalies, source: &source, table: Some(&table), wide: false }.draw(reader, &body)
+    let source = Board::source::<Anomalies>(&pairs);
+    Card { id: "anomalies", title: t.anomalies, source: &source, is_table: true, wide: false }.draw(reader, &body)
 }
 
 fn standing_out(board: &Board<'_>, rows: &[AnomalyRow]) -> Markup {
