@@ -3,7 +3,7 @@
 
 use std::io::Write;
 
-use churn_risk::domain::Note;
+use churn_risk::domain::{EventKind, Note};
 use churn_risk::lake::Lake;
 use serde_json::Value;
 
@@ -261,4 +261,30 @@ fn links_keep_the_view_and_drop_what_was_said_once() {
     }
     let one = page(&served, "/subscriptions/s05?kept=true&lang=fr");
     assert_eq!(one.matches("kept").count(), 1, "said once: {one}");
+}
+
+#[test]
+fn every_warning_is_told_in_french_too() {
+    let mut world = five_customers();
+    // A row of nobody's creation, an event after an end, a gap, and a period that reaches beyond the data.
+    world.subscription("e1", "eve", None);
+    world.used("e1", "2024-01-20", 1);
+    world.event("b1", "2024-03-01", EventKind::Renewed);
+    world.usage.retain(|(_, on, ..), _| *on != day("2024-02-20"));
+    let served = Served::without_model(&world);
+    let mut seen = Vec::new();
+    for scope in ["from=2020-01-01&to=2030-01-01", "from=2024-01-20&to=2024-02-25"] {
+        let page = page(&served, &format!("/?lang=fr&{scope}"));
+        let answer = served.get(&format!("/v1/summary?{scope}")).ok();
+        for warning in answer["meta"]["warnings"].as_array().expect("a list") {
+            let (code, detail) = (warning["code"].as_str().expect("a word"), warning["detail"].as_str().expect("a sentence"));
+            if code != "no_model" {
+                assert!(page.contains(&format!("data-code=\"{code}\"")) && !page.contains(detail), "{code}: {detail}");
+                seen.push(code.to_owned());
+            }
+        }
+    }
+    for code in ["after_as_of", "before_data", "gap_days", "preceding_before_data", "events_without_effect", "creation_not_recorded"] {
+        assert!(seen.iter().any(|one| one == code), "{code} is not among {seen:?}");
+    }
 }

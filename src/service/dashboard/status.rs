@@ -108,11 +108,15 @@ fn chart(board: &Board<'_>, churn: &Churn, bucket: Bucket) -> Markup {
     let mut flow_axis = counts_axis(churn.buckets.iter().filter_map(largest).max());
     flow_axis["domain"] = json!([0, 0.48]);
     flow_axis["title"] = json!({ "text": t.flow_axis });
+    let mut active_axis = counts_axis(churn.buckets.iter().map(|slice| slice.active).max());
+    active_axis["domain"] = json!([0.56, 1]);
+    active_axis["title"] = json!({ "text": t.active_short });
+    active_axis["rangemode"] = json!("tozero");
     let layout = json!({
         "barmode": "relative", "bargap": 0.15, "hovermode": "x unified",
         "xaxis": labelled_axis(),
         "yaxis": flow_axis,
-        "yaxis2": { "domain": [0.56, 1], "title": { "text": t.active_short }, "rangemode": "tozero" },
+        "yaxis2": active_axis,
     });
     Chart {
         id: "status-chart",

@@ -41,7 +41,7 @@ pub(in super::super) const EN: Texts = Texts {
     warnings: "What to know",
     empty_title: "No data yet",
     no_days: "There is no usage in the tables yet. Import the files that Partner Center exports, and this page fills.",
-    no_model: "There is no model yet, so there are no risks. `churn-train` makes one from the tables.",
+    no_model: "There is no model yet, so there are no risks. churn-train makes one from the tables.",
     // Period and filters.
     period: "Period",
     last_7_days: "7 days",

@@ -41,7 +41,7 @@ pub(in super::super) const FR: Texts = Texts {
     warnings: "À savoir",
     empty_title: "Pas encore de données",
     no_days: "Les tables ne contiennent pas encore d'utilisation. Importez les fichiers que Partner Center exporte, et cette page se remplit.",
-    no_model: "Il n'y a pas encore de modèle, donc pas de risques. `churn-train` en fait un à partir des tables.",
+    no_model: "Il n'y a pas encore de modèle, donc pas de risques. churn-train en fait un à partir des tables.",
     // Period and filters.
     period: "Période",
     last_7_days: "7 jours",
