@@ -24,6 +24,9 @@ pub(super) const LIMIT_DEFAULT: u32 = 50;
 /// Most values of one parameter that may be repeated: as many GUIDs as a target can hold.
 const REPEATED_MAX: usize = 150;
 
+/// Longest text of one parameter, in characters: as ids and names are.
+const TEXT_MAX_CHARS: usize = 256;
+
 /// What a parameter's value may be.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) enum Kind {
@@ -58,7 +61,7 @@ impl Spec {
     fn schema(&self) -> Schema {
         let object = ObjectBuilder::new();
         let object = match self.kind {
-            Kind::Text => object.schema_type(Type::String).min_length(Some(1)).max_length(Some(256)).pattern(Some(VISIBLE)),
+            Kind::Text => object.schema_type(Type::String).min_length(Some(1)).max_length(Some(TEXT_MAX_CHARS)).pattern(Some(VISIBLE)),
             Kind::Day => {
                 let format = SchemaFormat::KnownFormat(KnownFormat::Date);
                 object
@@ -225,6 +228,16 @@ impl Parameters {
                 None
             }
         }
+    }
+
+    /// A text with something to see in it, without the white space around it.
+    pub(super) fn text(&mut self, spec: &Spec) -> Option<String> {
+        self.parsed(spec, |text| match text {
+            "" => Err("is empty".to_owned()),
+            text if text.chars().any(char::is_control) => Err("holds a control character".to_owned()),
+            text if text.chars().count() > TEXT_MAX_CHARS => Err(format!("has more than {TEXT_MAX_CHARS} characters")),
+            text => Ok(text.to_owned()),
+        })
     }
 
     /// A day.

@@ -29,8 +29,9 @@ use std::sync::Arc;
 
 use actix_web::http::header;
 use actix_web::{HttpRequest, HttpResponse, ResponseError, web};
-use utoipa::openapi::path::{HttpMethod, ParameterBuilder, ParameterIn};
-use utoipa::openapi::{ObjectBuilder, Required, Type};
+use utoipa::openapi::path::{HttpMethod, Parameter, ParameterBuilder, ParameterIn};
+use utoipa::openapi::schema::AnyOfBuilder;
+use utoipa::openapi::{ObjectBuilder, RefOr, Required, Schema, Type};
 
 pub(super) use assets::Files;
 
@@ -111,19 +112,34 @@ pub(super) fn routes() -> Vec<Route> {
         .example(Some(assets::STYLE.file().into()))
         .build();
     vec![
-        page(START, parameters::<View>(false, false), || web::route().to(overview)),
-        page(ONE, parameters::<OneView>(false, false), || web::route().to(subscription)),
+        page(START, asked::<View>(), || web::route().to(overview)),
+        page(ONE, asked::<OneView>(), || web::route().to(subscription)),
         Route {
             method: HttpMethod::Post,
             body: Some((body::FORM, feedback::form_schema())),
             success: Success::SeeOther,
-            ..page(GIVE, parameters::<OneView>(false, false), || web::route().to(give))
+            ..page(GIVE, asked::<OneView>(), || web::route().to(give))
         },
         Route {
             success: Success::Plain { media_type: "text/css", schema: text() },
             ..page(FILE, vec![file], || web::route().to(assets::file))
         },
     ]
+}
+
+/// What a page takes, for the document. A form sends its fields whether or not anything was written
+/// into them, so a value may be empty, and then says nothing.
+fn asked<Q: Query>() -> Vec<Parameter> {
+    let empty = || ObjectBuilder::new().schema_type(Type::String).max_length(Some(0));
+    let mut all = parameters::<Q>(false, false);
+    for parameter in all.iter_mut().filter(|one| matches!(one.parameter_in, ParameterIn::Query)) {
+        parameter.schema = match parameter.schema.take() {
+            Some(RefOr::T(list @ Schema::Array(_))) => Some(list.into()),
+            Some(one) => Some(Schema::from(AnyOfBuilder::new().item(one).item(empty()).build()).into()),
+            None => None,
+        };
+    }
+    all
 }
 
 async fn overview(request: HttpRequest) -> Result<HttpResponse, Problem> {
@@ -186,7 +202,6 @@ async fn subscription_of(request: &HttpRequest) -> Result<HttpResponse, Problem>
 }
 
 fn read<Q: Query>(request: &HttpRequest) -> Result<Q, Problem> {
-    // A form sends its fields whether or not anything was written into them.
     let mut parameters = Parameters::of(request).without_empty();
     let query = Q::parse(&mut parameters);
     parameters.finish()?;

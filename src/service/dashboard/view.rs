@@ -138,13 +138,13 @@ impl Query for View {
     fn parse(parameters: &mut Parameters) -> Self {
         let mut view = Self::shared(parameters);
         view.tab = parameters.choice(&TAB, &Tab::ALL).unwrap_or(Tab::AtRisk);
-        view.search = parameters.one(&SEARCH).map(|text| text.trim().to_owned()).filter(|text| !text.is_empty());
+        view.search = parameters.text(&SEARCH);
         view.sort = parameters.choice(&SORT, &SORTS);
         view.levels = parameters.choices(&LEVEL, &Standpoint::ALL);
         view.page = parameters.whole(&PAGE).map_or(1, |page| page as usize);
         view.bucket = parameters.choice(&BUCKET, &[Bucket::Day, Bucket::Week, Bucket::Month]);
-        let unit = parameters.one(&TOP_UNIT).map(|unit| unit.trim().to_owned());
-        view.top = parameters.one(&TOP_CATEGORY).map(|category| (category.trim().to_owned(), unit));
+        let unit = parameters.text(&TOP_UNIT);
+        view.top = parameters.text(&TOP_CATEGORY).map(|category| (category, unit));
         view.window = parameters.choice(&WINDOW, WINDOW_NAMES);
         view.cohort = parameters.choice(&COHORT, &Cohort::ALL).unwrap_or(Cohort::Active);
         view
@@ -154,8 +154,8 @@ impl Query for View {
 impl Query for OneView {
     fn parse(parameters: &mut Parameters) -> Self {
         let subscription = parameters.subscription();
-        let category = parameters.one(&SERIES_CATEGORY).map(|text| text.trim().to_owned());
-        let unit = parameters.one(&SERIES_UNIT).map(|text| text.trim().to_owned());
+        let category = parameters.text(&SERIES_CATEGORY);
+        let unit = parameters.text(&SERIES_UNIT);
         let kept = parameters.flag(&KEPT);
         let mut view = View::shared(parameters);
         view.default_period = OneView::PERIOD;

@@ -20,7 +20,7 @@ pub(in crate::service) struct Search(Option<String>);
 impl Search {
     /// `search`.
     pub(super) fn parse(parameters: &mut Parameters) -> Self {
-        Self(parameters.one(&SEARCH).map(|text| text.trim().to_lowercase()).filter(|text| !text.is_empty()))
+        Self(parameters.text(&SEARCH).map(|text| text.to_lowercase()))
     }
 
     /// Whether the subscription or its customer is called so.
