@@ -1,6 +1,8 @@
 //! The head of a page: what it stands on, how fresh that is, what to doubt; and the period and
 //! the filters that everything below is cut by.
 
+use std::collections::BTreeSet;
+
 use maud::{Markup, html};
 
 use super::board::Board;
@@ -169,8 +171,9 @@ fn shown(portfolio: &Portfolio, filter: &str, value: &str) -> String {
 
 /// Values that there are, where they are few enough to choose from.
 fn suggestions(portfolio: &Portfolio, filter: &str) -> Markup {
-    let mut values: Vec<(&str, Option<&str>)> = match filter {
-        "customer" if portfolio.customers().len() > SUGGESTED => Vec::new(),
+    // Products of a hundred thousand subscriptions are a few names: a set stays small.
+    let values: BTreeSet<(&str, Option<&str>)> = match filter {
+        "customer" if portfolio.customers().len() > SUGGESTED => BTreeSet::new(),
         "customer" => portfolio.customers().iter().map(|one| (one.id.as_str(), one.name.as_deref())).collect(),
         "country" => portfolio.customers().iter().filter_map(|one| Some((one.country.as_deref()?, None))).collect(),
         "reseller" => {
@@ -179,12 +182,9 @@ fn suggestions(portfolio: &Portfolio, filter: &str) -> Markup {
         "category" => portfolio.series().iter().map(|one| (one.category.as_str(), None)).collect(),
         _ => portfolio.subscriptions().iter().filter_map(|one| Some((one.product.as_deref()?, None))).collect(),
     };
-    values.sort_unstable();
-    values.dedup();
-    values.truncate(SUGGESTED);
     html! {
         datalist id={ "known-" (filter) } {
-            @for (value, name) in values { option value=(value) { @if let Some(name) = name { (name) } } }
+            @for (value, name) in values.into_iter().take(SUGGESTED) { option value=(value) { @if let Some(name) = name { (name) } } }
         }
     }
 }
