@@ -247,6 +247,21 @@ pub enum Bucket {
 }
 
 impl Bucket {
+    /// Shortest first.
+    pub const ALL: [Self; 3] = [Self::Day, Self::Week, Self::Month];
+
+    /// In the order of [`Bucket::ALL`].
+    pub const NAMES: &[&str] = &["day", "week", "month"];
+
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Day => Self::NAMES[0],
+            Self::Week => Self::NAMES[1],
+            Self::Month => Self::NAMES[2],
+        }
+    }
+
     /// First day of the bucket that holds `day`.
     #[must_use]
     pub fn start(self, day: Day) -> Day {

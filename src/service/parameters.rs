@@ -123,7 +123,7 @@ const CURSOR: Spec = Spec::new(
 );
 const BUCKET: Spec = Spec::new(
     "bucket",
-    Kind::Choice(&["day", "week", "month"]),
+    Kind::Choice(Bucket::NAMES),
     "How the period is cut: days, ISO weeks from Monday, or months. Days where nothing is said.",
 )
 .such_as("month");
@@ -319,7 +319,7 @@ impl Parameters {
 
     /// `bucket=day|week|month`; days where nothing is said.
     pub(super) fn bucket(&mut self) -> Bucket {
-        self.choice(&BUCKET, &[Bucket::Day, Bucket::Week, Bucket::Month]).unwrap_or(Bucket::Day)
+        self.choice(&BUCKET, &Bucket::ALL).unwrap_or(Bucket::Day)
     }
 
     /// The subscription that the path names. None beside a fault, and where nothing is asked.

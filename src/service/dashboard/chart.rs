@@ -7,8 +7,9 @@
 use maud::{Markup, PreEscaped, html};
 use serde_json::{Value, json};
 
+use super::parts::region;
 use super::reader::Reader;
-use crate::domain::{Bucket, Day};
+use crate::domain::Bucket;
 use crate::metrics::Slice;
 use crate::plotly::in_script;
 
@@ -59,11 +60,11 @@ pub(super) fn numbers(reader: &Reader, caption: &str, header: &[&str], rows: &[R
             }
         }
     };
-    html! { div.scrolls tabindex="0" role="region" aria-label={ (caption) ": " (reader.t.as_table) } { (table) } }
+    region(caption, reader.t.as_table, &table)
 }
 
 /// How one bucket is called on an axis: no two of one chart alike.
-pub(super) fn label(reader: &Reader, bucket: Bucket, slices: &[Slice], slice: &Slice) -> String {
+fn label(reader: &Reader, bucket: Bucket, slices: &[Slice], slice: &Slice) -> String {
     let is_long = slices.first().zip(slices.last()).is_some_and(|(first, last)| last.bucket - first.bucket > 300);
     match bucket {
         Bucket::Month => reader.month_text(slice.bucket),
@@ -78,7 +79,7 @@ pub(super) fn bucket_name(reader: &Reader, bucket: Bucket, slice: &Slice) -> Mar
         @match bucket {
             Bucket::Day => (reader.day(slice.bucket)),
             Bucket::Week => { (reader.t.week_of) " " (reader.day(slice.bucket)) },
-            Bucket::Month => time datetime={ (slice.bucket.date().format("%Y-%m")) } { (reader.month_text(slice.bucket)) },
+            Bucket::Month => (reader.month(slice.bucket)),
         }
         @if slice.partial { " " span.partial { (reader.t.partial) } }
     }
@@ -94,6 +95,27 @@ pub(super) fn bars(name: &str, colour: &str, labels: &[String], points: &[Point]
     trace["textposition"] = json!("none");
     trace["marker"] = json!({ "color": colour, "pattern": { "shape": hatch, "fgcolor": "--panel", "size": 5, "solidity": 0.4 } });
     trace
+}
+
+/// The buckets along the axis of a chart of counts.
+pub(super) struct Axis<'a> {
+    reader: &'a Reader,
+    labels: Vec<String>,
+    partial: Vec<bool>,
+}
+
+impl<'a> Axis<'a> {
+    pub(super) fn of(reader: &'a Reader, bucket: Bucket, slices: &[Slice]) -> Self {
+        let labels = slices.iter().map(|slice| label(reader, bucket, slices, slice)).collect();
+        Self { reader, labels, partial: slices.iter().map(|slice| slice.partial).collect() }
+    }
+
+    /// A count of each bucket; those of what leaves stand below zero.
+    pub(super) fn counts(&self, name: &str, colour: &str, leaves: bool, counts: impl Iterator<Item = u64>) -> Value {
+        let sign = if leaves { -1.0 } else { 1.0 };
+        let points: Vec<Point> = counts.map(|count| (sign * count as f64, self.reader.whole(count))).collect();
+        bars(name, colour, &self.labels, &points, &self.partial)
+    }
 }
 
 /// A line through points.
@@ -128,11 +150,6 @@ pub(super) fn counts_axis(most: Option<u64>) -> Value {
         axis["dtick"] = json!(1);
     }
     axis
-}
-
-/// A day on an axis that has one label a day.
-pub(super) fn day_label(reader: &Reader, day: Day) -> String {
-    reader.day_text(day)
 }
 
 #[cfg(test)]

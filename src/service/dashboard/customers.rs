@@ -4,10 +4,10 @@ use maud::{Markup, html};
 use serde_json::json;
 
 use super::board::{Board, and};
-use super::chart::{Chart, Point, Row, bars, bucket_name, counts_axis, label, labelled_axis, numbers};
+use super::chart::{Axis, Chart, Row, bucket_name, counts_axis, labelled_axis, numbers};
 use super::parts::{Card, absent, bar, defined, scrolling};
 use super::reader::Good;
-use super::status::{bucket_choices, bucket_word};
+use super::status::bucket_choices;
 use super::texts::fill;
 use crate::domain::{Bucket, Period};
 use crate::metrics::{CategoryUse, CustomerCount, Slice};
@@ -111,7 +111,7 @@ fn top_row(board: &Board<'_>, row: &TopRow, is_quantity: bool, most: f64) -> Mar
     let address = board.view.with(&[("customer", Some(&customer.customer_id))]);
     html! {
         tr data-id=(customer.customer_id) {
-            th scope="row" { a href=(address) { (customer.customer_name.as_deref().unwrap_or(&customer.customer_id)) } }
+            th scope="row" { a href=(address) { (customer.called()) } }
             td.number {
                 span.risk { (bar(row.value.as_f64() / most.max(f64::MIN_POSITIVE), "plain")) " "
                     @if is_quantity { (reader.quantity(row.value)) } @else { (reader.money(row.value)) } }
@@ -127,7 +127,7 @@ fn top_row(board: &Board<'_>, row: &TopRow, is_quantity: bool, most: f64) -> Mar
 pub(super) fn flow(board: &Board<'_>, period: Period) -> Markup {
     let (reader, t) = (board.reader, board.reader.t);
     let bucket = board.view.bucket(period);
-    let asked = board.figures::<Count>(and(board.view.scope(), "bucket", bucket_word(bucket)));
+    let asked = board.figures::<Count>(and(board.view.scope(), "bucket", bucket.as_str()));
     let body = match &asked.got {
         Err(problem) => absent(&board.missing(problem)),
         Ok((count, _)) => html! {
@@ -155,16 +155,12 @@ fn moved(count: &CustomerCount) -> bool {
 fn flow_chart(board: &Board<'_>, count: &CustomerCount, bucket: Bucket) -> Markup {
     let (reader, t) = (board.reader, board.reader.t);
     let slices: Vec<Slice> = count.buckets.iter().map(|slice| slice.slice).collect();
-    let labels: Vec<String> = slices.iter().map(|slice| label(reader, bucket, &slices, slice)).collect();
-    let partial: Vec<bool> = slices.iter().map(|slice| slice.partial).collect();
-    let trace = |name: &str, colour: &str, sign: f64, counts: Vec<u64>| {
-        let points: Vec<Point> = counts.iter().map(|count| (sign * *count as f64, reader.whole(*count))).collect();
-        bars(name, colour, &labels, &points, &partial)
-    };
+    let axis = Axis::of(reader, bucket, &slices);
+    let flows = || count.buckets.iter().map(|slice| slice.flow);
     let traces = vec![
-        trace(t.new_customers, "--created", 1.0, count.buckets.iter().map(|slice| slice.flow.new_customers).collect()),
-        trace(t.returned_customers, "--recovered", 1.0, count.buckets.iter().map(|slice| slice.flow.returned_customers).collect()),
-        trace(t.lost_customers, "--ended", -1.0, count.buckets.iter().map(|slice| slice.flow.lost_customers).collect()),
+        axis.counts(t.new_customers, "--created", false, flows().map(|flow| flow.new_customers)),
+        axis.counts(t.returned_customers, "--recovered", false, flows().map(|flow| flow.returned_customers)),
+        axis.counts(t.lost_customers, "--ended", true, flows().map(|flow| flow.lost_customers)),
     ];
     let header = [t.period, t.new_customers, t.returned_customers, t.lost_customers, t.net, t.active_customers];
     let row = |slice: &crate::metrics::CustomerSlice| {
@@ -174,10 +170,9 @@ fn flow_chart(board: &Board<'_>, count: &CustomerCount, bucket: Bucket) -> Marku
         Row { name: bucket_name(reader, bucket, &slice.slice), cells }
     };
     let rows: Vec<Row> = count.buckets.iter().map(row).collect();
-    let flows = count.buckets.iter().map(|slice| slice.flow);
     let layout = json!({
         "barmode": "relative", "bargap": 0.15, "hovermode": "x unified", "xaxis": labelled_axis(),
-        "yaxis": counts_axis(flows.map(|flow| (flow.new_customers + flow.returned_customers).max(flow.lost_customers)).max()),
+        "yaxis": counts_axis(flows().map(|flow| (flow.new_customers + flow.returned_customers).max(flow.lost_customers)).max()),
     });
     let numbers = numbers(reader, t.new_and_lost, &header, &rows);
     Chart { id: "customers-chart", title: t.customers_chart, tells: t.customers_tells, traces, layout, numbers }.draw(reader)

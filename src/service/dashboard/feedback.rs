@@ -9,7 +9,7 @@ use utoipa::openapi::{ObjectBuilder, RefOr, Schema, Type};
 
 use super::board::Board;
 use super::parts::{Card, absent};
-use super::view::{OF_CATEGORY, OF_UNIT, OneView, subscription_path};
+use super::view::{OneView, subscription_path};
 use crate::domain::{Feedback, SeenOutcome, SubscriptionId, Verdict};
 use crate::service::body;
 use crate::service::cursor::short;
@@ -20,9 +20,7 @@ use crate::service::routes::feedback::{self, FeedbackRequest};
 pub(super) fn card(board: &Board<'_>, one: &OneView, id: &SubscriptionId, given: Option<&[Feedback]>) -> Markup {
     let (view, reader, t) = (board.view, board.reader, board.reader.t);
     let path = subscription_path(id.as_str());
-    let series: Vec<(&str, &str)> =
-        one.series.iter().flat_map(|(category, unit)| [(OF_CATEGORY, category.as_str()), (OF_UNIT, unit)]).collect();
-    let action = view.at(&format!("{path}/feedback"), &series);
+    let action = view.at(&format!("{path}/feedback"), &one.series_pairs());
     let body = html! {
         @if one.kept { p.kept role="status" { (t.feedback_kept) } }
         form.feedback method="post" action=(action) {
@@ -129,8 +127,7 @@ pub(super) async fn give(request: HttpRequest, payload: web::Payload) -> Result<
         note: Some(form.note.clone()).filter(|note| !note.trim().is_empty()),
     };
     feedback::keep(&request, Some(id.clone()), &given).await?;
-    let series = one.series.iter().flat_map(|(category, unit)| [(OF_CATEGORY, category.as_str()), (OF_UNIT, unit)]);
-    let changes: Vec<(&str, &str)> = series.chain([("kept", "true")]).collect();
+    let changes = [one.series_pairs(), vec![("kept", "true")]].concat();
     let back = one.view.at(&subscription_path(id.as_str()), &changes);
     Ok(HttpResponse::SeeOther().insert_header((header::LOCATION, format!("{back}#feedback"))).finish())
 }

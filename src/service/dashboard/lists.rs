@@ -4,7 +4,7 @@ use maud::{Markup, html};
 
 use super::board::{Board, Listed, Pairs, and};
 use super::factors::sentence;
-use super::parts::{Card, absent, bar, choices, class_of, level, name_of, scrolling};
+use super::parts::{Card, absent, bar, choices, level, name_of, scrolling};
 use super::texts::fill;
 use super::view::{FILTERS, Tab, subscription_path};
 use crate::service::routes::at_risk::{self, AtRisk};
@@ -96,8 +96,8 @@ fn levels(board: &Board<'_>, counts: &[u64; 4]) -> Markup {
     html! {
         nav.choices.levels aria-label=(t.levels) {
             @for (level, address, is_chosen, count) in shown {
-                a.chip href=(address) aria-current=[is_chosen.then_some("true")] data-level=(class_of(level)) {
-                    span class={ "dot " (class_of(level)) } aria-hidden="true" {}
+                a.chip href=(address) aria-current=[is_chosen.then_some("true")] data-level=(level.as_str()) {
+                    span class={ "dot " (level.as_str()) } aria-hidden="true" {}
                     (name_of(reader, level)) " " span.many { (reader.count(*count)) }
                 }
             }
@@ -163,18 +163,18 @@ fn at_risk_row(board: &Board<'_>, row: &at_risk::Row) -> Markup {
     let (reader, t) = (board.reader, board.reader.t);
     let (judgement, stakes) = (&row.judgement, &row.stakes);
     html! {
-        tr data-id=(row.who.subscription_id) data-level=(class_of(judgement.level)) {
+        tr data-id=(row.who.subscription_id) data-level=(judgement.level.as_str()) {
             (who(board, &row.who))
             td.number data-label=(t.risk) {
                 @match judgement.risk {
                     Some(risk) => {
-                        span.risk { (bar(risk.get(), class_of(judgement.level))) (reader.percent(risk.get(), 1)) }
+                        span.risk { (bar(risk.get(), judgement.level.as_str())) (reader.percent(risk.get(), 1)) }
                         (level(reader, judgement.level))
                     }
                     None => { (level(reader, judgement.level)) span.why { (t.unknown_reason(judgement.unknown_code.unwrap_or_default())) } }
                 }
             }
-            td.number data-label=(t.last_used) { @match stakes.last_used_on { Some(day) => (reader.day(day)), None => (t.never) } }
+            td.number data-label=(t.last_used) { (reader.day_or_never(stakes.last_used_on)) }
             @if board.has_cost() {
                 td.number data-label=(reader.in_currency(t.cost_30_days)) { (reader.maybe_money(stakes.cost_30_days)) }
                 td.number data-label=(reader.in_currency(t.cost_12_months)) { (reader.maybe_money(stakes.cost_12_months)) }
@@ -196,15 +196,14 @@ fn at_risk_row(board: &Board<'_>, row: &at_risk::Row) -> Markup {
 /// Customer and subscription: a link to all of the customer, and one to the subscription.
 fn who(board: &Board<'_>, who: &Who) -> Markup {
     let (view, t) = (board.view, board.reader.t);
-    let named = who.customer_name.as_deref().unwrap_or(&who.customer_id);
     let all_of = view.with(&[("customer", Some(&who.customer_id)), ("search", None)]);
     html! {
         td data-label=(t.customer) {
-            a.quiet href=(all_of) { (named) }
+            a.quiet href=(all_of) { (who.customer_called()) }
             @if let Some(country) = &who.country { " " span.country { (country) } }
         }
         th scope="row" data-label=(t.subscription) {
-            a href=(view.at(&subscription_path(&who.subscription_id), &[])) { (who.subscription_name.as_deref().unwrap_or(&who.subscription_id)) }
+            a href=(view.at(&subscription_path(&who.subscription_id), &[])) { (who.called()) }
             @if let Some(product) = &who.product { span.product { (product) } }
         }
     }
@@ -235,9 +234,7 @@ fn unused_row(board: &Board<'_>, row: &without_usage::Row) -> Markup {
             (who(board, &row.who))
             td data-label=(t.state) { (t.state_name(row.state)) }
             td.number data-label=(t.created_on) { (reader.maybe_day(row.created_on)) }
-            td.number data-label=(t.last_used) {
-                @match row.last_used_on { Some(day) => (reader.day(day)), None => (t.never) }
-            }
+            td.number data-label=(t.last_used) { (reader.day_or_never(row.last_used_on)) }
             td.number data-label=(t.silent_for) {
                 @match row.days_since { Some(days) => data value=(days) { (reader.counted(u64::from(days), t.days)) }, None => (reader.nothing()) }
             }

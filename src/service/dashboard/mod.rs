@@ -27,7 +27,7 @@ mod watch;
 
 use std::sync::Arc;
 
-use actix_web::http::header;
+use actix_web::http::{StatusCode, header};
 use actix_web::{HttpRequest, HttpResponse, ResponseError, web};
 use utoipa::openapi::path::{HttpMethod, Parameter, ParameterBuilder, ParameterIn};
 use utoipa::openapi::schema::AnyOfBuilder;
@@ -194,11 +194,7 @@ async fn subscription_of(request: &HttpRequest) -> Result<HttpResponse, Problem>
         let id = one.subscription.clone().ok_or(Problem::NoSuchRoute)?;
         page::one(&Board { version: &version, view: &one.view, reader: &reader }, &one, &id)
     });
-    let mut response = HttpResponse::Ok();
-    for (name, value) in headers() {
-        response.insert_header((name, value));
-    }
-    Ok(response.insert_header((header::CACHE_CONTROL, "private, no-store")).content_type(HTML).body(page.await?))
+    Ok(unkept(StatusCode::OK, page.await?))
 }
 
 fn read<Q: Query>(request: &HttpRequest) -> Result<Q, Problem> {
@@ -217,6 +213,15 @@ fn headers() -> Vec<(&'static str, String)> {
     ]
 }
 
+/// A page that nobody keeps, not the browser either.
+fn unkept(status: StatusCode, page: String) -> HttpResponse {
+    let mut response = HttpResponse::build(status);
+    for (name, value) in headers() {
+        response.insert_header((name, value));
+    }
+    response.insert_header((header::CACHE_CONTROL, "no-store")).content_type(HTML).body(page)
+}
+
 /// A failure as a page, for whoever asked for a page.
 fn shown(request: &HttpRequest, outcome: Result<HttpResponse, Problem>) -> Result<HttpResponse, Problem> {
     let problem = match outcome {
@@ -230,16 +235,10 @@ fn shown(request: &HttpRequest, outcome: Result<HttpResponse, Problem>) -> Resul
     boundary::tell(&problem, request.path());
     let version: Arc<Version> = state::of(request)?.current();
     // The language that was chosen stays, whatever else of the address is wrong.
-    let mut parameters = Parameters::of(request);
-    let chosen: Vec<(String, String)> = parameters.pairs().iter().filter(|(name, _)| name == "lang").take(1).cloned().collect();
-    parameters = Parameters::asking(chosen, None);
-    let view = View::parse(&mut parameters);
+    let given = Parameters::of(request);
+    let chosen = given.pairs().iter().find(|(name, _)| name == "lang").cloned();
+    let view = View::parse(&mut Parameters::asking(chosen.into_iter().collect(), None));
     let reader = Reader::new(&Tongue::of(request, view.language), version.tables().portfolio.currency());
     let page = failure::failure(&Board { version: &version, view: &view, reader: &reader }, &problem);
-    let mut response = HttpResponse::build(problem.status_code());
-    for (name, value) in headers() {
-        response.insert_header((name, value));
-    }
-    let response = response.insert_header((header::CACHE_CONTROL, "no-store")).content_type(HTML).body(page);
-    Ok(boundary::said(response))
+    Ok(boundary::said(unkept(problem.status_code(), page)))
 }

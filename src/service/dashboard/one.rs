@@ -5,11 +5,11 @@ use maud::{Markup, html};
 use serde_json::{Value, json};
 
 use super::board::{Board, and};
-use super::chart::{Chart, Point, Row, bars, day_label, labelled_axis, line, numbers, plain};
+use super::chart::{Chart, Point, Row, bars, labelled_axis, line, numbers, plain};
 use super::factors::waterfall;
 use super::feedback;
 use super::masthead::controls;
-use super::parts::{Card, absent, bar, class_of, level, scrolling};
+use super::parts::{Card, absent, bar, level, scrolling};
 use super::texts::fill;
 use super::view::{OneView, PERIOD, subscription_path};
 use crate::domain::{Day, Feedback, MicrosSum, Period, State, SubscriptionId};
@@ -53,17 +53,16 @@ pub(super) fn body(board: &Board<'_>, one: &OneView, id: &SubscriptionId, given:
 fn title(board: &Board<'_>, answer: &SubscriptionAnswer) -> Markup {
     let (view, reader, t) = (board.view, board.reader, board.reader.t);
     let who = &answer.who;
-    let customer = who.customer_name.as_deref().unwrap_or(&who.customer_id);
     html! {
         nav.crumbs aria-label=(t.crumbs) {
             a href=(view.at("/", &[])) { (t.overview) } span aria-hidden="true" { " / " }
-            a href=(view.at("/", &[("customer", &who.customer_id)])) { (customer) }
+            a href=(view.at("/", &[("customer", &who.customer_id)])) { (who.customer_called()) }
         }
-        h1 { (who.subscription_name.as_deref().unwrap_or(&who.subscription_id)) }
+        h1 { (who.called()) }
         dl.facts.subscription {
             div { dt { (t.state) } dd { (t.state_name(answer.state)) @if answer.is_trial { " (" (t.trial) ")" } } }
             div { dt { (t.created_on) } dd { (reader.maybe_day(answer.created_on)) } }
-            div { dt { (t.last_used) } dd { @match answer.last_used_on { Some(day) => (reader.day(day)), None => (t.never) } } }
+            div { dt { (t.last_used) } dd { (reader.day_or_never(answer.last_used_on)) } }
             div { dt { (t.term_end) } dd { (reader.maybe_day(answer.term_end_on)) } }
             @if let Some(renews) = answer.auto_renew { div { dt { (t.auto_renew) } dd { @if renews { (t.yes) } @else { (t.no) } } } }
             @if let Some(product) = &who.product { div { dt { (t.product) } dd { (product) } } }
@@ -85,7 +84,7 @@ fn risk_card(board: &Board<'_>, source: &str, got: &Result<(RiskAnswer, crate::s
                             span.big { (reader.percent(told.get(), 1)) }
                             span { (level(reader, risk.level)) " " (reader.counted(days, t.leaves_within)) }
                         }
-                        (bar(told.get(), class_of(risk.level)))
+                        (bar(told.get(), risk.level.as_str()))
                     }
                     None => p.verdict { (level(reader, risk.level)) " " (t.unknown_reason(risk.unknown_code.unwrap_or_default())) }
                 }
@@ -174,16 +173,11 @@ fn events(board: &Board<'_>, answer: &SubscriptionAnswer) -> Markup {
     }
 }
 
-/// A bar of its own for each day of the period, whether or not anything was used.
-fn days_of(period: Period) -> Vec<Day> {
-    (0..period.days()).map(|at| period.from() + at).collect()
-}
-
 fn usage_chart(board: &Board<'_>, one: &OneView, answer: &SubscriptionAnswer, period: Period) -> Markup {
     let (reader, t) = (board.reader, board.reader.t);
     let Some(first) = answer.daily.first() else { return html! {} };
-    let days = days_of(period);
-    let labels: Vec<String> = days.iter().map(|day| day_label(reader, *day)).collect();
+    // A bar of its own for each day of the period, whether or not anything was used.
+    let labels: Vec<String> = (0..period.days()).map(|at| reader.day_text(period.from() + at)).collect();
     // Cost where there is any and no quantity is asked for; else the quantity of one series.
     let has_cost = answer.daily.iter().any(|row| row.cost.is_some());
     let is_known = |(category, unit): &(String, String)| answer.daily.iter().any(|row| row.category == *category && row.unit == *unit);
@@ -312,7 +306,7 @@ fn history_card(board: &Board<'_>, risk: &RiskAnswer) -> Markup {
     let body = if known.is_empty() {
         absent(t.no_history)
     } else {
-        let labels: Vec<String> = known.iter().map(|(day, _)| day_label(reader, *day)).collect();
+        let labels: Vec<String> = known.iter().map(|(day, _)| reader.day_text(*day)).collect();
         let points: Vec<Point> = known.iter().map(|(_, risk)| (*risk, reader.percent_text(*risk, 1))).collect();
         let traces = vec![line(t.risk, "--first", &labels, &points)];
         let rows: Vec<Row> = risk

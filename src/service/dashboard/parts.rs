@@ -7,7 +7,6 @@ use maud::{Markup, html};
 
 use super::board::as_table;
 use super::reader::Reader;
-use crate::domain::Level;
 use crate::service::routes::words::Standpoint;
 
 /// A part of the page with a heading, and where its numbers come from.
@@ -44,7 +43,12 @@ impl Card<'_> {
 
 /// A table that scrolls by itself where it is wider than the page.
 pub(super) fn scrolling(reader: &Reader, label: &str, table: &Markup) -> Markup {
-    html! { div.scrolls tabindex="0" role="region" aria-label={ (label) ": " (reader.t.table) } { (table) } }
+    region(label, reader.t.table, table)
+}
+
+/// The same by another word than that it is a table: no two regions of a page are called alike.
+pub(super) fn region(label: &str, what: &str, table: &Markup) -> Markup {
+    html! { div.scrolls tabindex="0" role="region" aria-label={ (label) ": " (what) } { (table) } }
 }
 
 /// A sentence in the place of what is not there.
@@ -75,16 +79,7 @@ pub(super) fn choices<'c>(label: &str, all: impl IntoIterator<Item = (&'c str, S
 
 /// A level in its colour and in a word.
 pub(super) fn level(reader: &Reader, level: Standpoint) -> Markup {
-    html! { span class={ "level " (class_of(level)) } { (name_of(reader, level)) } }
-}
-
-pub(super) const fn class_of(level: Standpoint) -> &'static str {
-    match level {
-        Standpoint::High => Level::High.as_str(),
-        Standpoint::Medium => Level::Medium.as_str(),
-        Standpoint::Low => Level::Low.as_str(),
-        Standpoint::Unknown => "unknown",
-    }
+    html! { span class={ "level " (level.as_str()) } { (name_of(reader, level)) } }
 }
 
 pub(super) const fn name_of(reader: &Reader, level: Standpoint) -> &'static str {

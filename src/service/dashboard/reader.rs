@@ -200,9 +200,7 @@ impl Reader {
 
     /// A fraction as a percentage, as text.
     pub(super) fn percent_text(&self, fraction: f64, digits: i16) -> String {
-        let number = Micros::from_double(fraction * 100.0)
-            .map_or_else(|| fraction.to_string(), |micros| self.decimal(i128::from(micros.0), digits, true));
-        format!("{number}{}", self.t.percent_sign)
+        format!("{}{}", self.number_text(fraction * 100.0, digits), self.t.percent_sign)
     }
 
     /// A fraction as a percentage.
@@ -295,6 +293,16 @@ impl Reader {
     /// A day.
     pub(super) fn day(&self, day: Day) -> Markup {
         html! { time datetime=(day) { (self.day_text(day)) } }
+    }
+
+    /// A month.
+    pub(super) fn month(&self, day: Day) -> Markup {
+        html! { time datetime=(day.date().format("%Y-%m")) { (self.month_text(day)) } }
+    }
+
+    /// The last day of use, or that there was none.
+    pub(super) fn day_or_never(&self, day: Option<Day>) -> Markup {
+        html! { @match day { Some(day) => (self.day(day)), None => (self.t.never) } }
     }
 
     /// A day, or a dash.

@@ -4,7 +4,6 @@ use maud::{Markup, html};
 
 use super::board::{Board, and};
 use super::parts::{Card, absent, choices, defined, scrolling};
-use super::status::bucket_word;
 use super::view::{Cohort, FILTERS};
 use crate::domain::{Day, MicrosSum, Period};
 use crate::metrics::{CohortMonth, RevenueFlow, RevenueRetention};
@@ -18,7 +17,7 @@ const SHADES: f64 = 10.0;
 pub(super) fn renewals(board: &Board<'_>, period: Period) -> Markup {
     let (reader, t) = (board.reader, board.reader.t);
     let bucket = board.view.bucket(period);
-    let asked = board.figures::<RetentionOfPeriod>(and(board.view.scope(), "bucket", bucket_word(bucket)));
+    let asked = board.figures::<RetentionOfPeriod>(and(board.view.scope(), "bucket", bucket.as_str()));
     let body = match &asked.got {
         Err(problem) => absent(&board.missing(problem)),
         Ok((retention, _)) => html! {
@@ -50,7 +49,7 @@ fn revenue_of(board: &Board<'_>, revenue: &RevenueRetention) -> Markup {
     let Some(flow) = &revenue.flow else { return absent(t.no_revenue) };
     html! {
         @if let Some((start, end)) = months {
-            p.note { (t.revenue_between) " " (month(board, start)) " \u{2192} " (month(board, end)) }
+            p.note { (t.revenue_between) " " (reader.month(start)) " \u{2192} " (reader.month(end)) }
         }
         dl.facts {
             div { dt { (defined("grr", t.grr, t.grr_means)) } dd { (reader.maybe_percent(flow.grr)) } }
@@ -60,10 +59,6 @@ fn revenue_of(board: &Board<'_>, revenue: &RevenueRetention) -> Markup {
         }
         (steps(board, flow))
     }
-}
-
-fn month(board: &Board<'_>, day: Day) -> Markup {
-    html! { time datetime={ (day.date().format("%Y-%m")) } { (board.reader.month_text(day)) } }
 }
 
 /// From what was there to what is there.
@@ -137,7 +132,7 @@ fn heat(board: &Board<'_>, rows: &[CohortMonth]) -> Markup {
                 @for cohort in &cohorts {
                     @if let Some(first) = cohort.first() {
                         tr {
-                            th scope="row" { (month(board, first.cohort)) @if first.cohort_partial { " " span.partial { (t.partial) } } }
+                            th scope="row" { (reader.month(first.cohort)) @if first.cohort_partial { " " span.partial { (t.partial) } } }
                             td.number { (reader.count(first.size)) }
                             @for row in *cohort { (cell(board, row, most)) }
                         }

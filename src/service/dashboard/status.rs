@@ -5,7 +5,7 @@ use maud::{Markup, html};
 use serde_json::json;
 
 use super::board::{Asked, Board, and};
-use super::chart::{Chart, Point, Row, bars, bucket_name, counts_axis, label, labelled_axis, numbers};
+use super::chart::{Axis, Chart, Row, bucket_name, counts_axis, labelled_axis, numbers};
 use super::parts::{Card, absent, choices, defined};
 use crate::domain::{Bucket, Period};
 use crate::metrics::{Churn, ChurnSlice, Slice};
@@ -20,29 +20,21 @@ struct Step<'s> {
     count: fn(&ChurnSlice) -> u64,
 }
 
-pub(super) const fn bucket_word(bucket: Bucket) -> &'static str {
-    match bucket {
-        Bucket::Day => "day",
-        Bucket::Week => "week",
-        Bucket::Month => "month",
-    }
-}
-
 /// Days, weeks or months.
 pub(super) fn bucket_choices(board: &Board<'_>, chosen: Bucket, place: &str, of: &str) -> Markup {
     let t = board.reader.t;
-    let all = [(Bucket::Day, t.by_day), (Bucket::Week, t.by_week), (Bucket::Month, t.by_month)];
     choices(
         &format!("{} ({of})", t.cut_by),
-        all.into_iter().map(|(bucket, name)| {
-            (name, format!("{}#{place}", board.view.with(&[("bucket", Some(bucket_word(bucket)))])), bucket == chosen)
-        }),
+        Bucket::ALL
+            .into_iter()
+            .zip([t.by_day, t.by_week, t.by_month])
+            .map(|(bucket, name)| (name, format!("{}#{place}", board.view.with(&[("bucket", Some(bucket.as_str()))])), bucket == chosen)),
     )
 }
 
 /// The churn of the page's period, which the tiles tell of as well.
 pub(super) fn churn(board: &Board<'_>, period: Period) -> Asked<Churn> {
-    board.figures::<ChurnOfPeriod>(and(board.view.scope(), "bucket", bucket_word(board.view.bucket(period))))
+    board.figures::<ChurnOfPeriod>(and(board.view.scope(), "bucket", board.view.bucket(period).as_str()))
 }
 
 /// The chart, and the rates of the period.
@@ -76,17 +68,11 @@ fn chart(board: &Board<'_>, churn: &Churn, bucket: Bucket) -> Markup {
         Step { name: t.ended, colour: "--ended", leaves: true, count: |slice| slice.counts.ended },
     ];
     let slices: Vec<Slice> = churn.buckets.iter().map(|slice| slice.slice).collect();
-    let labels: Vec<String> = slices.iter().map(|slice| label(reader, bucket, &slices, slice)).collect();
-    let partial: Vec<bool> = slices.iter().map(|slice| slice.partial).collect();
-    let trace = |name: &str, colour: &str, counts: Vec<u64>, leaves: bool| {
-        let sign = if leaves { -1.0 } else { 1.0 };
-        let points: Vec<Point> = counts.iter().map(|count| (sign * *count as f64, reader.whole(*count))).collect();
-        bars(name, colour, &labels, &points, &partial)
-    };
-    let mut active = trace(t.active_short, "--active", churn.buckets.iter().map(|slice| slice.active).collect(), false);
+    let axis = Axis::of(reader, bucket, &slices);
+    let mut active = axis.counts(t.active_short, "--active", false, churn.buckets.iter().map(|slice| slice.active));
     active["yaxis"] = json!("y2");
     let mut traces = vec![active];
-    traces.extend(steps.iter().map(|step| trace(step.name, step.colour, churn.buckets.iter().map(step.count).collect(), step.leaves)));
+    traces.extend(steps.iter().map(|step| axis.counts(step.name, step.colour, step.leaves, churn.buckets.iter().map(step.count))));
     let header: Vec<&str> = [t.period, t.active_short].into_iter().chain(steps.iter().map(|step| step.name)).collect();
     let rows: Vec<Row> = churn
         .buckets

@@ -69,14 +69,14 @@ const SORT: Spec = Spec::new("sort", Kind::Choice(&SORTS), "The column that the 
 const LEVEL: Spec = Spec::new("level", Kind::Choice(Standpoint::NAMES), "Levels to list.");
 const HORIZON: Spec = Spec::new("horizon", Kind::Whole { least: 1, most: 365 }, "Days that the risks look ahead.");
 const PAGE: Spec = Spec::new("page", Kind::Whole { least: 1, most: 100_000 }, "Page of the list; the last one where there are fewer.");
-const BUCKET: Spec = Spec::new("bucket", Kind::Choice(&["day", "week", "month"]), "How the period is cut in the charts.");
+const BUCKET: Spec = Spec::new("bucket", Kind::Choice(Bucket::NAMES), "How the period is cut in the charts.");
 const TOP_CATEGORY: Spec = Spec::new("top_category", Kind::Text, "Category of the top customers; cost of all where nothing is said.");
 const TOP_UNIT: Spec = Spec::new("top_unit", Kind::Text, "Unit of the top customers' quantity; their cost where nothing is said.");
 const COHORT: Spec = Spec::new("cohort", Kind::Choice(Cohort::NAMES), "What the cohort table shows.");
 const WINDOW: Spec = Spec::new("window", Kind::Choice(WINDOW_NAMES), "When the commitments end that are listed.");
 /// The names of the (category, unit) whose quantity is drawn.
-pub(super) const OF_CATEGORY: &str = "of_category";
-pub(super) const OF_UNIT: &str = "of_unit";
+const OF_CATEGORY: &str = "of_category";
+const OF_UNIT: &str = "of_unit";
 const SERIES_CATEGORY: Spec = Spec::new(OF_CATEGORY, Kind::Text, "Category whose quantity is drawn; cost where nothing is said.");
 const SERIES_UNIT: Spec = Spec::new(OF_UNIT, Kind::Text, "Its unit.");
 const KEPT: Spec = Spec::new("kept", Kind::Flag, "Says that feedback was kept.");
@@ -130,6 +130,11 @@ pub(super) struct OneView {
 }
 
 impl OneView {
+    /// The (category, unit) as an address has it.
+    pub(super) fn series_pairs(&self) -> Vec<(&str, &str)> {
+        self.series.iter().flat_map(|(category, unit)| [(OF_CATEGORY, category.as_str()), (OF_UNIT, unit)]).collect()
+    }
+
     /// The period of which nothing is said: long enough to see a course.
     pub(super) const PERIOD: &str = "last_6_months";
 }
@@ -142,7 +147,7 @@ impl Query for View {
         view.sort = parameters.choice(&SORT, &SORTS);
         view.levels = parameters.choices(&LEVEL, &Standpoint::ALL);
         view.page = parameters.whole(&PAGE).map_or(1, |page| page as usize);
-        view.bucket = parameters.choice(&BUCKET, &[Bucket::Day, Bucket::Week, Bucket::Month]);
+        view.bucket = parameters.choice(&BUCKET, &Bucket::ALL);
         let unit = parameters.text(&TOP_UNIT);
         view.top = parameters.text(&TOP_CATEGORY).map(|category| (category, unit));
         view.window = parameters.choice(&WINDOW, WINDOW_NAMES);

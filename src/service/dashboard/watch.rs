@@ -119,7 +119,7 @@ fn standing_out(board: &Board<'_>, rows: &[AnomalyRow]) -> Markup {
                     tr data-id=(row.customer.customer_id) {
                         th scope="row" {
                             a href=(view.with(&[("customer", Some(&row.customer.customer_id))])) {
-                                (row.customer.customer_name.as_deref().unwrap_or(&row.customer.customer_id))
+                                (row.customer.called())
                             }
                         }
                         td { (row.category) " " span.unit { (row.unit.as_deref().unwrap_or(reader.currency())) } }

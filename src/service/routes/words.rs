@@ -27,6 +27,11 @@ pub(in crate::service) struct Whose {
 }
 
 impl Whose {
+    /// The name, or the id where there is none.
+    pub(in crate::service) fn called(&self) -> &str {
+        self.customer_name.as_deref().unwrap_or(&self.customer_id)
+    }
+
     pub(super) fn of(portfolio: &Portfolio, customer: CustomerIx) -> Self {
         let customer = portfolio.customer(customer);
         Self { customer_id: customer.id.clone(), customer_name: customer.name.clone(), country: customer.country.clone() }
@@ -50,6 +55,16 @@ pub(in crate::service) struct Who {
 }
 
 impl Who {
+    /// The name of the subscription, or its id where there is none.
+    pub(in crate::service) fn called(&self) -> &str {
+        self.subscription_name.as_deref().unwrap_or(&self.subscription_id)
+    }
+
+    /// The name of the customer, or its id where there is none.
+    pub(in crate::service) fn customer_called(&self) -> &str {
+        self.customer_name.as_deref().unwrap_or(&self.customer_id)
+    }
+
     pub(super) fn of(portfolio: &Portfolio, ix: SubscriptionIx) -> Self {
         let subscription = portfolio.subscription(ix);
         let Whose { customer_id, customer_name, country } = Whose::of(portfolio, subscription.customer);
@@ -214,6 +229,16 @@ impl Standpoint {
 
     /// In the order of the names.
     pub(in crate::service) const ALL: [Self; 4] = [Self::High, Self::Medium, Self::Low, Self::Unknown];
+
+    /// The name.
+    pub(in crate::service) const fn as_str(self) -> &'static str {
+        match self {
+            Self::High => Self::NAMES[0],
+            Self::Medium => Self::NAMES[1],
+            Self::Low => Self::NAMES[2],
+            Self::Unknown => Self::NAMES[3],
+        }
+    }
 
     pub(super) fn of(standing: Standing) -> Self {
         match standing {
