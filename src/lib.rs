@@ -5,6 +5,7 @@
 pub mod domain;
 pub mod progress;
 mod durable;
+pub mod access;
 pub mod signals;
 pub mod simulate;
 pub mod pull;

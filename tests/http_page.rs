@@ -189,7 +189,7 @@ fn feedback_from_the_page_is_kept_once_and_never_from_another_site() {
     desk.accept(&[desk.usage("one.csv", "s1,2026-05-01,Storage,GB,1,1\n")]);
     let served = Served::of_lake(&desk.lake(), None);
     let form = "verdict=wrong&outcome=&note=ils+restent+%E2%80%93+c%27est+s%C3%BBr";
-    let kept = send(&served, "s1", form, &[("origin", "http://test"), ("sec-fetch-site", "same-origin")]);
+    let kept = send(&served, "s1", form, &[("origin", "http://localhost"), ("sec-fetch-site", "same-origin")]);
     assert_eq!((kept.status, kept.header("location")), (303, "/subscriptions/s1?lang=fr&kept=true#feedback"));
     assert_eq!(send(&served, "s1", form, &[]).status, 303);
     let stored = Lake::open(&desk.lake()).and_then(|lake| lake.feedback()).expect("a table");

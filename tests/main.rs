@@ -1,14 +1,17 @@
 //! Every promise to a user, one module each, in one binary: `DataFusion` is linked once.
 #![expect(clippy::expect_used, clippy::panic, reason = "a test that cannot go on says so")]
 
+mod access_commands;
 mod committed_model;
 mod features_kernel;
 mod feedback;
+mod http_access;
 mod http_answers;
 mod http_at_risk;
 mod http_document;
 mod http_feedback;
 mod http_forms;
+mod http_limits;
 mod http_lists;
 mod http_live;
 mod http_page;
@@ -16,7 +19,10 @@ mod http_problems;
 mod http_record;
 mod http_reload;
 mod http_score;
+mod http_scopes;
 mod http_service;
+mod http_tls;
+mod http_tokens;
 mod http_trained;
 mod import_again;
 mod import_command;

@@ -87,11 +87,26 @@ pub enum Command {
         /// Why
         #[arg(long, value_name = "TEXT")]
         why: Option<String>,
+        #[command(flatten)]
+        audit: AuditArgs,
     },
     /// Put the model back that was in service before
-    Rollback(ModelsArgs),
+    Rollback {
+        #[command(flatten)]
+        models: ModelsArgs,
+        #[command(flatten)]
+        audit: AuditArgs,
+    },
     /// Read and check every model
     Verify(ModelsArgs),
+}
+
+/// Where it is recorded which model comes into service.
+#[derive(Debug, Clone, clap::Args)]
+pub struct AuditArgs {
+    /// Folder of the audit log: who did what, and when
+    #[arg(long, env = "CHURN_RISK_AUDIT", value_name = "FOLDER")]
+    pub audit: Option<PathBuf>,
 }
 
 /// A registry of models.
@@ -181,6 +196,8 @@ pub struct TrainArgs {
     /// Registry to write the model to
     #[arg(long, value_name = "DIR", default_value = "models")]
     pub models: PathBuf,
+    #[command(flatten)]
+    pub audit: AuditArgs,
     /// Write subscription, as-of day, risk and label of every test row to a .csv or .parquet file
     #[arg(long, value_name = "FILE")]
     pub predictions: Option<PathBuf>,

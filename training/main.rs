@@ -1,14 +1,17 @@
 //! `churn-train`: flags in, a model in the registry out. The flow itself is [`training::train`].
 
+use std::fmt::Display;
 use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::Context;
+use chrono::{DateTime, Utc};
+use churn_risk::access::{AuditError, AuditLog, Deed, os_user};
 use churn_risk::domain::{Day, HorizonDays};
 use churn_risk::model::{Card, Method, Promotion, PublishError, Registry};
 use churn_risk::portfolio::{self, Portfolio};
 use churn_risk::progress::{Progress, say, tell};
-use churn_risk::training::args::{Args, Command, FeaturesArgs, LakeArgs, ModelsArgs, TrainArgs};
+use churn_risk::training::args::{Args, AuditArgs, Command, FeaturesArgs, LakeArgs, ModelsArgs, TrainArgs};
 use churn_risk::training::{self, TrainError, commands};
 
 /// Exit code where there is too little to train on, so that a scheduler can tell it from a failure: the
@@ -44,15 +47,17 @@ fn run(args: Args) -> anyhow::Result<ExitCode> {
             let portfolio = lake.map(|lake| load(&LakeArgs { lake, settle_days: 0, as_of_version })).transpose()?;
             commands::compare(&open(&models), &one, &other, portfolio.as_ref())?
         }
-        Command::Promote { version, models, lake, as_of_version, force, by, why } => {
+        Command::Promote { version, models, lake, as_of_version, force, by, why, audit } => {
             let portfolio = lake.map(|lake| load(&LakeArgs { lake, settle_days: 0, as_of_version })).transpose()?;
             let how = match (force, by, why) {
                 (true, Some(by), Some(why)) => Promotion::Forced { by, why },
                 _ => commands::earned(&open(&models), &version, portfolio.as_ref())?,
             };
-            commands::promote(&open(&models), &version, &how, today())?
+            recorded(&audit, "promotion", &version, || commands::promote(&open(&models), &version, &how, today()))??
         }
-        Command::Rollback(models) => commands::roll_back(&open(&models), today())?,
+        Command::Rollback { models, audit } => {
+            recorded(&audit, "rollback", "the model before", || commands::roll_back(&open(&models), today()))??
+        }
         Command::Verify(models) => {
             let (text, sound) = commands::verify(&open(&models))?;
             say(&text)?;
@@ -63,10 +68,27 @@ fn run(args: Args) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// The day that the operator's clock shows, in UTC.
-#[expect(clippy::disallowed_methods, reason = "the record of promotions tells the day")]
+/// Does what has to be recorded, where there is an audit log.
+fn recorded<T, E: Display>(
+    audit: &AuditArgs,
+    what: &str,
+    about: &str,
+    work: impl FnOnce() -> Result<T, E>,
+) -> Result<Result<T, E>, AuditError> {
+    let Some(folder) = &audit.audit else { return Ok(work()) };
+    let deed = Deed { who: &os_user(), from: None, what, about, result: "" };
+    AuditLog::at(folder, now).around(deed, work, |_| "done".to_owned())
+}
+
+/// The moment that the operator's clock shows.
+#[expect(clippy::disallowed_methods, reason = "the records tell the moment")]
+fn now() -> DateTime<Utc> {
+    Utc::now()
+}
+
+/// Its day, in UTC.
 fn today() -> Day {
-    Day::from_date(chrono::Utc::now().date_naive())
+    Day::from_date(now().date_naive())
 }
 
 fn load(from: &LakeArgs) -> anyhow::Result<Portfolio> {
@@ -116,20 +138,20 @@ fn train(args: &TrainArgs) -> anyhow::Result<ExitCode> {
     say(training::summary(&trained.card).trim_end())?;
     let version = trained.model.version();
     let report = commands::report(&registry, Some(version), None)?;
-    let code = promote(&registry, &trained.card, &folder)?;
+    let code = promote(&registry, &trained.card, &folder, &args.audit)?;
     say(&format!("its report, a page for the browser, is {}", report.display()))?;
     Ok(code)
 }
 
 /// Puts a model in service that earned it.
-fn promote(registry: &Registry, card: &Card, folder: &Path) -> anyhow::Result<ExitCode> {
+fn promote(registry: &Registry, card: &Card, folder: &Path, audit: &AuditArgs) -> anyhow::Result<ExitCode> {
     let version = card.version.as_str();
     if registry.promotions()?.last().is_some_and(|last| last.back && last.previous.as_deref() == Some(version)) {
         tell(&format!("model {version} was taken back, so it stays out of service: `churn-train promote {version}` puts it in again"));
         return Ok(ExitCode::from(NOT_FIT));
     }
     let how = card.against.clone().map_or(Promotion::Earned, |against| Promotion::Beside(Box::new(against)));
-    match registry.promote(version, &how, today()) {
+    match recorded(audit, "promotion", version, || registry.promote(version, &how, today()))? {
         Ok(loaded) => {
             say(&format!("model {version} is in {} and in service", folder.display()))?;
             let too_little = loaded.card.method == Method::Baseline;

@@ -13,6 +13,7 @@ use clap::builder::PossibleValuesParser;
 use clap::{Args, ValueEnum};
 use comfy_table::Table;
 
+use super::access::AuditArguments;
 use super::table::table;
 
 #[derive(Debug, Args)]
@@ -63,6 +64,8 @@ pub(crate) struct IntakeArguments {
     /// Which cost of FOCUS is the cost: purchases of commitments spread over their use, or as billed
     #[arg(long, value_enum, default_value_t = Cost::Effective)]
     cost: Cost,
+    #[command(flatten)]
+    audit: AuditArguments,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -75,6 +78,15 @@ impl IntakeArguments {
     /// The folder for what this machine keeps beside the tables.
     pub(crate) fn home(&self) -> &Path {
         self.lake.home()
+    }
+
+    /// Imports what a request names, and records it.
+    pub(crate) fn import(&self, request: &ImportRequest) -> anyhow::Result<ImportReport> {
+        Ok(self.audit.around("import", &self.lake.to_string(), || import(request), told)??)
+    }
+
+    pub(crate) const fn audit(&self) -> &AuditArguments {
+        &self.audit
     }
 
     /// The import of these files.
@@ -108,8 +120,19 @@ impl IntakeArguments {
 
     /// What decides, besides the bytes of a file, whether it is refused.
     pub(crate) fn settings(&self) -> anyhow::Result<String> {
-        let Self { lake: _, max_rejects, memory: _, currency, rates: told, format, exported_on, missing_means_ended: _, together: _, cost } =
-            self;
+        let Self {
+            lake: _,
+            max_rejects,
+            memory: _,
+            currency,
+            rates: told,
+            format,
+            exported_on,
+            missing_means_ended: _,
+            together: _,
+            cost,
+            audit: _,
+        } = self;
         let currency = currency.as_ref().map_or_else(String::new, Currency::to_string);
         let rates = rates(told)?.iter().map(|(currency, rate)| format!("{currency}={rate:?}")).collect::<Vec<_>>().join(",");
         let format = format.as_deref().unwrap_or_default();
@@ -151,9 +174,18 @@ fn bytes(text: &str) -> Result<usize, String> {
 }
 
 pub(crate) fn run(arguments: &ImportArguments) -> anyhow::Result<ExitCode> {
-    let report = import(&arguments.intake.request(arguments.paths.clone(), Progress::Shown)?)?;
+    let report = arguments.intake.import(&arguments.intake.request(arguments.paths.clone(), Progress::Shown)?)?;
     print(&report)?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// What the audit log says of an import.
+pub(crate) fn told(report: &ImportReport) -> String {
+    let files = report.files.iter().map(|file| file.name.as_str()).collect::<Vec<_>>().join(", ");
+    match &report.outcome {
+        Outcome::Committed(record) => format!("done: version {} of {} rows from {files}", record.import_id, record.rows_kept),
+        Outcome::Unchanged { version } => format!("done: nothing new in {files}; version {version} stays"),
+    }
 }
 
 /// Prints the summary: a table of files, then what a person should know. The acknowledgement

@@ -1,10 +1,13 @@
 //! The commands of `churn-risk`. The only place with a clock.
 
+mod access;
+mod audit;
 mod compact;
 #[cfg(feature = "training")]
 mod demo;
 mod gaps;
 mod import;
+mod keys;
 mod pull;
 mod read_parquet;
 mod serve;
@@ -68,6 +71,10 @@ enum Command {
     Compact(compact::CompactArguments),
     /// Delete the files that only old versions of the tables, or dead imports, have named
     Vacuum(vacuum::VacuumArguments),
+    /// API keys for jobs: make, list, revoke
+    Keys(keys::KeysArguments),
+    /// Whether the audit log is as it was written
+    Audit(audit::AuditCommandArguments),
     /// Write a made-up partner with known hazards, as files that `import` reads
     Simulate(simulate::SimulateArguments),
 }
@@ -88,6 +95,8 @@ pub(crate) fn run() -> ExitCode {
         Command::Gaps(arguments) => gaps::run(&arguments),
         Command::Compact(arguments) => compact::run(&arguments),
         Command::Vacuum(arguments) => vacuum::run(&arguments),
+        Command::Keys(arguments) => keys::run(&arguments),
+        Command::Audit(arguments) => audit::run(&arguments),
         Command::Simulate(arguments) => simulate::run(&arguments),
     };
     match result {

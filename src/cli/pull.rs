@@ -9,7 +9,6 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use anyhow::Context;
 use async_trait::async_trait;
 use churn_risk::domain::{Currency, Day};
-use churn_risk::lake::import;
 use churn_risk::progress::{Progress, say};
 use churn_risk::pull::{
     Address, AnalyticsRequest, AnalyticsTopic, AttributeSet, Backoff, BillingPeriod, BillingQuestion, BillingRequest, Clock, Credentials,
@@ -226,7 +225,7 @@ fn bring_in(common: &CommonArguments, pulled: &Pulled) -> anyhow::Result<ExitCod
         let mut request = common.intake.request(paths, Progress::Shown)?;
         // Blobs and pages are parts of one export: one that has not changed still counts.
         request.reading.together = true;
-        print(&import(&request)?)?;
+        print(&common.intake.import(&request)?)?;
     }
     Ok(ExitCode::SUCCESS)
 }

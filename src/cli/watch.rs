@@ -11,7 +11,7 @@ use churn_risk::progress::Progress;
 use churn_risk::watch::{Landed, Look, Taken, Watch};
 use clap::Args;
 
-use super::import::IntakeArguments;
+use super::import::{IntakeArguments, told};
 use super::stop::Stop;
 
 #[derive(Debug, Args)]
@@ -94,8 +94,10 @@ fn take_all(watch: &mut Watch, arguments: &WatchArguments, landed: &[Landed], st
         }
         let request = arguments.intake.request(vec![file.path().to_path_buf()], Progress::Silent)?;
         let begun = Instant::now();
-        let taken = watch.take(file, |_| import(&request))?;
-        failed |= tell_of(&file.name(), &taken, begun.elapsed());
+        let name = file.name();
+        let told = |taken: &Taken| if let Taken::Imported(report) = taken { told(report) } else { "not imported".to_owned() };
+        let taken = arguments.intake.audit().around("import", &name, || watch.take(file, |_| import(&request)), told)??;
+        failed |= tell_of(&name, &taken, begun.elapsed());
     }
     Ok(failed)
 }

@@ -173,6 +173,7 @@ impl PortfolioBuilder {
             gaps,
             data_errors,
             commitments,
+            cost_hidden: false,
         };
         Ok(UsageFiller { portfolio, next })
     }
@@ -363,7 +364,7 @@ fn lives(
 }
 
 /// Counting sort of subscriptions by customer.
-fn group_by_customer(customers: usize, subscriptions: &[Subscription]) -> (Vec<u32>, Vec<SubscriptionIx>) {
+pub(super) fn group_by_customer(customers: usize, subscriptions: &[Subscription]) -> (Vec<u32>, Vec<SubscriptionIx>) {
     let mut start = vec![0_u32; customers + 1];
     for subscription in subscriptions {
         start[subscription.customer.at() + 1] += 1;

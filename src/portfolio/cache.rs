@@ -289,6 +289,7 @@ fn decode_small(bytes: &[u8], origin: &Origin, usage: Usage) -> Result<Portfolio
         data_errors: input.list(|input| Ok((SubscriptionIx(input.u32()?), decode_error(input)?)))?,
         commitments: input.list(decode_commitment)?,
         months: MonthlyUsage::decode(&mut input)?,
+        cost_hidden: false,
     };
     if input.is_empty() { Ok(portfolio) } else { Err(Malformed) }
 }

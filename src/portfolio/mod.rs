@@ -13,6 +13,7 @@ mod load;
 mod lookup;
 mod loose;
 mod monthly;
+mod part;
 mod weekly;
 
 pub use build::{BuildError, PortfolioBuilder, SmallTables, UsageFiller};
@@ -130,6 +131,8 @@ pub struct Portfolio {
     gaps: Vec<Day>,
     data_errors: Vec<(SubscriptionIx, DataError)>,
     commitments: Vec<Commitment>,
+    /// Whether the costs that its tables have were left out.
+    cost_hidden: bool,
 }
 
 /// Usage rows grouped by subscription, in day order: 20 bytes a row.
@@ -340,6 +343,12 @@ impl Portfolio {
     #[must_use]
     pub const fn has_cost(&self) -> bool {
         self.usage.has_cost
+    }
+
+    /// Whether it lacks the costs that its tables have ([`Portfolio::without_cost`]).
+    #[must_use]
+    pub const fn hides_cost(&self) -> bool {
+        self.cost_hidden
     }
 
     /// The ISO 4217 code of the currency of every cost; none where the tables do not tell it.

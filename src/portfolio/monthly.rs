@@ -8,6 +8,7 @@ use std::collections::{BTreeSet, HashMap};
 use std::ops::Range;
 
 use super::bytes::{Decoder, Encoder, Malformed};
+use super::part::places;
 use super::{Series, Subscription, SubscriptionIx};
 use crate::domain::{Day, Micros};
 
@@ -108,6 +109,45 @@ impl MonthlyUsage {
         let counts = |series: &u32| keeps.is_none_or(|keeps| keeps[*series as usize]);
         let columns = self.of_series[rows.clone()].iter().zip(&self.cost[rows]);
         columns.map(|(series, cost)| if counts(series) { i128::from(*cost) } else { 0 }).sum()
+    }
+}
+
+/// What a part of a portfolio has of it.
+impl MonthlyUsage {
+    /// The rows of some subscriptions, in the order in which they are given.
+    pub(super) fn part(&self, of: &[SubscriptionIx]) -> Self {
+        let rows = || of.iter().map(|ix| self.rows(*ix));
+        let (mut months, mut series) = (vec![false; self.months.len()], vec![false; self.series.len()]);
+        for row in rows().flatten() {
+            months[self.month[row] as usize] = true;
+            series[self.of_series[row] as usize] = true;
+        }
+        let mut part = Self::default();
+        if rows().all(|rows| rows.is_empty()) {
+            return part;
+        }
+        let (month_places, series_places) = (places(&months), places(&series));
+        part.start.push(0);
+        for rows in rows() {
+            for row in rows {
+                part.month.extend(month_places[self.month[row] as usize]);
+                part.of_series.extend(series_places[self.of_series[row] as usize]);
+                part.cost.push(self.cost[row]);
+                part.used.push(self.used[row]);
+            }
+            part.start.push(part.month.len() as u64);
+        }
+        part.months = self.months.iter().zip(months).filter(|(_, kept)| *kept).map(|(one, _)| *one).collect();
+        part.series = self.series.iter().zip(series).filter(|(_, kept)| *kept).map(|(one, _)| one.clone()).collect();
+        part
+    }
+
+    /// The same without a single cost.
+    pub(super) fn without_cost(&self) -> Self {
+        let mut blind = self.clone();
+        blind.cost.fill(0);
+        blind.months.iter_mut().for_each(|told| told.has_cost = false);
+        blind
     }
 }
 

@@ -2,17 +2,19 @@
 //!
 //! Absent on purpose: what is in one.
 
-use std::time::Duration;
+use std::io::Read;
+use std::time::{Duration, Instant};
 
 use actix_web::dev::Payload;
 use actix_web::http::header;
 use actix_web::web::{self, Bytes, BytesMut};
 use actix_web::{FromRequest, HttpRequest, rt};
+use flate2::read::GzDecoder;
 use futures::StreamExt;
 use futures::future::LocalBoxFuture;
 
 use super::Limits;
-use super::problem::Problem;
+use super::problem::{Problem, aside};
 
 /// The proof that a request came without a body.
 #[derive(Debug, Clone, Copy)]
@@ -50,7 +52,7 @@ pub(super) fn announced(request: &HttpRequest) -> Option<u64> {
 /// Another media type, a body that is larger, slower, or broken.
 pub(super) async fn json(request: &HttpRequest, payload: Payload, max_bytes: u64, deadline: Duration) -> Result<Bytes, Problem> {
     of_type("application/json", request)?;
-    read(payload, announced(request), max_bytes, deadline).await
+    plain(request, read(payload, announced(request), max_bytes, deadline).await?, max_bytes).await
 }
 
 /// The fields of an HTML form, bounded as [`json`] is.
@@ -59,7 +61,25 @@ pub(super) async fn json(request: &HttpRequest, payload: Payload, max_bytes: u64
 /// As [`json`].
 pub(super) async fn form(request: &HttpRequest, payload: Payload, max_bytes: u64, deadline: Duration) -> Result<Bytes, Problem> {
     of_type(FORM, request)?;
-    read(payload, announced(request), max_bytes, deadline).await
+    plain(request, read(payload, announced(request), max_bytes, deadline).await?, max_bytes).await
+}
+
+/// The body that was meant, where it came compressed: within the same bound, of which nothing is
+/// inflated beyond.
+async fn plain(request: &HttpRequest, bytes: Bytes, max_bytes: u64) -> Result<Bytes, Problem> {
+    let coding = request.headers().get(header::CONTENT_ENCODING).map(|coding| coding.to_str().unwrap_or_default());
+    match coding.map(str::trim) {
+        None => Ok(bytes),
+        Some(coding) if coding.eq_ignore_ascii_case("identity") => Ok(bytes),
+        Some(coding) if coding.eq_ignore_ascii_case("gzip") => aside(move || inflated(&bytes, max_bytes)).await,
+        Some(coding) => Err(Problem::CodingNotTaken { coding: coding.chars().take(40).collect() }),
+    }
+}
+
+fn inflated(bytes: &[u8], max_bytes: u64) -> Result<Bytes, Problem> {
+    let mut plain = Vec::new();
+    GzDecoder::new(bytes).take(max_bytes + 1).read_to_end(&mut plain).map_err(|_| Problem::BodyBroken)?;
+    if plain.len() as u64 > max_bytes { Err(Problem::BodyTooLarge { max_bytes }) } else { Ok(plain.into()) }
 }
 
 /// The media type of a form.
@@ -82,23 +102,38 @@ async fn read(payload: Payload, announced: Option<u64>, max_bytes: u64, deadline
     }
     // Never more than `max_bytes`, and memory that nothing is written to is none.
     let room = announced.and_then(|bytes| usize::try_from(bytes).ok()).unwrap_or(0);
-    let gathered = rt::time::timeout(deadline, gather(payload, max_bytes, room)).await;
-    gathered.map_err(|_| Problem::BodyTooSlow { seconds: deadline.as_secs() })?
+    let began = Instant::now();
+    // However much has come, the next part comes by then.
+    let in_time =
+        |so_far: usize| began + deadline.min(GRACE + Duration::from_secs(1) * u32::try_from(so_far / RATE_MIN_BYTES).unwrap_or(u32::MAX));
+    gather(payload, max_bytes, room, in_time)
+        .await
+        .map_err(|late| late.unwrap_or(Problem::BodyTooSlow { seconds: began.elapsed().as_secs() }))
 }
 
-async fn gather(mut payload: Payload, max_bytes: u64, room: usize) -> Result<Bytes, Problem> {
-    let Some(first) = payload.next().await else { return Ok(Bytes::new()) };
-    let first = first.map_err(|_| Problem::BodyBroken)?;
+/// A body that comes too slowly is given up after this.
+const GRACE: Duration = Duration::from_secs(5);
+
+/// Bytes that have to come in each second, beyond that.
+const RATE_MIN_BYTES: usize = 64 << 10;
+
+/// The pieces of a body, each of which comes by the time that `in_time` tells.
+///
+/// # Errors
+/// What is wrong with it; none where it is late.
+async fn gather(mut payload: Payload, max_bytes: u64, room: usize, in_time: impl Fn(usize) -> Instant) -> Result<Bytes, Option<Problem>> {
     let mut body = BytesMut::new();
-    let mut piece = first;
+    let mut piece = Bytes::new();
     loop {
-        if (body.len() + piece.len()) as u64 > max_bytes {
-            return Err(Problem::BodyTooLarge { max_bytes });
+        let so_far = body.len() + piece.len();
+        if so_far as u64 > max_bytes {
+            return Err(Some(Problem::BodyTooLarge { max_bytes }));
         }
-        let next = payload.next().await.transpose().map_err(|_| Problem::BodyBroken)?;
-        match next {
+        let next = rt::time::timeout(in_time(so_far).saturating_duration_since(Instant::now()), payload.next()).await.map_err(|_| None)?;
+        match next.transpose().map_err(|_| Some(Problem::BodyBroken))? {
             // A body that came in one piece is not copied.
             None if body.is_empty() => return Ok(piece),
+            Some(first) if so_far == 0 => piece = first,
             next => {
                 body.reserve(if body.is_empty() { room.max(piece.len()) } else { 0 });
                 body.extend_from_slice(&piece);

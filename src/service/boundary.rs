@@ -7,31 +7,43 @@ use std::any::Any;
 use std::borrow::Cow;
 use std::error::Error as StdError;
 use std::panic::AssertUnwindSafe;
-use std::time::Instant;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
 
 use actix_web::body::MessageBody;
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::error::InternalError;
-use actix_web::http::StatusCode;
+use actix_web::http::header::{HeaderMap, HeaderName, HeaderValue};
+use actix_web::http::{StatusCode, header};
 use actix_web::middleware::Next;
-use actix_web::{Error, HttpResponse, ResponseError, web};
+use actix_web::{Error, HttpMessage, HttpResponse, ResponseError, rt, web};
 use futures::FutureExt;
 
 use super::Limits;
 use super::body::announced;
 use super::cache::GivenBy;
+use super::guard::{self, Addressed, Guard, Visitor};
 use super::problem::Problem;
 use super::state::State;
+use super::unread::closes_unread;
 
 /// The outermost layer.
-pub(super) async fn boundary<B: MessageBody + 'static>(request: ServiceRequest, next: Next<B>) -> Result<ServiceResponse<B>, Error> {
+pub(super) async fn boundary<B: MessageBody + 'static>(mut request: ServiceRequest, next: Next<B>) -> Result<ServiceResponse<B>, Error> {
     let began = Instant::now();
     let state = request.app_data::<web::Data<State>>().cloned();
+    let is_secure = guard::of(request.request()).is_ok_and(Guard::is_secure);
     // Nothing may hold the request itself while it is routed: the router changes it in place.
     let instance = request.path().to_owned();
-    let outcome = match admit(&request) {
+    closes_unread(&mut request);
+    let outcome = match let_in(&mut request).await {
         // A handler holds nothing that outlives its request, so a panic leaves nothing half-changed.
-        Ok(()) => AssertUnwindSafe(async { next.call(request).await }).catch_unwind().await,
+        Ok(turn) => {
+            let within = turn.deadline;
+            let answered = AssertUnwindSafe(async { next.call(request).await }).catch_unwind();
+            let answered = rt::time::timeout(within, answered).await;
+            drop(turn);
+            answered.unwrap_or_else(|_| Ok(Err(Problem::TookTooLong { seconds: within.as_secs() }.into())))
+        }
         Err(problem) => Ok(Err(problem.into())),
     };
     let (route, outcome) = match outcome {
@@ -55,7 +67,35 @@ pub(super) async fn boundary<B: MessageBody + 'static>(request: ServiceRequest, 
         let status = outcome.as_ref().map_or_else(|error| error.as_response_error().status_code(), ServiceResponse::status);
         state.counters().answered(route, status.as_u16(), began.elapsed());
     }
-    outcome
+    match outcome {
+        Ok(mut response) => {
+            harden(response.headers_mut(), is_secure);
+            Ok(response)
+        }
+        Err(error) => {
+            let mut response = error.as_response_error().error_response();
+            harden(response.headers_mut(), is_secure);
+            Err(InternalError::from_response(error.to_string(), response).into())
+        }
+    }
+}
+
+/// What a browser may do with an answer, where the answer itself does not say.
+fn harden(headers: &mut HeaderMap, is_secure: bool) {
+    let always = [
+        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        (header::REFERRER_POLICY, "same-origin"),
+        (header::X_FRAME_OPTIONS, "DENY"),
+        (header::CONTENT_SECURITY_POLICY, "default-src 'none'; frame-ancestors 'none'"),
+        (HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
+        (HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
+    ];
+    let https_alone = is_secure.then_some((header::STRICT_TRANSPORT_SECURITY, "max-age=31536000"));
+    for (name, value) in always.into_iter().chain(https_alone) {
+        if !headers.contains_key(&name) {
+            headers.insert(name, HeaderValue::from_static(value));
+        }
+    }
 }
 
 /// The answer to an error of a handler, or of actix-web itself.
@@ -107,8 +147,7 @@ fn answer(problem: &Problem, instance: &str) -> Error {
 }
 
 /// The bounds that can be checked before anything is read.
-fn admit(request: &ServiceRequest) -> Result<(), Problem> {
-    let Some(limits) = request.app_data::<web::Data<Limits>>() else { return Ok(()) };
+fn admit(request: &ServiceRequest, limits: &Limits) -> Result<(), Problem> {
     let bytes = request.uri().path_and_query().map_or(0, |target| target.as_str().len());
     if bytes > limits.target_max_bytes {
         return Err(Problem::TargetTooLong { bytes, max_bytes: limits.target_max_bytes });
@@ -119,6 +158,62 @@ fn admit(request: &ServiceRequest) -> Result<(), Problem> {
         return Err(Problem::BodyTooLarge { max_bytes: most });
     }
     Ok(())
+}
+
+/// The place of one request among those that are answered at the same time.
+struct Turn {
+    _place: Place,
+    deadline: Duration,
+}
+
+/// Finds a place for a request, and who sent it.
+async fn let_in(request: &mut ServiceRequest) -> Result<Turn, Problem> {
+    let limits = request.app_data::<web::Data<Limits>>().map_or(Limits::STANDARD, |limits| *limits.get_ref());
+    admit(request, &limits)?;
+    let guard = guard::of(request.request())?.clone();
+    let Addressed { from, is_ours } = guard.addressed(request.head());
+    if !is_ours {
+        let host = request.headers().get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
+        return Err(Problem::OtherHost { host: host.chars().take(80).collect() });
+    }
+    let places = request.app_data::<web::Data<Places>>().ok_or(Problem::Panicked)?.clone();
+    let place = places.take().ok_or(Problem::Overloaded)?;
+    let identity = guard.identify(request.request(), from).await.map_err(|wait| Problem::TooMany { wait })?;
+    request.extensions_mut().insert(Visitor { identity, from });
+    Ok(Turn { _place: place, deadline: limits.request_deadline })
+}
+
+/// Requests that may be answered at the same time.
+#[derive(Debug)]
+pub(super) struct Places {
+    free: AtomicUsize,
+}
+
+/// One of them, until it is dropped.
+#[derive(Debug)]
+struct Place(web::Data<Places>);
+
+impl Places {
+    pub(super) const fn new(most: usize) -> Self {
+        Self { free: AtomicUsize::new(most) }
+    }
+}
+
+trait Takes {
+    fn take(&self) -> Option<Place>;
+}
+
+impl Takes for web::Data<Places> {
+    fn take(&self) -> Option<Place> {
+        let taken = self.free.fetch_update(Ordering::AcqRel, Ordering::Acquire, |free| free.checked_sub(1));
+        taken.ok().map(|_| Place(self.clone()))
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.0.free.fetch_add(1, Ordering::AcqRel);
+    }
 }
 
 fn message(panic: &(dyn Any + Send)) -> &str {

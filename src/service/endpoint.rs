@@ -17,7 +17,9 @@ use utoipa::ToSchema;
 use super::cache::{Answered, Tag, has_tag, marked, not_modified, tell, wants_anew};
 use super::cursor::{Cursor, Key, Short, short};
 use super::forms::{Form, JSON, RowWriter};
+use super::guard;
 use super::meta::Meta;
+use super::operation::Operation;
 use super::parameters::{LIMIT_DEFAULT, Parameters, Query};
 use super::problem::{Problem, aside};
 use super::state::{self, State};
@@ -33,7 +35,7 @@ const PIECES_WAITING: usize = 2;
 #[derive(Debug, Clone, Copy)]
 pub(super) struct About {
     pub(super) path: &'static str,
-    pub(super) id: &'static str,
+    pub(super) operation: Operation,
     pub(super) tag: &'static str,
     pub(super) summary: &'static str,
     pub(super) what: &'static str,
@@ -151,7 +153,7 @@ fn given_before(state: &State, version: &Version, request: &HttpRequest) -> Opti
 /// Answers a route of figures.
 pub(super) async fn figures<F: Figures>(request: HttpRequest) -> Result<HttpResponse, Problem> {
     let state = state::of(&request)?;
-    let version = state.current();
+    let version = state.seen_by(&guard::caller(&request)?.view).await?;
     if let Some(answered) = given_before(state, &version, &request) {
         return answered.respond(&request).await;
     }
@@ -160,6 +162,7 @@ pub(super) async fn figures<F: Figures>(request: HttpRequest) -> Result<HttpResp
     let epoch = version.epoch();
     let work = move || -> Result<Answered, Problem> {
         let (answer, meta) = F::answer(&version, &query)?;
+        let meta = meta.hiding::<F::Answer>(&version.tables().portfolio);
         if form == Form::Json {
             let body = serde_json::to_vec(&Envelope { data: answer, meta }).map_err(Problem::Unserialisable)?;
             return Ok(Answered::new(F::ABOUT.path, JSON, tag, Vec::new(), body));
@@ -187,13 +190,17 @@ fn table_headers(meta: &Meta, next: Option<String>) -> Vec<(&'static str, String
     if !meta.warnings.is_empty() {
         headers.push(("churn-risk-warnings", meta.warnings.iter().map(|warning| warning.code).collect::<Vec<_>>().join(", ")));
     }
+    if !meta.hidden.is_empty() {
+        headers.push(("churn-risk-hidden", meta.hidden.iter().map(|hidden| hidden.field).collect::<Vec<_>>().join(", ")));
+    }
     headers
 }
 
 /// Answers a route of a list.
 pub(super) async fn listing<L: Listing>(request: HttpRequest) -> Result<HttpResponse, Problem> {
     let state = state::of(&request)?;
-    let current = state.current();
+    let caller = guard::caller(&request)?;
+    let current = state.seen_by(&caller.view).await?;
     if let Some(answered) = given_before(state, &current, &request) {
         return page(state, &current, &answered, &request).await;
     }
@@ -203,7 +210,7 @@ pub(super) async fn listing<L: Listing>(request: HttpRequest) -> Result<HttpResp
         None => (current, None),
         Some(text) => {
             let cursor = state.sealer().open_for(text, list)?;
-            (state.walked(cursor.versions)?, Some(cursor.after))
+            (state.walked(cursor.versions, &current, &caller.view)?, Some(cursor.after))
         }
     };
     let tag = tag(&version, form, &request, false);
@@ -242,7 +249,8 @@ struct Page {
 
 impl Page {
     fn write<L: Listing>(self, state: &State, version: &Arc<Version>, query: &L::Query, form: Form) -> Result<Answered, Problem> {
-        let (entries, mut meta) = L::entries(version, query)?;
+        let (entries, meta) = L::entries(version, query)?;
+        let mut meta = meta.hiding::<L::Row>(&version.tables().portfolio);
         let from = start::<L>(&entries, self.after);
         let rows = &entries[from..entries.len().min(from.saturating_add(self.limit))];
         let next = rows
@@ -303,7 +311,8 @@ async fn stream<L: Listing>(
 ) -> Result<HttpResponse, Problem> {
     let known = Arc::clone(&version);
     let (query, entries, meta) = aside(move || {
-        let (entries, mut meta) = L::entries(&known, &query)?;
+        let (entries, meta) = L::entries(&known, &query)?;
+        let mut meta = meta.hiding::<L::Row>(&known.tables().portfolio);
         meta.total = Some(entries.len() as u64);
         Ok((query, entries, meta))
     })

@@ -3,6 +3,7 @@
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use super::hidden::{Hidden, money_in};
 use super::version::{Sight, Version};
 use crate::domain::{Day, HorizonDays, Period};
 use crate::model::{Label, LoadedModel, Method};
@@ -40,6 +41,9 @@ pub(super) struct Meta {
     partial: bool,
     /// What a reader of the figures should know; empty where there is nothing.
     pub(super) warnings: Vec<Warning>,
+    /// Fields that are null because they are kept from whoever asks.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(super) hidden: Vec<Hidden>,
     /// Of a list: the rows of all pages.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) total: Option<u64>,
@@ -104,7 +108,7 @@ impl Warning {
 
     /// That costs are none, where they are.
     pub(super) fn doubts_about_cost(portfolio: &Portfolio) -> Option<Self> {
-        (!portfolio.has_cost()).then(|| Self::new("no_cost", "the tables have no cost; figures of it are null"))
+        (!portfolio.has_cost() && !portfolio.hides_cost()).then(|| Self::new("no_cost", "the tables have no cost; figures of it are null"))
     }
 }
 
@@ -165,6 +169,14 @@ impl Meta {
     /// Of a horizon of the model.
     pub(super) fn ahead(mut self, loaded: &LoadedModel, head: usize) -> Self {
         self.horizon_days = loaded.model.heads().get(head).map(|head| head.horizon_days);
+        self
+    }
+
+    /// In an answer of a type whose costs are kept from whoever asks, where they are.
+    pub(super) fn hiding<T: ToSchema>(mut self, portfolio: &Portfolio) -> Self {
+        if portfolio.hides_cost() {
+            self.hidden = money_in::<T>();
+        }
         self
     }
 

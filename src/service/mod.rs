@@ -1,8 +1,7 @@
 //! HTTP: routes, and what every answer and every failure looks like. Only home of actix-web.
 //!
 //! Absent on purpose: arithmetic (`metrics/`, `model/`), files, a clock, static state (two
-//! services run in one process), sign-in. Because there is no sign-in, only loopback addresses
-//! are served.
+//! services run in one process).
 
 mod alphabet;
 mod body;
@@ -14,8 +13,12 @@ mod cursor;
 mod dashboard;
 mod endpoint;
 mod forms;
+mod guard;
+mod hidden;
+mod listening;
 mod meta;
 mod openapi;
+mod operation;
 mod parameters;
 mod period;
 mod problem;
@@ -24,7 +27,9 @@ mod routes;
 mod scores;
 mod source;
 mod state;
+mod unread;
 mod version;
+mod views;
 mod watch;
 
 use std::fmt;
@@ -37,14 +42,18 @@ use std::time::Duration;
 
 use actix_web::dev::{Server, ServerHandle};
 use actix_web::middleware::{Compress, from_fn};
-use actix_web::{App, HttpServer, rt, web};
+use actix_web::{App, rt, web};
 use futures::future::{Either, select};
 
+use boundary::Places;
+use listening::Port;
 use recorder::Recorder;
 use watch::Watch;
 
 use crate::signals::Signals;
 
+pub use guard::{Guard, GuardError};
+pub use listening::{TlsError, TlsFiles};
 pub use source::TableSource;
 pub use state::State;
 pub use version::Tables;
@@ -62,8 +71,14 @@ pub struct Limits {
     pub body_deadline: Duration,
     /// Within this a head must have come whole.
     pub head_deadline: Duration,
+    /// Within this a request must be answered, its body included.
+    pub request_deadline: Duration,
+    /// Within this whoever asked must take what they are given, or the next part of it.
+    pub read_deadline: Duration,
     /// How long an idle connection stays open.
     pub keep_alive: Duration,
+    /// Requests that are answered at the same time; what comes beyond is sent away.
+    pub requests_max: usize,
     /// Longest path with its query, in bytes: some 150 filter values of GUIDs.
     pub target_max_bytes: usize,
     /// How long requests in flight may go on after a stop.
@@ -76,9 +91,12 @@ impl Limits {
         body_max_bytes: 64 << 10,
         score_max_bytes: 64 << 20,
         score_deadline: Duration::from_secs(30),
-        body_deadline: Duration::from_secs(10),
+        body_deadline: Duration::from_secs(5),
         head_deadline: Duration::from_secs(5),
-        keep_alive: Duration::from_secs(75),
+        request_deadline: Duration::from_secs(60),
+        read_deadline: Duration::from_secs(28),
+        keep_alive: Duration::from_secs(28),
+        requests_max: 256,
         target_max_bytes: 8 << 10,
         stop_deadline: Duration::from_secs(30),
     };
@@ -87,7 +105,7 @@ impl Limits {
 /// How to serve.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ServiceConfig {
-    /// A loopback address; port 0 takes any free one.
+    /// Where to listen; port 0 takes any free one.
     pub bind: SocketAddr,
     /// Threads that answer; figures are computed on threads of their own.
     pub workers: usize,
@@ -114,36 +132,38 @@ struct Threads {
 }
 
 /// What mounts the routes of each thread.
-type Routes = fn(&mut web::ServiceConfig);
+type Routes = fn(&Guard, &mut web::ServiceConfig);
 
 /// A service whose port is open: connections wait until it runs.
 #[derive(Debug)]
 pub struct Service {
     config: ServiceConfig,
     state: State,
+    guard: Guard,
+    tls: Option<TlsFiles>,
     listener: TcpListener,
     address: SocketAddr,
 }
 
 impl Service {
-    /// Opens the port.
+    /// Opens the port of a service that lets anyone in who reaches it, on a loopback address.
     ///
     /// # Errors
-    /// An address that is not loopback (`InvalidInput`, with a sentence), or one that cannot be bound.
+    /// As [`Service::guarded`].
     pub fn open(config: ServiceConfig, state: State) -> io::Result<Self> {
-        if !config.bind.ip().is_loopback() {
-            return Err(io::Error::new(
-                io::ErrorKind::InvalidInput,
-                format!(
-                    "{} is not a loopback address: without sign-in anyone who reaches it could read every customer's figures; \
-                     bind 127.0.0.1 or [::1], and put a proxy that signs people in before it",
-                    config.bind.ip()
-                ),
-            ));
-        }
+        Self::guarded(config, Guard::open(None), None, state)
+    }
+
+    /// Opens the port of a service, with TLS where there is a certificate.
+    ///
+    /// # Errors
+    /// An address that others reach without sign-in, or without TLS at either end of a proxy
+    /// (`InvalidInput`, with a sentence); or one that cannot be bound.
+    pub fn guarded(config: ServiceConfig, guard: Guard, tls: Option<TlsFiles>, state: State) -> io::Result<Self> {
+        guard.may_listen(config.bind, tls.is_some())?;
         let listener = TcpListener::bind(config.bind)?;
         let address = listener.local_addr()?;
-        Ok(Self { config, state, listener, address })
+        Ok(Self { config, state, guard, tls, listener, address })
     }
 
     /// The address with its real port.
@@ -203,28 +223,26 @@ impl Service {
 
     fn threads(&self) -> io::Result<Threads> {
         let recorder = self.config.score_history.then(|| Recorder::start(self.state.clone())).transpose()?;
-        let watch = self.config.look_every.map(|every| Watch::start(self.state.clone(), every)).transpose()?;
+        let watch = self.config.look_every.map(|every| Watch::start(self.state.clone(), self.tls.clone(), every)).transpose()?;
         Ok(Threads { _watch: watch, _recorder: recorder })
     }
 
     fn server(self, routes: Routes) -> io::Result<Server> {
-        let Self { config, state, listener, .. } = self;
+        let Self { config, state, guard, tls, listener, .. } = self;
         let limits = config.limits;
-        let server = HttpServer::new(move || {
+        let places = web::Data::new(Places::new(limits.requests_max));
+        let application = move || {
             App::new()
                 .app_data(web::Data::new(state.clone()))
                 .app_data(web::Data::new(limits))
-                .configure(routes)
+                .app_data(web::Data::new(guard.clone()))
+                .app_data(places.clone())
+                .configure(|mounted| routes(&guard, mounted))
                 .default_service(web::to(routes::no_such_route))
                 .wrap(Compress::default())
                 .wrap(from_fn(boundary::boundary))
-        })
-        .workers(config.workers.max(1))
-        .client_request_timeout(limits.head_deadline)
-        .keep_alive(limits.keep_alive)
-        .shutdown_timeout(limits.stop_deadline.as_secs())
-        .disable_signals();
-        Ok(server.listen(listener)?.run())
+        };
+        listening::server(Port { workers: config.workers, limits, tls }, listener, application)
     }
 }
 
@@ -300,7 +318,7 @@ mod tests {
     use crate::portfolio::{PortfolioBuilder, SmallTables};
 
     /// Routes that panic where ours must not.
-    fn panicking(config: &mut web::ServiceConfig) {
+    fn panicking(_: &Guard, config: &mut web::ServiceConfig) {
         config
             .route("/panics", web::get().to(async || -> &'static str { panic!("a handler that panics") }))
             .route(
@@ -319,7 +337,7 @@ mod tests {
 
     fn ask(address: SocketAddr, path: &str) -> String {
         let mut stream = TcpStream::connect(address).expect("the service listens");
-        write!(stream, "GET {path} HTTP/1.1\r\nhost: test\r\nconnection: close\r\n\r\n").expect("it reads");
+        write!(stream, "GET {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n").expect("it reads");
         let mut answer = String::new();
         stream.read_to_string(&mut answer).expect("it answers");
         answer

@@ -4,8 +4,10 @@
 //! Absent on purpose: a second list of routes. What is mounted is what is documented.
 
 use actix_web::web;
+use utoipa::openapi::extensions::ExtensionsBuilder;
 use utoipa::openapi::path::{HttpMethod, Operation, OperationBuilder, Parameter};
 use utoipa::openapi::request_body::RequestBodyBuilder;
+use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme};
 use utoipa::openapi::tag::TagBuilder;
 use utoipa::openapi::{
     ArrayBuilder, Components, ContentBuilder, HeaderBuilder, InfoBuilder, LicenseBuilder, ObjectBuilder, OpenApi, OpenApiBuilder, PathItem,
@@ -15,8 +17,11 @@ use utoipa::{PartialSchema, ToSchema};
 
 use super::endpoint::{About, Figures, Listing, parameters};
 use super::forms::{JSON, NDJSON};
+use super::guard::Guard;
 use super::meta::Meta;
+use super::operation::Allowed;
 use super::problem::{Body, PROBLEM_JSON, title_of};
+use crate::access::Role;
 
 /// What a route answers with when all goes well.
 pub(super) enum Success {
@@ -106,10 +111,10 @@ impl Route {
 
     /// Statuses of failure that it can answer with.
     fn failures(&self) -> Vec<u16> {
-        let mut statuses = vec![400, 406, 414, 500];
+        let mut statuses = vec![400, 406, 414, 421, 429, 500, 503];
         statuses.extend(self.about.fails);
-        if self.tagged {
-            statuses.push(503);
+        if self.about.operation.roles().is_some() {
+            statuses.extend([401, 403]);
         }
         if !self.parameters.is_empty() {
             statuses.push(422);
@@ -118,15 +123,16 @@ impl Route {
             // A body that nobody reads is bounded all the same.
             statuses.push(413);
         } else {
-            statuses.extend([408, 413, 415]);
+            statuses.extend([403, 408, 413, 415]);
         }
         statuses.sort_unstable();
         statuses.dedup();
         statuses
     }
 
-    fn operation(&self, head: bool) -> Operation {
-        let About { id, tag, summary, what, .. } = self.about;
+    fn operation(&self, head: bool, guard: &Guard) -> Operation {
+        let About { operation, tag, summary, what, .. } = self.about;
+        let id = operation.id();
         let id = if head { format!("{id}_head") } else { id.to_owned() };
         let mut responses =
             ResponsesBuilder::new().response(if matches!(self.success, Success::SeeOther) { "303" } else { "200" }, self.succeeds(head));
@@ -144,7 +150,16 @@ impl Route {
             let content = ContentBuilder::new().schema(Some(schema.clone())).build();
             RequestBodyBuilder::new().content(*media_type, content).required(Some(Required::True)).build()
         });
-        OperationBuilder::new()
+        let roles = operation.roles().filter(|_| guard.signs_in());
+        let mut told = OperationBuilder::new();
+        for scheme in roles.iter().flat_map(|_| schemes(guard)) {
+            told = told.security(SecurityRequirement::new::<_, [&str; 0], &str>(scheme.0, []));
+        }
+        let who = roles.map(|roles| {
+            let names: Vec<&str> = roles.roles().map(Role::name).collect();
+            ExtensionsBuilder::new().add("x-roles", names).add("x-unscoped", matches!(operation.allowed(), Allowed::Unscoped(_))).build()
+        });
+        told.extensions(who)
             .operation_id(Some(id))
             .tag(tag)
             .summary(Some(if head { format!("{summary} (the head alone)") } else { summary.to_owned() }))
@@ -193,21 +208,24 @@ impl Route {
 }
 
 /// The document of these routes.
-pub(super) fn document(routes: &[Route]) -> OpenApi {
+pub(super) fn document(routes: &[Route], guard: &Guard) -> OpenApi {
     let mut paths = PathsBuilder::new();
     let mut components = Components::new();
     let mut shared = Vec::new();
     named::<Meta>(&mut shared);
     named::<Body>(&mut shared);
     for route in routes {
-        let mut item = PathItem::new(route.method.clone(), route.operation(false));
+        let mut item = PathItem::new(route.method.clone(), route.operation(false, guard));
         if matches!(route.method, HttpMethod::Get) {
-            item.merge_operations(PathItem::new(HttpMethod::Head, route.operation(true)));
+            item.merge_operations(PathItem::new(HttpMethod::Head, route.operation(true, guard)));
         }
         paths = paths.path(route.about.path, item);
         shared.extend(route.schemas.iter().cloned());
     }
     components.schemas.extend(shared);
+    for (name, scheme) in schemes(guard) {
+        components.add_security_scheme(name, scheme);
+    }
     let license = LicenseBuilder::new().name("Apache-2.0").identifier(Some("Apache-2.0")).build();
     let info = InfoBuilder::new()
         .title("churn-risk")
@@ -226,11 +244,22 @@ pub(super) fn document(routes: &[Route]) -> OpenApi {
             tag("model", "The model in service, and how good it is."),
             tag("tables", "What came in when, and where the feed has holes."),
             tag("pages", "The same for a person, in a browser."),
+            tag("sign-in", "How a browser comes to a session."),
             tag("service", "The process itself."),
         ]))
         .paths(paths.build())
         .components(Some(components))
         .build()
+}
+
+/// How whoever asks is known; nothing where anyone may everything.
+fn schemes(guard: &Guard) -> Vec<(&'static str, SecurityScheme)> {
+    if !guard.signs_in() {
+        return Vec::new();
+    }
+    let told = "A token of the OpenID provider that is for this service, or an API key.";
+    let bearer = SecurityScheme::Http(HttpBuilder::new().scheme(HttpAuthScheme::Bearer).description(Some(told)).build());
+    vec![("bearer", bearer)]
 }
 
 const INTRODUCTION: &str = "Which Azure subscriptions of a cloud partner are about to leave, and why; beside it the exact figures.\n\n\

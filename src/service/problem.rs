@@ -2,19 +2,23 @@
 //!
 //! Absent on purpose: logging, which the boundary does once.
 
+use std::time::Duration;
+
+use actix_web::http::header::{HeaderMap, HeaderValue};
 use actix_web::http::{Method, StatusCode, header};
 use actix_web::{HttpResponse, ResponseError, web};
 use serde::Serialize;
 use thiserror::Error;
 use utoipa::ToSchema;
 
+use crate::access::AuditError;
 use crate::domain::{SubscriptionId, chain};
 use crate::lake::FeedbackError;
 use crate::model::LoadError;
 use crate::portfolio;
 
 /// When a client that met a service without data may ask again.
-const RETRY_SECONDS: &str = "10";
+const RETRY_SECONDS: u64 = 10;
 
 /// What is wrong with one parameter, or with one part of the service.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
@@ -64,8 +68,26 @@ pub(super) enum Problem {
     BadBody(Vec<Fault>),
     #[error("the body must be {wanted}; its Content-Type is `{content_type}`")]
     WrongMediaType { wanted: &'static str, content_type: String },
-    #[error("the form was sent by a page of another site")]
+    #[error("the body is compressed by `{coding}`; gzip is taken, and no compression")]
+    CodingNotTaken { coding: String },
+    #[error("the request was sent by a page of another site")]
     ForeignForm,
+    #[error("{}", .why.as_deref().unwrap_or("send a token or an API key as `Authorization: Bearer`"))]
+    Unknown { why: Option<String> },
+    #[error("{why}")]
+    NotAllowed { why: String },
+    #[error("{why}; try again later")]
+    NobodyCanTell { why: String },
+    #[error("the service is not called `{host}`; the access file can name it under `hosts`")]
+    OtherHost { host: String },
+    #[error("too many requests; ask again in {} s", seconds(*.wait))]
+    TooMany { wait: Duration },
+    #[error("the service has as many requests as it can answer; ask again in a moment")]
+    Overloaded,
+    #[error("the request was not answered within {seconds} seconds")]
+    TookTooLong { seconds: u64 },
+    #[error("nothing was changed, since it could not be recorded in the audit log")]
+    NotRecorded(#[source] AuditError),
     #[error("{}", chain(.0))]
     FeedbackNotKept(#[source] FeedbackError),
     #[error("this request takes no body")]
@@ -122,7 +144,16 @@ impl Problem {
             Self::WrongMediaType { .. } => {
                 kind("wrong-media-type", "The body is not what this route reads", StatusCode::UNSUPPORTED_MEDIA_TYPE)
             }
+            Self::CodingNotTaken { .. } => kind("coding-not-taken", "A compression that is not taken", StatusCode::UNSUPPORTED_MEDIA_TYPE),
             Self::ForeignForm => kind("foreign-form", "A form of another site", StatusCode::FORBIDDEN),
+            Self::Unknown { .. } => kind("unknown-caller", "Nobody has signed in", StatusCode::UNAUTHORIZED),
+            Self::NotAllowed { .. } => kind("not-allowed", "Not allowed", StatusCode::FORBIDDEN),
+            Self::NobodyCanTell { .. } => kind("nobody-can-tell", "Nobody can tell who asks", StatusCode::SERVICE_UNAVAILABLE),
+            Self::OtherHost { .. } => kind("other-host", "Another host", StatusCode::MISDIRECTED_REQUEST),
+            Self::TooMany { .. } => kind("too-many-requests", "Too many requests", StatusCode::TOO_MANY_REQUESTS),
+            Self::Overloaded => kind("overloaded", "Too much at once", StatusCode::SERVICE_UNAVAILABLE),
+            Self::TookTooLong { .. } => kind("took-too-long", "It took too long", StatusCode::SERVICE_UNAVAILABLE),
+            Self::NotRecorded(_) => kind("not-recorded", "Not recorded", StatusCode::SERVICE_UNAVAILABLE),
             Self::FeedbackNotKept(FeedbackError::Conflict { .. }) => {
                 kind("feedback-conflict", "The feedback id was used before", StatusCode::CONFLICT)
             }
@@ -163,7 +194,16 @@ impl Problem {
             | Self::BodyBroken
             | Self::BodyNotTaken
             | Self::WrongMediaType { .. }
+            | Self::CodingNotTaken { .. }
             | Self::ForeignForm
+            | Self::Unknown { .. }
+            | Self::NotAllowed { .. }
+            | Self::NobodyCanTell { .. }
+            | Self::OtherHost { .. }
+            | Self::TooMany { .. }
+            | Self::Overloaded
+            | Self::TookTooLong { .. }
+            | Self::NotRecorded(_)
             | Self::FeedbackNotKept(_)
             | Self::TargetTooLong { .. }
             | Self::ModelRefused { .. }
@@ -193,11 +233,34 @@ impl Problem {
         if let Some(allowed) = self.allowed() {
             response.insert_header((header::ALLOW, allowed));
         }
-        if status == StatusCode::SERVICE_UNAVAILABLE {
-            response.insert_header((header::RETRY_AFTER, RETRY_SECONDS));
-        }
         // A struct of texts and numbers always serialises.
-        response.body(serde_json::to_vec(&body).unwrap_or_default())
+        let mut response = response.body(serde_json::to_vec(&body).unwrap_or_default());
+        self.mark(response.headers_mut());
+        response
+    }
+
+    /// What a client is told of a failure in whatever form: when to ask again, and how to be known.
+    pub(super) fn mark(&self, headers: &mut HeaderMap) {
+        if let Some(wait) = self.retry_after() {
+            headers.insert(header::RETRY_AFTER, wait.into());
+        }
+        if let Self::Unknown { why } = self {
+            // RFC 6750: an error code where there was a token.
+            let challenge = if why.is_some() { "Bearer error=\"invalid_token\"" } else { "Bearer" };
+            headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static(challenge));
+        }
+        if let Self::CodingNotTaken { .. } = self {
+            headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static("gzip"));
+        }
+    }
+
+    /// Seconds after which the same may be asked again.
+    fn retry_after(&self) -> Option<u64> {
+        match self {
+            Self::TooMany { wait } => Some(seconds(*wait)),
+            Self::Overloaded => Some(1),
+            _ => (self.status_code() == StatusCode::SERVICE_UNAVAILABLE).then_some(RETRY_SECONDS),
+        }
     }
 
     fn allowed(&self) -> Option<String> {
@@ -245,7 +308,8 @@ pub(super) const PROBLEM_JSON: &str = "application/problem+json";
 pub(super) const fn title_of(status: u16) -> &'static str {
     match status {
         400 => "Malformed: a parameter or field is not what it should be. `errors` names each.",
-        403 => "The form was sent by a page of another site.",
+        401 => "Nobody has signed in, or the token or key does not hold.",
+        403 => "Whoever asks may not do this; or the request was sent by a page of another site.",
         404 => "There is no such thing in the tables.",
         406 => "No form of the answer that the Accept headers allow.",
         408 => "The body did not come in time.",
@@ -255,9 +319,18 @@ pub(super) const fn title_of(status: u16) -> &'static str {
         414 => "The path and query are too long.",
         415 => "The body is not what this route reads.",
         422 => "Well-formed, and cannot be answered. `errors` names each parameter.",
-        503 => "Not ready: tables or model are missing. `errors` says which.",
+        421 => "The service does not go by the name that the request asks for.",
+        429 => "Too many requests; `Retry-After` says when to ask again.",
+        503 => {
+            "Not ready: tables or model are missing, and `errors` says which; or the service has too much to do, or something that it needs is out of reach."
+        }
         _ => "The request failed inside the service.",
     }
+}
+
+/// Whole seconds, rounded up: 0 would be an invitation.
+fn seconds(wait: Duration) -> u64 {
+    wait.as_secs() + 1
 }
 
 fn count(faults: usize) -> String {

@@ -274,14 +274,15 @@ impl Issued {
     }
 
     /// What came of the scores of each model, ascending by the model's version. It reads up to 53
-    /// scorings of each model. Blocks.
-    pub(super) fn record(&self, portfolio: &Portfolio) -> Vec<RecordOfModel> {
+    /// scorings of each model. Rows of subscriptions that the portfolio does not know count as such
+    /// where it is that of everybody, and else not at all. Blocks.
+    pub(super) fn record(&self, portfolio: &Portfolio, is_everybody: bool) -> Vec<RecordOfModel> {
         let mut versions: Vec<&str> = self.heads.iter().map(|head| head.scoring.model_version.as_str()).collect();
         versions.sort_unstable();
         versions.dedup();
         let of = |version: &str| {
             let heads: Vec<ScoringHead> = self.heads.iter().filter(|head| head.scoring.model_version == version).cloned().collect();
-            let measured = self.measured(portfolio, version, &heads);
+            let measured = self.measured(portfolio, is_everybody, version, &heads);
             if let Err(why) = &measured {
                 tracing::warn!(model = version, why, "the scores of a model are not measured");
             }
@@ -290,7 +291,7 @@ impl Issued {
         versions.into_iter().map(of).collect()
     }
 
-    fn measured(&self, portfolio: &Portfolio, version: &str, heads: &[ScoringHead]) -> Result<MeasuredScores, String> {
+    fn measured(&self, portfolio: &Portfolio, is_everybody: bool, version: &str, heads: &[ScoringHead]) -> Result<MeasuredScores, String> {
         let lake = self.scores.as_ref().and_then(|scores| scores.lake.get()).ok_or("there is no lake")?;
         let loaded = self.model(version)?;
         let mut record = ModelRecord::new(portfolio, &loaded);
@@ -315,7 +316,8 @@ impl Issued {
                 }
                 Ok::<_, String>(IssuedRisk { subscription, horizon_days: row.horizon_days, risk })
             });
-            record.take(as_of, rows)?;
+            let counts = |row: &Result<IssuedRisk, String>| is_everybody || row.as_ref().map_or(true, |row| row.subscription.is_some());
+            record.take(as_of, rows.filter(counts))?;
             cost_at_risk.push(CostAtRisk { as_of, cost_at_risk: sum });
         }
         cost_at_risk.retain(|_| portfolio.has_cost());

@@ -4,6 +4,7 @@
 //! Absent on purpose: a swap that can fail. All that can fail is done aside, before it.
 
 use std::fmt;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock, mpsc};
 use std::time::{Duration, Instant};
 
@@ -16,10 +17,12 @@ use super::cache::Answers;
 use super::counters::Counters;
 use super::cursor::{Sealer, Short};
 use super::dashboard::Files;
-use super::problem::Problem;
+use super::problem::{Problem, aside};
 use super::scores::{Issued, Scores};
 use super::source::TableSource;
 use super::version::{Tables, Version};
+use super::views::Views;
+use crate::access::View;
 use crate::domain::Day;
 use crate::lake::{Lake, ScoresReceipt};
 use crate::model::{LoadError, LoadedModel, ModelSlot};
@@ -46,6 +49,9 @@ struct Inner {
     /// Changes take turns, so that the last to begin is the last to be stored.
     changing: Mutex<()>,
     walked: Mutex<Vec<Walked>>,
+    views: Views,
+    /// The number of the next version, of those in service and of parts of them.
+    epochs: AtomicU64,
     sealer: Sealer,
     answers: Answers,
     counters: Counters,
@@ -101,6 +107,8 @@ impl State {
             wake: Mutex::new(None),
             changing: Mutex::new(()),
             walked: Mutex::new(Vec::new()),
+            views: Views::default(),
+            epochs: AtomicU64::new(1),
             sealer: Sealer::new(secret),
             answers: Answers::new(),
             counters: Counters::new(),
@@ -198,7 +206,7 @@ impl State {
         let current = self.current();
         let today = self.today();
         if current.seen_on() != today {
-            self.0.current.store(Arc::new(current.with_issued(current.epoch() + 1, self.issued()).seen(today)));
+            self.0.current.store(Arc::new(current.with_issued(self.next_epoch(), self.issued()).seen(today)));
         }
     }
 
@@ -215,11 +223,14 @@ impl State {
 
     /// With the turn held.
     fn swap(&self, tables: Arc<Tables>, model: Option<Arc<LoadedModel>>) {
-        let epoch = self.0.current.load().epoch() + 1;
-        let version = Version::new(epoch, tables, model, self.issued()).seen(self.today());
+        let version = Version::new(self.next_epoch(), tables, model, self.issued()).seen(self.today());
         self.0.current.store(Arc::new(version));
         self.forget_walks(Instant::now());
         self.wake();
+    }
+
+    fn next_epoch(&self) -> u64 {
+        self.0.epochs.fetch_add(1, Ordering::Relaxed)
     }
 
     fn issued(&self) -> Issued {
@@ -260,7 +271,7 @@ impl State {
         }
         let _turn = self.0.changing.lock();
         let current = self.current();
-        self.0.current.store(Arc::new(current.with_issued(current.epoch() + 1, self.issued())));
+        self.0.current.store(Arc::new(current.with_issued(self.next_epoch(), self.issued())));
     }
 
     /// Works out what is worked out once a version, so that who opens the page first need not wait.
@@ -282,17 +293,21 @@ impl State {
         }
     }
 
-    /// Lets go of versions that nobody walks through any more. The one in service stays by
-    /// itself, so it does not count.
+    /// Lets go of versions that nobody walks through any more. Those in service, and parts of it,
+    /// stay by themselves, so they do not count.
     fn forget_walks(&self, now: Instant) {
         let current = self.0.current.load();
         let mut walked = self.0.walked.lock();
-        walked.retain(|one| one.version.epoch() == current.epoch() || now.duration_since(one.last) < WALKED_FOR);
+        let of_current = |one: &Walked| one.version.whole().epoch() == current.epoch();
+        walked.retain(|one| of_current(one) || now.duration_since(one.last) < WALKED_FOR);
         walked.sort_by_key(|one| std::cmp::Reverse(one.last));
-        let mut older = 0;
+        let mut older: Vec<u64> = Vec::new();
         walked.retain(|one| {
-            older += usize::from(one.version.epoch() != current.epoch());
-            one.version.epoch() == current.epoch() || older <= WALKED_MAX
+            let of = one.version.whole().epoch();
+            if !of_current(one) && !older.contains(&of) {
+                older.push(of);
+            }
+            of_current(one) || older.iter().take(WALKED_MAX).any(|kept| *kept == of)
         });
     }
 
@@ -301,18 +316,33 @@ impl State {
         self.0.current.load_full()
     }
 
-    /// The version that a cursor goes on over.
+    /// What somebody of `view` sees of the version in service.
     ///
     /// # Errors
-    /// 410 where it is kept no more.
-    pub(super) fn walked(&self, versions: Short) -> Result<Arc<Version>, Problem> {
+    /// Where it has to be made, and that fails.
+    pub(super) async fn seen_by(&self, view: &View) -> Result<Arc<Version>, Problem> {
         let current = self.current();
-        if current.digest() == versions {
+        if view.is_whole() {
             return Ok(current);
         }
+        if let Some(seen) = self.0.views.find(&current, view) {
+            return Ok(seen);
+        }
+        let (state, view) = (self.clone(), view.clone());
+        aside(move || Ok(state.0.views.make(&current, &view, || state.next_epoch()))).await
+    }
+
+    /// The version that a cursor goes on over, for somebody who sees `seen` of the one in service.
+    ///
+    /// # Errors
+    /// 410 where it is kept no more, and where it is not what they may see.
+    pub(super) fn walked(&self, versions: Short, seen: &Arc<Version>, view: &View) -> Result<Arc<Version>, Problem> {
+        if seen.digest() == versions {
+            return Ok(Arc::clone(seen));
+        }
         let walked = self.0.walked.lock();
-        let kept = walked.iter().find(|one| one.version.digest() == versions).map(|one| Arc::clone(&one.version));
-        kept.ok_or(Problem::StaleCursor)
+        let kept = walked.iter().find(|one| one.version.digest() == versions && one.version.is_view(view));
+        kept.map(|one| Arc::clone(&one.version)).ok_or(Problem::StaleCursor)
     }
 
     /// Keeps a version for the next page of somebody who was given one of it just now.

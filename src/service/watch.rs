@@ -1,10 +1,11 @@
-//! A thread that looks for newer tables and another model from time to time.
+//! A thread that looks for newer tables, another model and another certificate from time to time.
 
 use std::io;
 use std::sync::mpsc;
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
+use super::listening::TlsFiles;
 use super::state::State;
 use crate::lake::Lake;
 
@@ -20,7 +21,7 @@ impl Watch {
     ///
     /// # Errors
     /// Where the thread cannot be started.
-    pub(super) fn start(state: State, every: Duration) -> io::Result<Self> {
+    pub(super) fn start(state: State, tls: Option<TlsFiles>, every: Duration) -> io::Result<Self> {
         let (stop, stopped) = mpsc::channel();
         let thread = thread::Builder::new().name("watch".to_owned()).spawn(move || {
             let mut lake = None;
@@ -28,6 +29,9 @@ impl Watch {
                 // A store that was out of reach is there again by the next look.
                 lake = lake.or_else(|| open(&state));
                 state.look_around(lake.as_ref());
+                if let Some(tls) = &tls {
+                    tls.look();
+                }
             }
         })?;
         Ok(Self { stop: Some(stop), thread: Some(thread) })

@@ -65,7 +65,7 @@ pub(crate) fn connect(address: SocketAddr) -> TcpStream {
 /// The head of a request that asks once.
 pub(crate) fn head(method: &str, target: &str, headers: &[(&str, &str)]) -> String {
     let headers: String = headers.iter().flat_map(|(name, value)| [name, ": ", value, "\r\n"]).collect();
-    format!("{method} {target} HTTP/1.1\r\nhost: test\r\nconnection: close\r\n{headers}\r\n")
+    format!("{method} {target} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n{headers}\r\n")
 }
 
 /// Reads an answer to its end, interim ones left out.

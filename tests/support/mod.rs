@@ -9,6 +9,7 @@ pub(crate) mod oracle_anomalies;
 pub(crate) mod oracle_customers;
 pub(crate) mod oracle_revenue;
 pub(crate) mod partner;
+pub(crate) mod provider;
 pub(crate) mod pulls;
 pub(crate) mod services;
 pub(crate) mod steady;

@@ -3,8 +3,12 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use chrono::{DateTime, Utc};
+use churn_risk::access::{AccessConfig, AuditLog, Clock, KeyError, KeyFile, KeyRequest, Role};
 use churn_risk::model::{ModelSlot, Registry};
-use churn_risk::service::{Limits, Running, Service, ServiceConfig, State, TableSource};
+use churn_risk::service::{Guard, Limits, Running, Service, ServiceConfig, State, TableSource};
+use secrecy::ExposeSecret;
+use serde_json::Value;
 use tempfile::TempDir;
 
 use super::client::{Reply, ask};
@@ -29,19 +33,24 @@ impl Served {
 
     /// These tables and the model that finds silence alarming.
     pub(crate) fn with_model(world: &World) -> Self {
-        let models = TempDir::new().expect("a folder");
-        let portfolio = world.portfolio();
-        let version = models::publish(models.path(), &portfolio, models::parts(&portfolio, 1.5));
-        models::promote(models.path(), &version);
-        let served = Self::over(world, models, Limits::STANDARD);
-        served.state.reload_model().expect("a sound model");
-        served
+        Self::within(world, Limits::STANDARD)
     }
 
     /// A service that waits a tenth of a second for a body.
     pub(crate) fn impatient(world: &World) -> Self {
         let limits = Limits { body_deadline: Duration::from_millis(100), ..Limits::STANDARD };
         Self::over(world, TempDir::new().expect("a folder"), limits)
+    }
+
+    /// These tables and a model, within bounds of a test's own.
+    pub(crate) fn within(world: &World, limits: Limits) -> Self {
+        let models = TempDir::new().expect("a folder");
+        let portfolio = world.portfolio();
+        let version = models::publish(models.path(), &portfolio, models::parts(&portfolio, 1.5));
+        models::promote(models.path(), &version);
+        let served = Self::over(world, models, limits);
+        served.state.reload_model().expect("a sound model");
+        served
     }
 
     /// The tables of a lake, which is looked at again every so often.
@@ -58,6 +67,30 @@ impl Served {
         let state = State::from_source(source, ModelSlot::new(Registry::open(models))).expect("a lake that loads");
         state.reload_model().expect("a sound model");
         let running = Service::open(config, state.clone()).and_then(Service::start).expect("a free port");
+        Self { state, running: Some(running), models: models.to_path_buf(), _own: None }
+    }
+
+    /// These tables and the model that finds silence alarming, for whoever is known by an access file or by
+    /// a key of `desk`.
+    pub(crate) fn guarded(world: &World, access: &str, desk: &Doorkeeper) -> Self {
+        let models = TempDir::new().expect("a folder");
+        let portfolio = world.portfolio();
+        let version = models::publish(models.path(), &portfolio, models::parts(&portfolio, 1.5));
+        models::promote(models.path(), &version);
+        let state = State::new(portfolio, ModelSlot::new(Registry::open(models.path())));
+        state.reload_model().expect("a sound model");
+        let config = ServiceConfig::new(([127, 0, 0, 1], 0).into());
+        let running = Service::guarded(config, desk.guard(access), None, state.clone()).and_then(Service::start).expect("a free port");
+        Self { state, running: Some(running), models: models.path().to_path_buf(), _own: Some(models) }
+    }
+
+    /// A lake and models that are there already, for whoever has a key of `desk`.
+    pub(crate) fn guarded_lake(lake: &Path, models: &Path, access: &str, desk: &Doorkeeper) -> Self {
+        let source = TableSource { lake: lake.into(), settle_days: 0, as_of_version: None, today: || day("2026-06-30") };
+        let state = State::from_source(source, ModelSlot::new(Registry::open(models))).expect("a lake that loads");
+        state.reload_model().expect("a sound model");
+        let config = ServiceConfig::new(([127, 0, 0, 1], 0).into());
+        let running = Service::guarded(config, desk.guard(access), None, state.clone()).and_then(Service::start).expect("a free port");
         Self { state, running: Some(running), models: models.to_path_buf(), _own: None }
     }
 
@@ -93,6 +126,59 @@ impl Drop for Served {
         if let Some(running) = self.running.take() {
             running.stop().expect("an orderly end");
         }
+    }
+}
+
+/// Keys, an audit log, and the clock by which they hold.
+#[derive(Debug)]
+pub(crate) struct Doorkeeper {
+    folder: TempDir,
+    clock: Clock,
+}
+
+/// The moment at which tests stand.
+pub(crate) fn now() -> DateTime<Utc> {
+    DateTime::from_timestamp(1_782_820_800, 0).expect("a moment")
+}
+
+impl Doorkeeper {
+    pub(crate) fn new() -> Self {
+        Self::by(now)
+    }
+
+    pub(crate) fn by(clock: Clock) -> Self {
+        Self { folder: TempDir::new().expect("a folder"), clock }
+    }
+
+    fn keys(&self) -> KeyFile {
+        KeyFile::at(self.folder.path().join("keys.json"))
+    }
+
+    pub(crate) fn audit(&self) -> PathBuf {
+        self.folder.path().join("audit")
+    }
+
+    pub(crate) fn guard(&self, access: &str) -> Guard {
+        let config = AccessConfig::parse(access, Path::new("access.toml")).expect("an access file");
+        Guard::new(config, Some(self.keys()), AuditLog::at(self.audit(), self.clock), self.clock).expect("somebody could")
+    }
+
+    /// A new key, as the header that bears it.
+    pub(crate) fn key(&self, name: &str, roles: &[Role], scope: &[&str]) -> String {
+        let scope = (!scope.is_empty()).then(|| scope.iter().map(|text| (*text).to_owned()).collect());
+        let request = KeyRequest { name: name.to_owned(), roles: roles.to_vec(), scope, days: 30 };
+        let made = self.keys().create(request, (self.clock)(), |_| Ok::<_, KeyError>(())).expect("a key");
+        format!("Bearer {}", made.shown_once.expose_secret())
+    }
+
+    pub(crate) fn revoke(&self, name: &str) {
+        self.keys().revoke(name, (self.clock)(), |_| Ok::<_, KeyError>(())).expect("a key");
+    }
+
+    /// The lines of the audit log.
+    pub(crate) fn deeds(&self) -> Vec<Value> {
+        let text = std::fs::read_to_string(self.audit().join("audit.jsonl")).unwrap_or_default();
+        text.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect()
     }
 }
 

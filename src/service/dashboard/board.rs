@@ -11,12 +11,14 @@ use super::super::version::Version;
 use super::reader::Reader;
 use super::texts::fill;
 use super::view::{View, address};
+use crate::access::Caller;
 use crate::domain::SubscriptionId;
 
 /// One page in the making.
 pub(super) struct Board<'b> {
     pub(super) version: &'b Version,
     pub(super) view: &'b View,
+    pub(super) caller: &'b Caller,
     pub(super) reader: &'b Reader,
 }
 

@@ -18,9 +18,10 @@ pub(super) fn sentence(reader: &Reader, factor: &FactorRow) -> String {
         // No line end between a number and its sign.
         return factor.sentence.replace(" %", "\u{a0}%");
     }
-    let value = shown(reader, factor.unit, factor.value);
-    let typical = shown(reader, factor.unit, factor.typical);
-    french_sentence(factor.feature, factor.value, factor.typical)
+    let Some((own, usual)) = factor.value.zip(factor.typical) else { return reader.t.volume_hidden.to_owned() };
+    let value = shown(reader, factor.unit, own);
+    let typical = shown(reader, factor.unit, usual);
+    french_sentence(factor.feature, own, usual)
         .map_or_else(|| factor.sentence.clone(), |sentence| fill(sentence, &[("value", &value), ("typical", &typical)]))
 }
 

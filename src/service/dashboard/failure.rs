@@ -5,9 +5,9 @@
 use maud::{Markup, html};
 
 use super::board::Board;
-use super::masthead::masthead;
+use super::masthead::{masthead, nameplate};
 use super::page::document;
-use super::reader::Language;
+use super::reader::{Language, Reader};
 use super::texts::Texts;
 use crate::service::problem::{Fault, Problem};
 
@@ -26,6 +26,39 @@ pub(super) fn failure(board: &Board<'_>, problem: &Problem) -> String {
     document(board.reader, title, &masthead(board), &body)
 }
 
+/// Why somebody is not let in.
+pub(super) fn refusal(reader: &Reader, problem: &Problem) -> String {
+    let t = reader.t;
+    let (title, _) = told(t, problem);
+    let detail = problem.to_string();
+    let body = html! {
+        div.empty {
+            h1 { (title) }
+            // The provider's and the service's own words, as programs are told them.
+            p lang="en" { (detail) }
+            @if matches!(problem, Problem::Unknown { .. } | Problem::NobodyCanTell { .. }) { p { a.chip href="/sign-in" { (t.sign_in) } } }
+            @else { p { a.chip href="/" { (t.overview) } } }
+        }
+    };
+    document(reader, title, &nameplate(), &body)
+}
+
+/// The page of whoever has signed out.
+pub(super) fn signed_out(reader: &Reader, onward: Option<&str>) -> String {
+    let t = reader.t;
+    let body = html! {
+        // By itself, as a link that is followed: a form may lead to nobody else.
+        @if let Some(onward) = onward { meta http-equiv="refresh" content={ "0;url=" (onward) }; }
+        div.empty {
+            h1 { (t.signed_out) }
+            p {
+                @if let Some(onward) = onward { a.chip href=(onward) { (t.sign_out_there) } } @else { a.chip href="/" { (t.sign_in) } }
+            }
+        }
+    };
+    document(reader, t.signed_out, &nameplate(), &body)
+}
+
 /// What it is, and a sentence where the faults do not say it.
 fn told(t: &Texts, problem: &Problem) -> (&'static str, Option<&'static str>) {
     match problem {
@@ -41,10 +74,16 @@ fn told(t: &Texts, problem: &Problem) -> (&'static str, Option<&'static str>) {
         | Problem::BodyBroken
         | Problem::BodyNotTaken
         | Problem::WrongMediaType { .. }
+        | Problem::CodingNotTaken { .. }
         | Problem::NotAcceptable { .. }
         | Problem::EncodingNotAcceptable => (t.failed_form, None),
-        Problem::NotReady(_) => (t.failed_not_ready, None),
+        Problem::Unknown { .. } => (t.failed_unknown, None),
+        Problem::NotAllowed { .. } => (t.failed_not_allowed, None),
+        Problem::TooMany { .. } | Problem::Overloaded | Problem::TookTooLong { .. } => (t.failed_busy, None),
+        Problem::OtherHost { .. } => (t.failed_address, None),
+        Problem::NotReady(_) | Problem::NobodyCanTell { .. } => (t.failed_not_ready, None),
         Problem::FeedbackNotKept(_)
+        | Problem::NotRecorded(_)
         | Problem::ModelRefused { .. }
         | Problem::ReportDoesNotRead(_)
         | Problem::TablesDoNotLoad(_)

@@ -13,6 +13,7 @@ use super::view::{OneView, subscription_path};
 use crate::domain::{Feedback, SeenOutcome, SubscriptionId, Verdict};
 use crate::service::body;
 use crate::service::cursor::short;
+use crate::service::guard;
 use crate::service::problem::{Fault, Problem};
 use crate::service::routes::feedback::{self, FeedbackRequest};
 
@@ -115,13 +116,12 @@ impl Form {
 /// Keeps what the form says, and leads back to the page.
 pub(super) async fn give(request: HttpRequest, payload: web::Payload) -> Result<HttpResponse, Problem> {
     let one = super::read::<OneView>(&request)?;
-    same_origin(&request)?;
     let limits = body::limits(&request);
     let bytes = body::form(&request, payload.into_inner(), limits.body_max_bytes, limits.body_deadline).await?;
     let form = Form::parse(&bytes)?;
     let id = one.subscription.as_ref().ok_or(Problem::NoSuchRoute)?;
     let given = FeedbackRequest {
-        feedback_id: feedback_id(id, &form, &request)?,
+        feedback_id: feedback_id(id, &form, &request).await?,
         verdict: word(&form.verdict, "verdict")?,
         outcome: word(&form.outcome, "outcome")?,
         note: Some(form.note.clone()).filter(|note| !note.trim().is_empty()),
@@ -141,22 +141,12 @@ fn word<T: std::str::FromStr<Err = crate::domain::UnknownWord>>(text: &str, fiel
 
 /// The same words about the same risk on the same day are the same answer, however often the
 /// button is pressed.
-fn feedback_id(id: &SubscriptionId, form: &Form, request: &HttpRequest) -> Result<String, Problem> {
+async fn feedback_id(id: &SubscriptionId, form: &Form, request: &HttpRequest) -> Result<String, Problem> {
+    let caller = guard::caller(request)?;
     let state = crate::service::state::of(request)?;
-    let version = state.current();
+    let version = state.seen_by(&caller.view).await?;
     let today = state.source().map(|source| (source.today)().to_string()).unwrap_or_default();
-    let words = [id.as_str(), &form.verdict, &form.outcome, form.note.trim(), &today].map(str::as_bytes);
+    let words = [id.as_str(), &form.verdict, &form.outcome, form.note.trim(), &today, &caller.who].map(str::as_bytes);
     let digest = short([version.digest().as_slice()].into_iter().chain(words));
     Ok(format!("page-{}", crate::domain::hex(&digest)))
-}
-
-/// A form of another site could be sent by whoever looks at that site, in their name.
-fn same_origin(request: &HttpRequest) -> Result<(), Problem> {
-    let text = |name| request.headers().get(name).and_then(|value| value.to_str().ok());
-    let is_foreign = match (text("sec-fetch-site"), text("origin")) {
-        (Some(site), _) => !matches!(site, "same-origin" | "none"),
-        (None, Some(origin)) => origin.split_once("://").map(|(_, host)| host) != text("host"),
-        (None, None) => false,
-    };
-    if is_foreign { Err(Problem::ForeignForm) } else { Ok(()) }
 }

@@ -10,6 +10,7 @@ use super::parts::choices;
 use super::reader::Language;
 use super::view::{FILTERS, PERIOD};
 use super::warnings::warnings;
+use crate::access::Credential;
 use crate::domain::{Day, Period};
 use crate::model::Method;
 use crate::portfolio::Portfolio;
@@ -26,6 +27,7 @@ pub(super) fn masthead(board: &Board<'_>) -> Markup {
         header.masthead {
             p.brand { a href=(view.at("/", &[])) { (mark()) "churn-risk" } }
             (facts(board))
+            (signed_in(board))
             nav.languages aria-label=(t.language) {
                 @for language in Language::ALL {
                     a href=(view.with(&[("lang", Some(language.code()))])) lang=(language.code()) hreflang=(language.code())
@@ -34,6 +36,24 @@ pub(super) fn masthead(board: &Board<'_>) -> Markup {
             }
         }
     }
+}
+
+/// Who has signed in, and the way out.
+fn signed_in(board: &Board<'_>) -> Markup {
+    let (t, caller) = (board.reader.t, board.caller);
+    html! {
+        @if caller.by == Credential::Session {
+            form.signed-in method="post" action="/sign-out" {
+                span title={ (caller.roles) } { (caller.name.as_deref().unwrap_or(&caller.who)) }
+                button data-act="sign-out" { (t.sign_out) }
+            }
+        }
+    }
+}
+
+/// The name of the product alone, for whoever sees nothing else.
+pub(super) fn nameplate() -> Markup {
+    html! { header.masthead { p.brand { a href="/" { (mark()) "churn-risk" } } } }
 }
 
 /// A falling course with a point at its end.

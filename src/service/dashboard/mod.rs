@@ -25,8 +25,6 @@ mod view;
 mod warnings;
 mod watch;
 
-use std::sync::Arc;
-
 use actix_web::http::{StatusCode, header};
 use actix_web::{HttpRequest, HttpResponse, ResponseError, web};
 use utoipa::openapi::path::{HttpMethod, Parameter, ParameterBuilder, ParameterIn};
@@ -40,11 +38,13 @@ use super::boundary;
 use super::cache::{Answered, Tag, wants_anew};
 use super::cursor::short;
 use super::endpoint::{About, parameters};
+use super::guard;
 use super::openapi::{Route, Success, text};
+use super::operation::Operation;
 use super::parameters::{Parameters, Query};
 use super::problem::{Problem, aside};
 use super::state;
-use super::version::Version;
+use crate::access::{Caller, Credential};
 use board::Board;
 use reader::{Reader, Tongue};
 use view::{OneView, View};
@@ -57,7 +57,7 @@ const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; i
 
 const START: About = About {
     path: "/",
-    id: "overview",
+    operation: Operation::Overview,
     tag: "pages",
     summary: "The page that a partner manager opens each morning",
     what: "Who is about to leave and why, the figures around it, and how good the model is, for a person: every number is that of the route which its card names.",
@@ -66,7 +66,7 @@ const START: About = About {
 
 const ONE: About = About {
     path: "/subscriptions/{id}",
-    id: "subscription_page",
+    operation: Operation::SubscriptionPage,
     tag: "pages",
     summary: "The page of one subscription",
     what: "What it used, what happened to it, its risk taken apart, the scores issued before, and a form to say whether the risk was right.",
@@ -75,7 +75,7 @@ const ONE: About = About {
 
 const GIVE: About = About {
     path: "/subscriptions/{id}/feedback",
-    id: "feedback_form",
+    operation: Operation::FeedbackForm,
     tag: "pages",
     summary: "What the form of that page sends",
     what: "Keeps what a person said of a risk, and leads back to the page. A form of another site is refused.",
@@ -84,7 +84,7 @@ const GIVE: About = About {
 
 const FILE: About = About {
     path: assets::PATH,
-    id: "asset",
+    operation: Operation::Asset,
     tag: "pages",
     summary: "A file of the pages",
     what: "Style sheet, script, drawing library, icon. The names change with the bytes.",
@@ -143,29 +143,30 @@ fn asked<Q: Query>() -> Vec<Parameter> {
 }
 
 async fn overview(request: HttpRequest) -> Result<HttpResponse, Problem> {
-    shown(&request, overview_of(&request).await)
+    shown(&request, overview_of(&request).await).await
 }
 
 async fn subscription(request: HttpRequest) -> Result<HttpResponse, Problem> {
-    shown(&request, subscription_of(&request).await)
+    shown(&request, subscription_of(&request).await).await
 }
 
 async fn give(request: HttpRequest, payload: web::Payload) -> Result<HttpResponse, Problem> {
     let outcome = feedback::give(request.clone(), payload).await;
-    shown(&request, outcome)
+    shown(&request, outcome).await
 }
 
 /// The page, kept for whoever asks for the same in the same language.
 async fn overview_of(request: &HttpRequest) -> Result<HttpResponse, Problem> {
     let state = state::of(request)?;
-    let version = state.current();
+    let caller = guard::caller(request)?;
+    let version = state.seen_by(&caller.view).await?;
     let view = read::<View>(request)?;
     if let Some(address) = view.with_ids(&version.tables().portfolio) {
         return Ok(HttpResponse::SeeOther().insert_header((header::LOCATION, address)).finish());
     }
     let tongue = Tongue::of(request, view.language);
     // The live record is worked out aside, and a page that tells it is another one.
-    let form = format!("{HTML} {} {}", tongue.tag(), version.known_record().is_some());
+    let form = format!("{HTML} {} {} {}", tongue.tag(), version.known_record().is_some(), whose(&caller));
     let found = if wants_anew(request) { None } else { state.answers().find_as(request, version.epoch(), &form) };
     state.counters().looked_up(found.is_some());
     if let Some(answered) = found {
@@ -178,21 +179,27 @@ async fn overview_of(request: &HttpRequest) -> Result<HttpResponse, Problem> {
     let epoch = version.epoch();
     let work = move || {
         let reader = Reader::new(&tongue, version.tables().portfolio.currency());
-        let page = page::first(&Board { version: &version, view: &view, reader: &reader });
-        Ok(Answered::new(START.path, HTML, Tag::weak(u64::from_be_bytes(digest)), headers(), page.into_bytes()))
+        let page = page::first(&Board { version: &version, view: &view, caller: &caller, reader: &reader });
+        let mut headers = headers();
+        if caller.by == Credential::Session {
+            // Kept nowhere, so that going back after signing out shows nothing.
+            headers.push((header::CACHE_CONTROL.as_str(), "no-store".to_owned()));
+        }
+        Ok(Answered::new(START.path, HTML, Tag::weak(u64::from_be_bytes(digest)), headers, page.into_bytes()))
     };
     state.answers().once_as(request, epoch, &form, aside(work)).await?.respond(request).await
 }
 
 /// The page of one subscription, made anew each time: what people say of it comes at any time.
 async fn subscription_of(request: &HttpRequest) -> Result<HttpResponse, Problem> {
-    let version = state::of(request)?.current();
+    let caller = guard::caller(request)?;
+    let version = state::of(request)?.seen_by(&caller.view).await?;
     let one = read::<OneView>(request)?;
     let tongue = Tongue::of(request, one.view.language);
     let page = aside(move || {
         let reader = Reader::new(&tongue, version.tables().portfolio.currency());
         let id = one.subscription.clone().ok_or(Problem::NoSuchRoute)?;
-        page::one(&Board { version: &version, view: &one.view, reader: &reader }, &one, &id)
+        page::one(&Board { version: &version, view: &one.view, caller: &caller, reader: &reader }, &one, &id)
     });
     Ok(unkept(StatusCode::OK, page.await?))
 }
@@ -222,23 +229,48 @@ fn unkept(status: StatusCode, page: String) -> HttpResponse {
     response.insert_header((header::CACHE_CONTROL, "no-store")).content_type(HTML).body(page)
 }
 
+/// What of a page is one caller's own: their name is on it.
+fn whose(caller: &Caller) -> &str {
+    if caller.by == Credential::Session { &caller.who } else { "" }
+}
+
 /// A failure as a page, for whoever asked for a page.
-fn shown(request: &HttpRequest, outcome: Result<HttpResponse, Problem>) -> Result<HttpResponse, Problem> {
+async fn shown(request: &HttpRequest, outcome: Result<HttpResponse, Problem>) -> Result<HttpResponse, Problem> {
     let problem = match outcome {
         Ok(response) => return Ok(response),
         Err(problem) => problem,
     };
-    let accepts = request.headers().get_all(header::ACCEPT).filter_map(|accept| accept.to_str().ok());
-    if !accepts.into_iter().any(|accept| accept.contains("text/html")) {
+    if !guard::accepts_html(request) {
         return Err(problem);
     }
     boundary::tell(&problem, request.path());
-    let version: Arc<Version> = state::of(request)?.current();
-    // The language that was chosen stays, whatever else of the address is wrong.
+    let caller = guard::caller(request)?;
+    let version = state::of(request)?.seen_by(&caller.view).await?;
+    let (view, tongue) = manner(request);
+    let reader = Reader::new(&tongue, version.tables().portfolio.currency());
+    let page = failure::failure(&Board { version: &version, view: &view, caller: &caller, reader: &reader }, &problem);
+    Ok(boundary::said(unkept(problem.status_code(), page)))
+}
+
+/// The language that was chosen, whatever else of the address is wrong.
+fn manner(request: &HttpRequest) -> (View, Tongue) {
     let given = Parameters::of(request);
     let chosen = given.pairs().iter().find(|(name, _)| name == "lang").cloned();
     let view = View::parse(&mut Parameters::asking(chosen.into_iter().collect(), None));
-    let reader = Reader::new(&Tongue::of(request, view.language), version.tables().portfolio.currency());
-    let page = failure::failure(&Board { version: &version, view: &view, reader: &reader }, &problem);
-    Ok(boundary::said(unkept(problem.status_code(), page)))
+    let tongue = Tongue::of(request, view.language);
+    (view, tongue)
+}
+
+/// Why somebody is not let in, as a page that holds nothing of the tables.
+pub(super) fn refusal(request: &HttpRequest, problem: &Problem) -> HttpResponse {
+    let reader = Reader::new(&manner(request).1, None);
+    let mut response = unkept(problem.status_code(), failure::refusal(&reader, problem));
+    problem.mark(response.headers_mut());
+    response
+}
+
+/// The page after signing out, which leads on to the provider where that has a session as well.
+pub(super) fn signed_out(request: &HttpRequest, onward: Option<&str>) -> HttpResponse {
+    let reader = Reader::new(&manner(request).1, None);
+    unkept(StatusCode::OK, failure::signed_out(&reader, onward))
 }

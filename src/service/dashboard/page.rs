@@ -11,6 +11,7 @@ use super::reader::Reader;
 use super::tiles::tiles;
 use super::view::OneView;
 use super::{customers, model, one, retention, status, watch};
+use crate::access::Credential;
 use crate::domain::{Feedback, SubscriptionId};
 use crate::service::problem::Problem;
 use crate::service::routes::summary::SummaryOfPeriod;
@@ -91,7 +92,10 @@ pub(super) fn one(board: &Board<'_>, one: &OneView, id: &SubscriptionId) -> Resu
     let given = board.version.issued().feedback().map_err(|error| {
         tracing::error!(error = &error as &dyn std::error::Error, "the feedback does not read");
     });
-    let given = given.map(|all| all.into_iter().filter(|given| given.subscription_id == *id).collect::<Vec<Feedback>>()).ok();
+    // What others said is not theirs to read (API.md, Roles).
+    let is_own = |given: &Feedback| board.caller.by == Credential::Loopback || given.given_by.as_deref() == Some(&board.caller.who);
+    let shown = |given: &Feedback| given.subscription_id == *id && is_own(given);
+    let given = given.map(|all| all.into_iter().filter(shown).collect::<Vec<Feedback>>()).ok();
     let body = one::body(board, one, id, given.as_deref())?;
     let portfolio = &board.version.tables().portfolio;
     let name = portfolio.find_subscription(id.as_str()).and_then(|ix| portfolio.subscription(ix).name.as_deref());

@@ -10,6 +10,7 @@ use crate::model::{LoadedModel, RankedSubscription, Ranking, Standing};
 use super::super::cursor::Key;
 use super::super::endpoint::{About, Listing};
 use super::super::meta::{Meta, Warning};
+use super::super::operation::Operation;
 use super::super::parameters::{Kind, Parameters, Query, Spec};
 use super::super::problem::{Fault, Problem};
 use super::super::version::Version;
@@ -163,7 +164,7 @@ pub(in crate::service) struct AtRisk;
 impl Listing for AtRisk {
     const ABOUT: About = About {
         path: "/v1/subscriptions/at-risk",
-        id: "at_risk",
+        operation: Operation::AtRisk,
         tag: "risk",
         summary: "Who is about to leave, and why",
         what: "Every active subscription with the probability that it leaves within the horizon, the riskiest first, then the dearest; those of whom nothing can be said come last, with the reason. Each with the features that push its risk most, in sentences.",
@@ -199,7 +200,8 @@ impl Listing for AtRisk {
         for entry in entries {
             let ix = entry.ranked.subscription;
             let standing = entry.ranked.standing;
-            let factors: Vec<FactorRow> = scoring.judged(ix, head, FACTORS_IN_LIST).1.into_iter().map(FactorRow::from).collect();
+            let factors: Vec<FactorRow> =
+                scoring.judged(ix, head, FACTORS_IN_LIST).1.into_iter().map(|factor| FactorRow::shown(factor, version)).collect();
             let row = Row {
                 who: Who::of(sight.portfolio, ix),
                 judgement: Judgement::of(standing, &factors),

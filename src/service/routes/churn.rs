@@ -5,6 +5,7 @@ use crate::metrics::{self, Churn, ChurnSlice, Filter};
 
 use super::super::endpoint::{About, Figures};
 use super::super::meta::{Meta, Warning};
+use super::super::operation::Operation;
 use super::super::parameters::{Parameters, Query};
 use super::super::period::AskedPeriod;
 use super::super::problem::Problem;
@@ -31,7 +32,7 @@ pub(in crate::service) struct ChurnOfPeriod;
 impl Figures for ChurnOfPeriod {
     const ABOUT: About = About {
         path: "/v1/churn",
-        id: "churn",
+        operation: Operation::Churn,
         tag: "metrics",
         summary: "Who left, came back, came and renewed, by date",
         what: "Active, deprovisioned (suspended and ended), recovered, created and renewed by day, ISO week or month. In every bucket active at its end is active at its start, and created, and recovered, less deprovisioned. The rate of the period, and what it comes to in a year.",

@@ -8,6 +8,7 @@ use crate::metrics::{self, CategoryUse, CustomerCount, CustomerSlice, Filter, Me
 
 use super::super::endpoint::{About, Figures};
 use super::super::meta::{Meta, Warning};
+use super::super::operation::Operation;
 use super::super::parameters::{Kind, Parameters, Query, Spec};
 use super::super::period::AskedPeriod;
 use super::super::problem::{Fault, Problem};
@@ -89,7 +90,7 @@ pub(in crate::service) struct Top;
 impl Figures for Top {
     const ABOUT: About = About {
         path: "/v1/customers/top",
-        id: "top_customers",
+        operation: Operation::TopCustomers,
         tag: "metrics",
         summary: "Top customers of a category, or of all",
         what: "Customers by cost of the categories named (or of all), or by the quantity of one category and unit; each with its share of the whole, growth against the preceding period, and subscriptions used.",
@@ -138,7 +139,7 @@ pub(in crate::service) struct Count;
 impl Figures for Count {
     const ABOUT: About = About {
         path: "/v1/customers/count",
-        id: "customer_count",
+        operation: Operation::CustomerCount,
         tag: "metrics",
         summary: "New, lost, returned, net customers",
         what: "New: the first subscription ever was created in the period. Lost: had an active subscription on the day before, none at the end. Net is active at the end less active on the day before. In total and by bucket, each bucket by the same rule for itself.",
@@ -180,7 +181,7 @@ pub(in crate::service) struct Categories;
 impl Figures for Categories {
     const ABOUT: About = About {
         path: "/v1/categories",
-        id: "categories",
+        operation: Operation::Categories,
         tag: "metrics",
         summary: "Categories and units, with quantity, cost, customers",
         what: "Every (category, unit) with a row in the period: its quantity, its cost, and the customers with a usage day in it. Quantities are never added up over units.",

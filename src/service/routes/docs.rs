@@ -11,7 +11,9 @@ use utoipa_swagger_ui::{Config, serve};
 
 use super::super::endpoint::About;
 use super::super::forms::JSON;
+use super::super::guard;
 use super::super::openapi::{Route, Success, document, text};
+use super::super::operation::Operation;
 use super::super::parameters::Parameters;
 use super::super::problem::Problem;
 use super::super::state;
@@ -32,7 +34,7 @@ fn route(about: About, parameters: Vec<Parameter>, media_type: &'static str, mou
 pub(super) fn document_route() -> Route {
     let about = About {
         path: DOCUMENT,
-        id: "openapi",
+        operation: Operation::Document,
         tag: "service",
         summary: "This document",
         what: "OpenAPI 3.1, made from the routes themselves.",
@@ -44,7 +46,7 @@ pub(super) fn document_route() -> Route {
 pub(super) fn page_route() -> Route {
     let about = About {
         path: "/docs",
-        id: "docs",
+        operation: Operation::Docs,
         tag: "service",
         summary: "The document as a page",
         what: "Swagger UI over this document: read every route, and try it.",
@@ -56,7 +58,7 @@ pub(super) fn page_route() -> Route {
 pub(super) fn file_route() -> Route {
     let about = About {
         path: "/docs/{file}",
-        id: "docs_file",
+        operation: Operation::DocsFile,
         tag: "service",
         summary: "A file of that page",
         what: "Scripts and styles of Swagger UI; no other host is asked for anything.",
@@ -75,7 +77,8 @@ pub(super) fn file_route() -> Route {
 
 async fn openapi(request: HttpRequest) -> Result<HttpResponse, Problem> {
     Parameters::of(&request).finish()?;
-    let body = state::of(&request)?.document(|| serde_json::to_vec(&document(&super::routes())))?;
+    let guard = guard::of(&request)?;
+    let body = state::of(&request)?.document(|| serde_json::to_vec(&document(&super::routes(guard), guard)))?;
     Ok(HttpResponse::Ok().insert_header((header::CACHE_CONTROL, "no-cache")).content_type(JSON).body(body))
 }
 

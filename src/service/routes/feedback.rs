@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use utoipa::openapi::path::HttpMethod;
 
+use crate::access::Credential;
 use crate::domain::{ChurnRisk, Day, Feedback, FeedbackId, Note, SeenOutcome, State, SubscriptionId, Verdict};
 use crate::lake::{FeedbackError, FeedbackReceipt};
 use crate::model::Standing;
@@ -12,8 +13,10 @@ use crate::model::Standing;
 use super::super::body;
 use super::super::endpoint::{About, Envelope, Question, parameters};
 use super::super::forms::JSON;
+use super::super::guard;
 use super::super::meta::Meta;
 use super::super::openapi::{Route, Success, named};
+use super::super::operation::Operation;
 use super::super::parameters::{Parameters, Query};
 use super::super::problem::{Fault, Problem};
 use super::super::state;
@@ -76,7 +79,7 @@ pub(super) fn route() -> Route {
     Route {
         about: About {
             path: "/v1/subscriptions/{id}/feedback",
-            id: "feedback",
+            operation: Operation::Feedback,
             tag: "risk",
             summary: "Say whether a risk was right",
             what: "Right or wrong, left or stayed, and a note: kept on disk with the risk and the model that it is about, for training and for the live record.",
@@ -111,9 +114,11 @@ pub(in crate::service) async fn keep(
     given: &FeedbackRequest,
 ) -> Result<(FeedbackKept, Meta), Problem> {
     let state = state::of(request)?;
-    let version = state.current();
+    let caller = guard::caller(request)?;
+    let version = state.seen_by(&caller.view).await?;
     let source = state.source().ok_or_else(|| Problem::NotReady(vec![Fault::missing("the service has no lake to keep feedback in")]))?;
-    let (feedback, meta) = feedback(&version, subscription.as_ref(), given, (source.today)())?;
+    let (mut feedback, meta) = feedback(&version, subscription.as_ref(), given, (source.today)())?;
+    feedback.given_by = (caller.by != Credential::Loopback).then(|| caller.who.clone());
     let lake = source.lake.clone();
     let kept = web::block(move || -> Result<FeedbackKept, Problem> {
         // Opened here, because its engine's threads may only be given up where blocking is allowed.

@@ -10,6 +10,7 @@ use utoipa::openapi::path::HttpMethod;
 use super::super::endpoint::{About, Envelope};
 use super::super::meta::Meta;
 use super::super::openapi::{Route, Success, named, text};
+use super::super::operation::Operation;
 use super::super::parameters::Parameters;
 use super::super::problem::Problem;
 use super::super::state;
@@ -31,7 +32,7 @@ fn status_route(about: About, mount: fn() -> actix_web::Route) -> Route {
 pub(super) fn alive_route() -> Route {
     let about = About {
         path: "/healthz",
-        id: "healthz",
+        operation: Operation::Healthz,
         tag: "service",
         summary: "The process is up",
         what: "Answers whatever is missing.",
@@ -43,7 +44,7 @@ pub(super) fn alive_route() -> Route {
 pub(super) fn ready_route() -> Route {
     let about = About {
         path: "/readyz",
-        id: "readyz",
+        operation: Operation::Readyz,
         tag: "service",
         summary: "Tables and model are there",
         what: "Every route can answer; or what is missing, all of it.",
@@ -56,7 +57,7 @@ pub(super) fn metrics_route() -> Route {
     Route {
         about: About {
             path: "/metrics",
-            id: "service_metrics",
+            operation: Operation::Metrics,
             tag: "service",
             summary: "Counters of the service, for Prometheus",
             what: "Requests by route and status, durations, answers found among those given before, and what stands in service. No name or id of a customer is in it.",

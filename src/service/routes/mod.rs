@@ -25,8 +25,11 @@ pub(super) mod watchlists;
 pub(super) mod without_usage;
 pub(super) mod words;
 
-use actix_web::guard::{self, Guard};
+use actix_web::body::BoxBody;
+use actix_web::dev::ServiceRequest;
+use actix_web::guard::{self, Guard as Matches};
 use actix_web::http::{Method, header};
+use actix_web::middleware::{Next, from_fn};
 use actix_web::{HttpResponse, web};
 use futures::future::{Ready, ready};
 use serde::Serialize;
@@ -36,11 +39,12 @@ pub(super) use words::{reason_code, risked};
 
 use super::endpoint::Envelope;
 use super::forms::JSON;
+use super::guard::{Guard, permit};
 use super::openapi::Route;
 use super::problem::Problem;
 
-/// Every route, in the order of the document.
-pub(super) fn routes() -> Vec<Route> {
+/// Every route of a service, in the order of the document.
+pub(super) fn routes(guard: &Guard) -> Vec<Route> {
     let mut routes = vec![
         Route::listing::<at_risk::AtRisk>(),
         Route::figures::<risk::OneRisk>(),
@@ -73,21 +77,26 @@ pub(super) fn routes() -> Vec<Route> {
         docs::file_route(),
     ];
     routes.extend(super::dashboard::routes());
+    if guard.has_flow() {
+        routes.extend(super::guard::routes());
+    }
     routes
 }
 
 /// Mounts every route: those without a part to fill in first, since the router tries one after
 /// another, and a pattern costs it more than a text.
-pub(super) fn configure(config: &mut web::ServiceConfig) {
-    let mut routes = routes();
+pub(super) fn configure(guard: &Guard, config: &mut web::ServiceConfig) {
+    let mut routes = routes(guard);
     routes.sort_by_key(|route| route.about.path.contains('{'));
     for Route { about, method, mount, .. } in routes {
+        let operation = about.operation;
         let resource = web::resource(about.path);
-        config.service(if matches!(method, HttpMethod::Post) {
+        let resource = if matches!(method, HttpMethod::Post) {
             resource.route(mount().guard(guard::Post())).default_service(web::to(|method: Method| refuse(method, POST)))
         } else {
             resource.route(mount().guard(reads())).default_service(web::to(|method: Method| refuse(method, READ)))
-        });
+        };
+        config.service(resource.wrap(from_fn(move |request: ServiceRequest, next: Next<BoxBody>| permit(operation, request, next))));
     }
 }
 
@@ -95,7 +104,7 @@ const READ: &[&str] = &["GET", "HEAD"];
 const POST: &[&str] = &["POST"];
 
 /// A path that is read: GET, and HEAD without the body.
-fn reads() -> impl Guard {
+fn reads() -> impl Matches {
     guard::Any(guard::Get()).or(guard::Head())
 }
 

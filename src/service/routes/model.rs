@@ -14,6 +14,7 @@ use super::super::body::NoBody;
 use super::super::endpoint::{About, Envelope, Figures, NoRows};
 use super::super::meta::Meta;
 use super::super::openapi::{Route, Success, text};
+use super::super::operation::Operation;
 use super::super::parameters::{Nothing, Parameters};
 use super::super::problem::{Problem, aside};
 use super::super::state;
@@ -40,7 +41,7 @@ pub(in crate::service) struct CardInService;
 impl Figures for CardInService {
     const ABOUT: About = About {
         path: "/v1/model",
-        id: "model",
+        operation: Operation::Model,
         tag: "model",
         summary: "The card of the model in service",
         what: "What it was asked, what it was trained on, how good it was on rows that it had not seen, beside the rules that it has to beat; as it was written at training; and what should be looked at now: figures that have moved from the training rows (population stability index beyond chance), gaps in the feed, a feed that has stopped, a model that has grown old.",
@@ -70,7 +71,7 @@ const REPORT_POLICY: &str = "default-src 'none'; script-src 'unsafe-inline'; sty
 pub(super) fn report_route() -> Route {
     let about = About {
         path: "/v1/model/report",
-        id: "model_report",
+        operation: Operation::ModelReport,
         tag: "model",
         summary: "The card of the model in service as a page",
         what: "One page for the browser, as it was written at training: the verdict, the curves, a chooser of the cut-off, the features. It loads nothing else.",
@@ -117,7 +118,7 @@ struct ModelReload {
 pub(super) fn reload_route() -> Route {
     let about = About {
         path: "/v1/model/reload",
-        id: "reload_model",
+        operation: Operation::ReloadModel,
         tag: "model",
         summary: "Put the registry's current model in service",
         what: "Reads the registry again. A model that fails a check is refused with the reason, and the one in service stays. A service also looks by itself every few seconds.",

@@ -13,8 +13,10 @@ use crate::model::{FeedbackRecord, HeldAgainst, HorizonRecord, Labeller, LoadedM
 use crate::portfolio::Portfolio;
 
 use super::super::endpoint::{About, Envelope, parameters};
+use super::super::guard;
 use super::super::meta::{Meta, Warning};
 use super::super::openapi::{Route, Success, named};
+use super::super::operation::Operation;
 use super::super::parameters::{Nothing, Parameters};
 use super::super::problem::{Fault, Problem, aside};
 use super::super::scores::{CostAtRisk, Issued, RecordOfModel};
@@ -46,8 +48,9 @@ struct ModelRow<'v> {
     model_version: &'v str,
     /// All its scorings that are recorded, of which at most one a week is measured.
     scorings: u64,
-    /// Rows of all of them, one for each subscription and horizon.
-    rows: u64,
+    /// Rows of all of them, one for each subscription and horizon; null to a reader of some
+    /// customers, since they are of all.
+    rows: Option<u64>,
     first_as_of: Option<Day>,
     last_as_of: Option<Day>,
     /// Why its scores are not measured, such as a model that the registry does not hold any more;
@@ -60,8 +63,8 @@ struct ModelRow<'v> {
     cost_at_risk: &'v [CostAtRisk],
 }
 
-impl<'v> From<&'v RecordOfModel> for ModelRow<'v> {
-    fn from(record: &'v RecordOfModel) -> Self {
+impl<'v> ModelRow<'v> {
+    fn of(record: &'v RecordOfModel, version: &Version) -> Self {
         let (not_measured, horizons, cost_at_risk) = match &record.measured {
             Ok(measured) => (None, measured.horizons.as_slice(), measured.cost_at_risk.as_slice()),
             Err(why) => (Some(why.as_str()), [].as_slice(), [].as_slice()),
@@ -69,12 +72,12 @@ impl<'v> From<&'v RecordOfModel> for ModelRow<'v> {
         Self {
             model_version: &record.model_version,
             scorings: record.heads.len() as u64,
-            rows: record.heads.iter().map(|head| head.rows).sum(),
+            rows: (!version.is_scoped()).then(|| record.heads.iter().map(|head| head.rows).sum()),
             first_as_of: record.heads.first().map(|head| head.scoring.as_of),
             last_as_of: record.heads.last().map(|head| head.scoring.as_of),
             not_measured,
             horizons,
-            cost_at_risk,
+            cost_at_risk: if version.tables().portfolio.hides_cost() { &[] } else { cost_at_risk },
         }
     }
 }
@@ -85,7 +88,7 @@ pub(super) fn route() -> Route {
     Route {
         about: About {
             path: "/v1/model/record",
-            id: "model_record",
+            operation: Operation::ModelRecord,
             tag: "model",
             summary: "The live record: scores as they were issued, and what came of them",
             what: "Every scoring of the whole portfolio is kept. Once it is known who left, the scores are measured as they were issued, by the same figures as on the card, for each model and horizon; and what people said of risks is held against the labels. The tables are the judge: what is not known by their as-of day is pending.",
@@ -103,7 +106,7 @@ pub(super) fn route() -> Route {
 
 async fn record(request: HttpRequest) -> Result<HttpResponse, Problem> {
     Parameters::of(&request).finish()?;
-    let version = state::of(&request)?.current();
+    let version = state::of(&request)?.seen_by(&guard::caller(&request)?.view).await?;
     Ok(plain_body(aside(move || answer(&version)).await?))
 }
 
@@ -113,20 +116,24 @@ fn answer(version: &Version) -> Result<Vec<u8>, Problem> {
         return Err(Problem::NotReady(vec![Fault::missing("the service has no lake in which scores are kept")]));
     }
     let records = version.record();
-    let mut meta = Meta::of(sight);
+    let mut meta = Meta::at(version).hiding::<LiveRecord<'static>>(sight.portfolio);
     let unread = issued.unread.as_ref().map(|why| Warning::new("scores_unreadable", format!("the recorded scores do not read: {why}")));
     meta.warn(unread);
     meta.warn(nothing_matured(records));
     // Feedback comes at any time; the figures stand until the next version.
     let feedback = match issued.feedback() {
-        Ok(feedback) => Some(held(version, sight.portfolio, issued, &feedback)),
+        Ok(mut feedback) => {
+            let is_known = |given: &Feedback| sight.portfolio.find_subscription(given.subscription_id.as_str()).is_some();
+            feedback.retain(|given| !version.is_scoped() || is_known(given));
+            Some(held(version, version.priced(), issued, &feedback))
+        }
         Err(error) => {
             tracing::error!(error = &error as &dyn std::error::Error, "the feedback does not read");
             meta.warn(Warning::new("feedback_unreadable", format!("the feedback does not read: {}", chain(&error))));
             None
         }
     };
-    let models = records.iter().map(ModelRow::from).collect();
+    let models = records.iter().map(|record| ModelRow::of(record, version)).collect();
     let data = LiveRecord { scorings: issued.heads().len() as u64, sampling: SAMPLING, models, feedback };
     serde_json::to_vec(&Envelope { data, meta }).map_err(Problem::Unserialisable)
 }

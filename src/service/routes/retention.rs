@@ -8,6 +8,7 @@ use crate::metrics::{self, CohortMonth, RenewalSlice, Retention, RevenueRetentio
 
 use super::super::endpoint::{About, Figures};
 use super::super::meta::{Meta, Warning};
+use super::super::operation::Operation;
 use super::super::problem::Problem;
 use super::super::version::Version;
 use super::churn::FlowQuery;
@@ -20,7 +21,7 @@ pub(in crate::service) struct RetentionOfPeriod;
 impl Figures for RetentionOfPeriod {
     const ABOUT: About = About {
         path: "/v1/retention",
-        id: "retention",
+        operation: Operation::Retention,
         tag: "metrics",
         summary: "Renewals, terms due, renewal rate",
         what: "Renewals by day, ISO week or month; the subscriptions whose term ended in the period, each once, and the share of them that renewed in it.",
@@ -49,7 +50,7 @@ pub(in crate::service) struct Cohorts;
 impl Figures for Cohorts {
     const ABOUT: About = About {
         path: "/v1/retention/cohorts",
-        id: "cohorts",
+        operation: Operation::Cohorts,
         tag: "metrics",
         summary: "What became of those who came in a month",
         what: "Subscriptions created inside the period, by month of creation: how many are still active, and still used, k months later, and what they cost then. One row a cohort and month; ask for `period=last_12_months` to see a year of them.",
@@ -100,7 +101,7 @@ pub(in crate::service) struct Revenue;
 impl Figures for Revenue {
     const ABOUT: About = About {
         path: "/v1/retention/revenue",
-        id: "revenue_retention",
+        operation: Operation::RevenueRetention,
         tag: "metrics",
         summary: "GRR, NRR, quick ratio",
         what: "Cost per known day of the last full month of the period beside that of the last full month before it: what was lost, what shrank, grew, came back and came new. A month without any daily row is told by the rows that a source gives by the month. `flow` is null where there is no such month with data, or no cost.",

@@ -11,6 +11,7 @@ use crate::portfolio::SubscriptionIx;
 
 use super::super::endpoint::{About, Figures};
 use super::super::meta::{Meta, Warning};
+use super::super::operation::Operation;
 use super::super::parameters::{Kind, Parameters, Query, Spec};
 use super::super::problem::{Fault, Problem};
 use super::super::version::{Sight, Version};
@@ -152,7 +153,7 @@ pub(in crate::service) struct OneRisk;
 impl Figures for OneRisk {
     const ABOUT: About = About {
         path: "/v1/subscriptions/{id}/risk",
-        id: "risk",
+        operation: Operation::Risk,
         tag: "risk",
         summary: "One subscription's risk, with every factor and the scores issued before",
         what: "The probability that it leaves within the horizon, and what each feature adds to its log-odds over a typical subscription: the base and all contributions add up to the log-odds exactly. The history has the scores as they were issued, by whichever model then spoke.",
@@ -208,7 +209,12 @@ impl Figures for OneRisk {
             stakes: Stakes::of(&Filter::default().cut(sight.portfolio), ix, as_of, standing, None),
             families: explanation.as_ref().map(FamilyRow::all).unwrap_or_default(),
             counterfactual,
-            factors: explanation.map(|told| told.factors).unwrap_or_default().into_iter().map(FactorRow::from).collect(),
+            factors: explanation
+                .map(|told| told.factors)
+                .unwrap_or_default()
+                .into_iter()
+                .map(|factor| FactorRow::shown(factor, version))
+                .collect(),
             history,
         };
         Ok((answer, meta))

@@ -25,8 +25,10 @@ use crate::domain::{Day, HorizonDays};
 use super::super::body;
 use super::super::endpoint::{About, Question, parameters};
 use super::super::forms::{Form, JSON, RowWriter};
+use super::super::guard;
 use super::super::meta::Meta;
 use super::super::openapi::{Route, Success, named};
+use super::super::operation::Operation;
 use super::super::parameters::{Kind, Parameters, Query, Spec};
 use super::super::problem::{Fault, Problem, aside};
 use super::super::state;
@@ -117,7 +119,7 @@ pub(super) fn route() -> Route {
     Route {
         about: About {
             path: "/v1/score",
-            id: "score",
+            operation: Operation::Score,
             tag: "risk",
             summary: "Risks for usage series in the request",
             what: "Scores 1 to 10,000 subscriptions by the usage series that the request brings, with the kernel and the model that rank the portfolio; every day up to the day to stand on counts as one on which the feed spoke, each subscription is taken for its customer's only one, and what is usual is told by the tables in service. What is wrong with one subscription stands beside the scores of the others.",
@@ -137,7 +139,7 @@ async fn score(request: HttpRequest, payload: web::Payload) -> Result<HttpRespon
     let Question { query, form, .. } = Question::<ScoreQuery>::read(&request, true, false)?;
     let limits = body::limits(&request);
     let bytes = body::json(&request, payload.into_inner(), limits.score_max_bytes, limits.score_deadline).await?;
-    let version = state::of(&request)?.current();
+    let version = state::of(&request)?.seen_by(&guard::caller(&request)?.view).await?;
     let small = bytes.len() <= AT_ONCE_MAX_BYTES && version.knows_usual(query.as_of);
     let work = move || answer(&version, query, form, &bytes);
     let body = if small { work()? } else { aside(work).await? };

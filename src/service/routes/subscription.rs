@@ -8,6 +8,7 @@ use crate::metrics::{self, DailyUse, Filter, StateChange, UseTotal};
 
 use super::super::endpoint::{About, Figures};
 use super::super::meta::{Meta, Warning};
+use super::super::operation::Operation;
 use super::super::parameters::{Parameters, Query};
 use super::super::period::AskedPeriod;
 use super::super::problem::Problem;
@@ -66,7 +67,7 @@ pub(in crate::service) struct OneSubscription;
 impl Figures for OneSubscription {
     const ABOUT: About = About {
         path: "/v1/subscriptions/{id}",
-        id: "subscription",
+        operation: Operation::Subscription,
         tag: "subscriptions",
         summary: "One subscription: states, renewals, daily use",
         what: "What it is and whose, every change of its state, its renewals, and what it used in the period by day, category and unit. As a table: the daily use.",

@@ -8,6 +8,7 @@ use crate::metrics::{self, CostFigure, Figure, Filter, Summary};
 
 use super::super::endpoint::{About, Figures};
 use super::super::meta::{Meta, Warning};
+use super::super::operation::Operation;
 use super::super::parameters::{Parameters, Query};
 use super::super::period::AskedPeriod;
 use super::super::problem::Problem;
@@ -65,7 +66,7 @@ pub(in crate::service) struct SummaryOfPeriod;
 impl Figures for SummaryOfPeriod {
     const ABOUT: About = About {
         path: "/v1/summary",
-        id: "summary",
+        operation: Operation::Summary,
         tag: "metrics",
         summary: "Sold, used, unused, cost, cost at risk",
         what: "Subscriptions sold in the period, customers with usage and without, each beside the preceding period of equal length and with a series for a sparkline; subscriptions active at its end, what its usage cost, and the cost at risk.",

@@ -12,6 +12,7 @@ use super::super::body::NoBody;
 use super::super::endpoint::{About, Envelope, Figures};
 use super::super::meta::Meta;
 use super::super::openapi::Route;
+use super::super::operation::Operation;
 use super::super::parameters::{Nothing, Parameters};
 use super::super::problem::Problem;
 use super::super::state;
@@ -77,7 +78,7 @@ pub(super) struct Imports;
 impl Figures for Imports {
     const ABOUT: About = About {
         path: "/v1/imports",
-        id: "imports",
+        operation: Operation::Imports,
         tag: "tables",
         summary: "What came in when",
         what: "Every import that made the tables in service, the newest first: its files, rows read, kept and refused, first and last day of usage.",
@@ -103,7 +104,7 @@ pub(super) struct Gaps;
 impl Figures for Gaps {
     const ABOUT: About = About {
         path: "/v1/gaps",
-        id: "gaps",
+        operation: Operation::Gaps,
         tag: "tables",
         summary: "Where the feed has holes",
         what: "Days between the first day of data and the as-of day without a single usage row in the whole portfolio, in runs. They are unknown, not zero: metrics fill nothing in, and silence does not count them.",
@@ -137,7 +138,7 @@ struct TablesReload {
 pub(super) fn reload_route() -> Route {
     let about = About {
         path: "/v1/tables/reload",
-        id: "reload_tables",
+        operation: Operation::ReloadTables,
         tag: "tables",
         summary: "Put the newest tables in service",
         what: "Looks for a newer import at once, builds its version aside and swaps it in; requests in flight keep theirs. A service also looks by itself every few seconds.",

@@ -10,6 +10,7 @@ use crate::portfolio::Portfolio;
 use super::super::cursor::Key;
 use super::super::endpoint::{About, Listing};
 use super::super::meta::{Meta, Warning};
+use super::super::operation::Operation;
 use super::super::parameters::{Kind, Parameters, Query, Spec};
 use super::super::problem::Problem;
 use super::super::version::Version;
@@ -103,7 +104,7 @@ pub(in crate::service) struct ExpiringCommitments;
 impl Listing for ExpiringCommitments {
     const ABOUT: About = About {
         path: "/v1/commitments/expiring",
-        id: "expiring_commitments",
+        operation: Operation::ExpiringCommitments,
         tag: "metrics",
         summary: "Reservations, savings plans and terms that end soon",
         what: "Those that end within 7, 15 or 30 days after the as-of day, later, or ended in the last 30; the next to end first. The terms are those that living subscriptions record.",
@@ -190,7 +191,7 @@ pub(in crate::service) struct Anomalies;
 impl Listing for Anomalies {
     const ABOUT: About = About {
         path: "/v1/anomalies",
-        id: "anomalies",
+        operation: Operation::Anomalies,
         tag: "metrics",
         summary: "Usage that stands out",
         what: "Customers' categories whose last four weeks stand out from the line through the 26 weeks before, up or down: robust to weekdays (whole weeks), to trend (Theil-Sen) and to outliers (median absolute deviation), and no trifles. The weeks end on the period's last day.",

@@ -9,6 +9,7 @@ use crate::metrics::{self, Filter, WithoutUsage};
 use super::super::cursor::Key;
 use super::super::endpoint::{About, Listing};
 use super::super::meta::Meta;
+use super::super::operation::Operation;
 use super::super::parameters::{Kind, Parameters, Query, Spec};
 use super::super::period::AskedPeriod;
 use super::super::problem::Problem;
@@ -96,7 +97,7 @@ pub(in crate::service) struct Unused;
 impl Listing for Unused {
     const ABOUT: About = About {
         path: "/v1/subscriptions/without-usage",
-        id: "without_usage",
+        operation: Operation::WithoutUsage,
         tag: "subscriptions",
         summary: "Active, and not used",
         what: "Subscriptions active on at least one day of the period with no usage day in it: the never-used first, then the longest silent.",

@@ -3,6 +3,7 @@
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use super::super::version::Version;
 use crate::domain::{ChurnRisk, Day, Level, MicrosSum, State};
 use crate::features::Unit;
 use crate::metrics::Cut;
@@ -190,9 +191,10 @@ pub(in crate::service) struct FactorRow {
     pub(in crate::service) unit: Unit,
     /// Length of the feature's window; null where the whole life counts.
     pub(in crate::service) window_days: Option<u32>,
-    pub(in crate::service) value: f64,
-    /// The training rows' median.
-    pub(in crate::service) typical: f64,
+    /// Null where it is money that is kept from whoever asks.
+    pub(in crate::service) value: Option<f64>,
+    /// The training rows' median; null as the value is.
+    pub(in crate::service) typical: Option<f64>,
     /// Log-odds over those of the typical value; above 0 towards leaving.
     pub(in crate::service) contribution: f64,
     #[schema(examples("no usage for 19 days; most subscriptions were used in the last 1"))]
@@ -205,11 +207,24 @@ impl From<Factor> for FactorRow {
             feature: factor.feature.name,
             unit: factor.feature.unit,
             window_days: factor.feature.window_days,
-            value: factor.value,
-            typical: factor.typical,
+            value: Some(factor.value),
+            typical: Some(factor.typical),
             contribution: factor.contribution,
             sentence: factor.sentence,
         }
+    }
+}
+
+impl FactorRow {
+    /// As it is shown of a version: a model may read costs that are kept from whoever asks.
+    pub(super) fn shown(factor: Factor, version: &Version) -> Self {
+        let mut row = Self::from(factor);
+        if version.hides_volume() && row.unit == Unit::VolumePerDay {
+            (row.value, row.typical) = (None, None);
+            let days = row.window_days.map_or_else(String::new, |days| format!(" over the last {days} days"));
+            row.sentence = format!("the cost of a day{days}, which is kept from you");
+        }
+        row
     }
 }
 

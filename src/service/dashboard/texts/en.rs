@@ -4,6 +4,15 @@ use super::{Plural, Texts};
 
 pub(in super::super) const EN: Texts = Texts {
     months: ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"],
+    // Who may.
+    volume_hidden: "the cost of a day, which is kept from you",
+    sign_in: "Sign in",
+    sign_out: "Sign out",
+    signed_out: "You are signed out",
+    sign_out_there: "Sign out of your account as well",
+    failed_unknown: "Sign in first",
+    failed_not_allowed: "This is not yours to see",
+    failed_busy: "Too many requests",
     // The page.
     title: "Subscriptions about to leave",
     skip: "Skip to the figures",

@@ -4,6 +4,15 @@ use super::{Plural, Texts};
 
 pub(in super::super) const FR: Texts = Texts {
     months: ["janv.", "févr.", "mars", "avr.", "mai", "juin", "juil.", "août", "sept.", "oct.", "nov.", "déc."],
+    // Who may.
+    volume_hidden: "le coût d’un jour, qui ne vous est pas montré",
+    sign_in: "Se connecter",
+    sign_out: "Se déconnecter",
+    signed_out: "Vous êtes déconnecté",
+    sign_out_there: "Se déconnecter aussi du compte",
+    failed_unknown: "Connectez-vous d’abord",
+    failed_not_allowed: "Vous n’avez pas accès à cette page",
+    failed_busy: "Trop de requêtes",
     // The page.
     title: "Abonnements sur le départ",
     skip: "Aller aux chiffres",

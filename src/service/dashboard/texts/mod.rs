@@ -39,6 +39,15 @@ pub(super) fn fill(text: &str, values: &[(&str, &str)]) -> String {
 #[derive(Debug)]
 pub(super) struct Texts {
     pub(in super::super) months: [&'static str; 12],
+    // Who may.
+    pub(in super::super) volume_hidden: &'static str,
+    pub(in super::super) sign_in: &'static str,
+    pub(in super::super) sign_out: &'static str,
+    pub(in super::super) signed_out: &'static str,
+    pub(in super::super) sign_out_there: &'static str,
+    pub(in super::super) failed_unknown: &'static str,
+    pub(in super::super) failed_not_allowed: &'static str,
+    pub(in super::super) failed_busy: &'static str,
     // The page.
     pub(in super::super) title: &'static str,
     pub(in super::super) skip: &'static str,

@@ -1,0 +1,156 @@
+//! The port: connections, with or without TLS, each with deadlines in both directions, and no more
+//! of them than the process has files for.
+//!
+//! actix-web's own server bounds the time of a request's head and of an idle connection. It waits
+//! for ever for somebody who asks and does not read, so the streams below it are ours.
+//!
+//! Absent on purpose: what is answered.
+
+mod paced;
+mod tls;
+
+use std::fmt;
+use std::io;
+use std::net::{SocketAddr, TcpListener};
+use std::time::Duration;
+
+use actix_http::body::MessageBody;
+use actix_http::error::DispatchError;
+use actix_http::{HttpService, KeepAlive, Protocol, Request, Response};
+use actix_server::Server;
+use actix_service::{IntoServiceFactory, Service, ServiceFactory, ServiceFactoryExt, fn_service, map_config};
+use actix_tls::accept::rustls_0_23::{Acceptor, TlsStream};
+use actix_web::dev::AppConfig;
+use actix_web::rt::net::TcpStream;
+use actix_web::{Error, body::BoxBody};
+use futures::future::ready;
+use tokio::io::{AsyncRead, AsyncWrite};
+
+use super::Limits;
+use paced::Paced;
+
+pub use tls::{TlsError, TlsFiles};
+
+/// Files that the process needs beside its connections: tables, models, logs.
+const FILES_RESERVED: u64 = 96;
+
+/// Most connections of one thread.
+const CONNECTIONS_MAX: usize = 25_000;
+
+/// Connections that the system holds ready for us.
+const BACKLOG: u32 = 2_048;
+
+/// How connections are taken.
+#[derive(Debug, Clone)]
+pub(super) struct Port {
+    pub(super) workers: usize,
+    pub(super) limits: Limits,
+    pub(super) tls: Option<TlsFiles>,
+}
+
+/// A server of one application on an open port.
+///
+/// # Errors
+/// Where the port cannot be listened on.
+pub(super) fn server<F, I, S, B>(port: Port, listener: TcpListener, application: F) -> io::Result<Server>
+where
+    F: Fn() -> I + Send + Clone + 'static,
+    I: IntoServiceFactory<S, Request>,
+    S: ServiceFactory<Request, Config = AppConfig> + 'static,
+    S::Error: Into<Error> + 'static,
+    S::InitError: fmt::Debug,
+    S::Response: Into<Response<B>> + 'static,
+    <S::Service as Service<Request>>::Future: 'static,
+    S::Service: 'static,
+    B: MessageBody + 'static,
+{
+    let Port { workers, limits, tls } = port;
+    let builder = Server::build()
+        .workers(workers.max(1))
+        .max_concurrent_connections(connections(workers))
+        .backlog(BACKLOG)
+        .shutdown_timeout(limits.stop_deadline.as_secs())
+        .disable_signals();
+    let builder = match tls {
+        None => builder.listen("http", listener, move || {
+            fn_service(move |stream| ready(Ok::<_, DispatchError>(known(paced(stream, limits))))).and_then(http(&application, limits))
+        })?,
+        Some(files) => {
+            let config = files.config()?;
+            builder.listen("https", listener, move || {
+                let mut acceptor = Acceptor::new(config.clone());
+                acceptor.set_handshake_timeout(limits.head_deadline);
+                fn_service(move |stream| ready(Ok::<_, ()>(paced(stream, limits))))
+                    .and_then(acceptor.map_err(|error| tracing::debug!(?error, "a connection did not come to TLS")))
+                    .and_then(fn_service(|stream: TlsStream<Paced<TcpStream>>| ready(Ok::<_, ()>(known(stream)))))
+                    .and_then(http(&application, limits).map_err(|error| tracing::debug!(%error, "a connection ended")))
+            })?
+        }
+    };
+    Ok(builder.run())
+}
+
+/// A connection whose reader has to keep up.
+fn paced(stream: TcpStream, limits: Limits) -> Paced<TcpStream> {
+    // Without it small answers wait for the acknowledgement of the one before.
+    let _ = stream.set_nodelay(true);
+    Paced::new(stream, limits.read_deadline)
+}
+
+/// A stream, with the address at its other end.
+trait Connected {
+    fn from(&self) -> Option<SocketAddr>;
+}
+
+impl Connected for Paced<TcpStream> {
+    fn from(&self) -> Option<SocketAddr> {
+        self.get_ref().peer_addr().ok()
+    }
+}
+
+impl Connected for TlsStream<Paced<TcpStream>> {
+    fn from(&self) -> Option<SocketAddr> {
+        self.get_ref().0.from()
+    }
+}
+
+fn known<T: Connected>(stream: T) -> (T, Protocol, Option<SocketAddr>) {
+    let from = stream.from();
+    (stream, Protocol::Http1, from)
+}
+
+/// What answers on streams of one sort.
+fn http<T, F, I, S, B>(
+    application: &F,
+    limits: Limits,
+) -> impl ServiceFactory<(T, Protocol, Option<SocketAddr>), Config = (), Response = (), Error = DispatchError, InitError = ()> + use<T, F, I, S, B>
+where
+    T: AsyncRead + AsyncWrite + Unpin + 'static,
+    F: Fn() -> I,
+    I: IntoServiceFactory<S, Request>,
+    S: ServiceFactory<Request, Config = AppConfig> + 'static,
+    S::Error: Into<Error> + 'static,
+    S::InitError: fmt::Debug,
+    S::Response: Into<Response<B>> + 'static,
+    <S::Service as Service<Request>>::Future: 'static,
+    S::Service: 'static,
+    B: MessageBody + 'static,
+{
+    let answer = |error: S::Error| -> Response<BoxBody> { error.into().error_response().into() };
+    HttpService::build()
+        .keep_alive(KeepAlive::Timeout(limits.keep_alive))
+        .client_request_timeout(limits.head_deadline)
+        .client_disconnect_timeout(CLOSED_WITHIN)
+        // Which address it listens on, and whether by TLS, nothing of ours asks of it.
+        .finish(map_config(application().into_factory().map_err(answer), |()| AppConfig::default()))
+}
+
+/// How long a connection that is closed may still take what is on its way.
+const CLOSED_WITHIN: Duration = Duration::from_secs(1);
+
+/// Connections of one thread, so that files are left for everything else.
+fn connections(workers: usize) -> usize {
+    let files = rlimit::Resource::NOFILE.get_soft().unwrap_or(1_024);
+    let all = usize::try_from(files.saturating_sub(FILES_RESERVED).max(files / 4)).unwrap_or(usize::MAX);
+    (all / workers.max(1)).clamp(1, CONNECTIONS_MAX)
+}
