@@ -4,13 +4,18 @@
 //!
 //! Absent on purpose: what is in the files.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Read, Write};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
 
 use crate::domain::hex;
+
+/// Folders and files are their owner's alone: they hold what customers cost, and hashes of keys.
+const FOLDER_MODE: u32 = 0o700;
+pub(crate) const FILE_MODE: u32 = 0o600;
 
 /// Makes the names in a directory durable.
 ///
@@ -20,7 +25,7 @@ pub(crate) fn sync_dir(dir: &Path) -> io::Result<()> {
     File::open(dir)?.sync_all()
 }
 
-/// Creates `dir` and what it needs above it, each new name durable in its parent.
+/// Creates `dir` and what it needs above it, for its owner alone, each new name durable in its parent.
 ///
 /// # Errors
 /// Where a directory cannot be created or synced.
@@ -30,7 +35,7 @@ pub(crate) fn create_dirs(dir: &Path) -> io::Result<()> {
     }
     let parent = dir.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
     create_dirs(parent)?;
-    match fs::create_dir(dir) {
+    match DirBuilder::new().mode(FOLDER_MODE).create(dir) {
         Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
         _ => {}
     }
@@ -63,7 +68,7 @@ pub(crate) fn staging_path(path: &Path) -> PathBuf {
 }
 
 pub(crate) fn write_synced(path: &Path, write: impl FnOnce(&mut File) -> io::Result<()>) -> io::Result<()> {
-    let mut file = OpenOptions::new().write(true).create(true).truncate(true).open(path)?;
+    let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(FILE_MODE).open(path)?;
     write(&mut file)?;
     file.sync_all()
 }
@@ -123,5 +128,5 @@ pub(crate) fn lock_at_once(path: &Path) -> io::Result<Option<File>> {
 }
 
 fn lock_file(path: &Path) -> io::Result<File> {
-    OpenOptions::new().create(true).truncate(false).write(true).open(path)
+    OpenOptions::new().create(true).truncate(false).write(true).mode(FILE_MODE).open(path)
 }

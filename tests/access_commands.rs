@@ -5,12 +5,15 @@ use std::process::{Command, Output, Stdio};
 
 use crate::support::lakes::Desk;
 
+/// The client's secret, which nothing may print.
+const CANARY: &str = "canary-0a1b-not-to-be-seen";
+
 fn run(desk: &Desk, arguments: &[&str]) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_churn-risk"));
     for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("CHURN_RISK_")) {
         command.env_remove(name);
     }
-    command.env("USER", "olga").env_remove("SUDO_USER").env("RUST_LOG", "trace");
+    command.env("CHURN_RISK_OPENID_SECRET", CANARY).env("USER", "olga").env_remove("SUDO_USER").env("RUST_LOG", "trace");
     command.args(arguments).current_dir(desk.path("")).stdin(Stdio::null()).output().expect("the program starts")
 }
 
@@ -19,6 +22,7 @@ fn run(desk: &Desk, arguments: &[&str]) -> Output {
 fn said(desk: &Desk, code: i32, arguments: &[&str]) -> (String, String) {
     let Output { status, stdout, stderr } = run(desk, arguments);
     let (stdout, stderr) = (String::from_utf8_lossy(&stdout).into_owned(), String::from_utf8_lossy(&stderr).into_owned());
+    assert!(!stdout.contains(CANARY) && !stderr.contains(CANARY), "the client's secret is in the open");
     assert_eq!(status.code(), Some(code), "{stdout}{stderr}");
     (stdout, stderr)
 }

@@ -246,9 +246,7 @@ fn cursors_lead_through_ones_own_rows_alone() {
     let admin = door.key("admin", &[Role::GlobalAdmin], &[]);
     let scoped = door.key("scoped", &[Role::GlobalAdmin], &["reseller:alpha"]);
     let other = door.key("other", &[Role::GlobalAdmin], &["reseller:bravo"]);
-    for list in
-        ["/v1/subscriptions/at-risk?limit=3", "/v1/subscriptions/without-usage?limit=1", "/v1/commitments/expiring?limit=1"]
-    {
+    for list in ["/v1/subscriptions/at-risk?limit=3", "/v1/subscriptions/without-usage?limit=1", "/v1/commitments/expiring?limit=1"] {
         let (own, cursors) = walked(&both, &scoped, list);
         assert_eq!(own, walked(&lone, &admin, list).0, "{list}");
         let (theirs, foreign) = walked(&both, &other, list);

@@ -10,6 +10,7 @@
 use std::fmt::Display;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufRead, BufReader, Write};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use chrono::{DateTime, SecondsFormat, Utc};
@@ -19,7 +20,7 @@ use thiserror::Error;
 
 use super::Clock;
 use crate::domain::hex;
-use crate::durable::{create_dirs, lock, replace_file};
+use crate::durable::{FILE_MODE, create_dirs, lock, replace_file};
 
 /// What stands in the first line for the line before it.
 const NOTHING_BEFORE: &str = "0000000000000000000000000000000000000000000000000000000000000000";
@@ -122,7 +123,7 @@ impl AuditLog {
         let unwritten = |source| AuditError::Unwritten { folder: self.folder.clone(), source };
         create_dirs(&self.folder).map_err(unwritten)?;
         let _lock = lock(&self.folder.join("audit.lock"), || ()).map_err(unwritten)?;
-        let mut file = OpenOptions::new().append(true).create(true).open(lines_of(&self.folder)).map_err(unwritten)?;
+        let mut file = OpenOptions::new().append(true).create(true).mode(FILE_MODE).open(lines_of(&self.folder)).map_err(unwritten)?;
         let head = self.head(&file)?;
         let line = serde_json::to_vec(&line(&head, deed, (self.clock)())).map_err(|error| unwritten(error.into()))?;
         let written = [line.as_slice(), b"\n"].concat();

@@ -5,8 +5,9 @@
 //! naming an older one. The report alone is written after it, because it follows from the card
 //! that the registry holds, and can be made again from it.
 
-use std::fs::{self, File};
+use std::fs::{self, DirBuilder, File};
 use std::io::{self, Read, Write};
+use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
@@ -204,7 +205,7 @@ impl Registry {
         }
         let card = serde_json::to_vec_pretty(card).map_err(PublishError::Card)?;
         let features = serde_json::to_vec_pretty(FEATURES).map_err(PublishError::Card)?;
-        fs::create_dir_all(&aside).map_err(written(&aside))?;
+        make_folder(&aside).map_err(written(&aside))?;
         let files = [("model.bin", bytes), ("card.json", card.as_slice()), ("features.json", features.as_slice())];
         let sums = sums::of(&files);
         for (name, content) in files.into_iter().chain([(sums::SUMS, sums.as_bytes())]) {
@@ -253,7 +254,7 @@ impl Registry {
     fn lease(&self) -> Result<File, PublishError> {
         let path = self.folder.join(".lock");
         let written = |source| PublishError::Write { path: path.clone(), source };
-        fs::create_dir_all(&self.folder).map_err(written)?;
+        make_folder(&self.folder).map_err(written)?;
         let lock = File::options().create(true).truncate(false).write(true).open(&path).map_err(written)?;
         lock.lock().map_err(written)?;
         Ok(lock)
@@ -416,4 +417,8 @@ fn write_synced(path: &Path, content: &[u8]) -> io::Result<()> {
 /// A rename is durable once its folder is flushed.
 fn sync_folder(path: &Path) -> io::Result<()> {
     File::open(path)?.sync_all()
+}
+/// A folder for its owner alone: a card tells figures of customers.
+fn make_folder(folder: &Path) -> io::Result<()> {
+    DirBuilder::new().recursive(true).mode(0o700).create(folder)
 }

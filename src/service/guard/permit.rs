@@ -5,7 +5,7 @@ use actix_web::body::{EitherBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::{Method, header};
 use actix_web::middleware::Next;
-use actix_web::{Error, HttpMessage, HttpRequest, HttpResponse, ResponseError};
+use actix_web::{Error, HttpMessage, HttpRequest, HttpResponse, ResponseError, rt};
 
 use super::super::boundary;
 use super::super::dashboard;
@@ -38,16 +38,41 @@ pub(in crate::service) async fn permit<B: MessageBody + 'static>(
         about: request.path().to_owned(),
         result,
     };
-    let (begun, ended) = (told("begun".to_owned()), told(String::new()));
+    let (begun, ended) = (told("begun".to_owned()), told("unknown: whoever asked did not wait for the answer".to_owned()));
     guard.0.deeds.before(begun).await?;
+    // A connection that is closed ends this here, while the work goes on.
+    let ending = Ending { guard: guard.clone(), told: Some(ended) };
     let outcome = next.call(request).await;
     let status = match &outcome {
         Ok(response) => response.status(),
         Err(error) => error.as_response_error().status_code(),
     };
     let result = if status.is_success() || status.is_redirection() { "done".to_owned() } else { format!("failed: {}", status.as_u16()) };
-    guard.0.deeds.after(Told { result, ..ended }).await;
+    ending.at_its_end(result).await;
     Ok(outcome?.map_into_left_body())
+}
+
+/// What is recorded at the end of a write, however it ends.
+struct Ending {
+    guard: Guard,
+    told: Option<Told>,
+}
+
+impl Ending {
+    async fn at_its_end(mut self, result: String) {
+        if let Some(told) = self.told.take() {
+            self.guard.0.deeds.after(Told { result, ..told }).await;
+        }
+    }
+}
+
+impl Drop for Ending {
+    fn drop(&mut self) {
+        if let Some(told) = self.told.take() {
+            let guard = self.guard.clone();
+            rt::spawn(async move { guard.0.deeds.after(told).await });
+        }
+    }
 }
 
 impl Guard {
