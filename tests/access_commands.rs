@@ -50,7 +50,7 @@ fn a_key_is_shown_once_and_listed_without_its_secret() {
     assert!(listed.contains("revoked"), "{listed}");
     said(&desk, 1, &with(&["keys", "revoke", "crm"], &FILES));
     let audit = fs::read_to_string(desk.path("audit/audit.jsonl")).expect("a log");
-    assert!(audit.contains("key created") && audit.contains("key revoked") && audit.contains("\"who\":\"os:olga\""), "{audit}");
+    assert!(audit.contains("key created") && audit.contains("key revoked") && audit.contains("\"who\":\"os:olga#"), "{audit}");
     for text in [listed, audit, fs::read_to_string(desk.path("keys.json")).expect("a file"), told] {
         assert!(!text.contains(secret), "the key is in the open");
     }

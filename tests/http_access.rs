@@ -27,7 +27,7 @@ fn expected(operation: &str) -> Option<&'static [Role]> {
 }
 
 /// Operations that only those may who see everybody's figures.
-const UNSCOPED: [&str; 4] = ["imports", "reload_model", "reload_tables", "service_metrics"];
+const UNSCOPED: [&str; 5] = ["model_report", "imports", "reload_model", "reload_tables", "service_metrics"];
 
 const METHODS: [&str; 7] = ["GET", "HEAD", "POST", "PUT", "DELETE", "PATCH", "OPTIONS"];
 

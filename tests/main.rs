@@ -59,6 +59,7 @@ mod model_record;
 mod model_promotion;
 mod model_registry;
 mod portfolio_cache;
+mod portfolio_part;
 mod pull_analytics;
 mod pull_billing;
 mod pull_command;

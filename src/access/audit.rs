@@ -10,7 +10,7 @@
 use std::fmt::Display;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufRead, BufReader, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use chrono::{DateTime, SecondsFormat, Utc};
@@ -56,7 +56,9 @@ pub struct Deed<'d> {
 #[must_use]
 pub fn os_user() -> String {
     let named = ["SUDO_USER", "USER", "LOGNAME"].into_iter().find_map(|name| std::env::var(name).ok()).filter(|name| !name.is_empty());
-    format!("os:{}", named.as_deref().unwrap_or("?"))
+    // What they are called they could say themselves; their number the system tells.
+    let number = fs::metadata("/proc/self").map_or_else(|_| "?".to_owned(), |own| own.uid().to_string());
+    format!("os:{}#{number}", named.as_deref().unwrap_or("?"))
 }
 
 /// A line.

@@ -53,6 +53,15 @@ impl AccessConfig {
         View { scope, money_hidden: readers.is_within(hiding) }
     }
 
+    /// Whether these roles may see as much as this scope.
+    ///
+    /// # Errors
+    /// Where they need a scope and have none.
+    pub fn needs_scope(&self, roles: RoleSet, scope: &Scope) -> Result<(), Refused> {
+        let required: RoleSet = self.scope.required_for.iter().copied().collect();
+        if scope.is_everybody() && roles.is_within(required) { Err(Refused::NoScope) } else { Ok(()) }
+    }
+
     /// The role that the provider calls by a name.
     fn role(&self, name: &str) -> Option<Role> {
         if self.roles.is_empty() { name.parse().ok() } else { self.roles.get(name).copied() }
@@ -73,12 +82,9 @@ impl AccessConfig {
         for of in named.iter().chain(&groups).filter_map(|value| self.scope.of.get(*value)) {
             limits.get_or_insert_default().extend(of.iter().map(String::as_str));
         }
-        let required: RoleSet = self.scope.required_for.iter().copied().collect();
-        match limits {
-            Some(limits) => Ok(Scope::parse(limits)?),
-            None if roles.is_within(required) => Err(Refused::NoScope),
-            None => Ok(Scope::Everybody),
-        }
+        let scope = limits.map_or(Ok(Scope::Everybody), Scope::parse)?;
+        self.needs_scope(roles, &scope)?;
+        Ok(scope)
     }
 }
 

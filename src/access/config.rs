@@ -235,7 +235,7 @@ impl OpenIdConfig {
 }
 
 /// An address over TLS, or of this machine.
-fn web_address(name: &str, text: &str) -> Result<Url, String> {
+pub(super) fn web_address(name: &str, text: &str) -> Result<Url, String> {
     let url = Url::parse(text).map_err(|error| format!("{name} `{text}` is no address: {error}"))?;
     let local = match url.host() {
         Some(url::Host::Domain(name)) => name == "localhost",

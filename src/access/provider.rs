@@ -18,7 +18,7 @@ use tokio::sync::Mutex;
 use super::Clock;
 use super::caller::{Caller, Credential};
 use super::claims::{Claims, Refused};
-use super::config::{AccessConfig, OpenIdConfig};
+use super::config::{AccessConfig, OpenIdConfig, web_address};
 use super::fetch::{Fetch, FetchError};
 use super::token::{Key, TokenError, Wanted, check, expiry, keys};
 
@@ -126,6 +126,10 @@ impl Provider {
     /// What is wrong with the token or its bearer, and where the provider was never reached.
     pub async fn bearer(self: &Arc<Self>, token: &str) -> Result<Caller, ProviderError> {
         let claims = self.claims(token, self.openid.audience.as_slice()).await?;
+        // An ID token says who signed in, to whoever led the sign-in; it is no ticket for others.
+        if claims.contains_key("nonce") {
+            return Err(TokenError::Audience.into());
+        }
         let until = expiry(&claims).unwrap_or_default();
         Ok(self.config.caller(&claims, Credential::Token, until)?)
     }
@@ -173,16 +177,10 @@ impl Provider {
                 self.look().await?;
                 self.known.load_full().filter(|known| self.now() - known.looked_at <= STALE_SECONDS).ok_or(ProviderError::TooStale)
             }
-            age if age >= FRESH_SECONDS && self.may_look() => {
-                let provider = Arc::clone(self);
-                tokio::spawn(async move {
-                    if let Err(error) = provider.look().await {
-                        tracing::warn!(%error, "the OpenID provider's keys cannot be looked for; those last known serve on");
-                    }
-                });
+            _ => {
+                self.freshen(&known);
                 Ok(known)
             }
-            _ => Ok(known),
         }
     }
 
@@ -196,9 +194,10 @@ impl Provider {
         if !self.may_look() {
             return Ok(());
         }
+        let asked = self.ask().await;
+        // Those who waited for this look take what came of it.
         self.last_look.store(self.now(), Ordering::Release);
-        let discovered = self.discover().await?;
-        let published = self.fetch.json(&discovered.jwks_uri).await?;
+        let (discovered, published) = asked?;
         let before = self.known.load();
         let same = before.as_ref().is_some_and(|before| before.published == published);
         let generation = if same { self.generation() } else { self.generation() + 1 };
@@ -211,6 +210,32 @@ impl Provider {
         Ok(())
     }
 
+    async fn ask(&self) -> Result<(Discovered, Value), ProviderError> {
+        let discovered = self.discover().await?;
+        let published = self.fetch.json(&discovered.jwks_uri).await?;
+        Ok((discovered, published))
+    }
+
+    /// Whether tokens that were found genuine are still believed; the keys are looked for anew aside
+    /// where those known are old.
+    pub fn believes(self: &Arc<Self>) -> bool {
+        let Some(known) = self.known.load_full() else { return false };
+        self.freshen(&known);
+        self.now() - known.looked_at <= STALE_SECONDS
+    }
+
+    fn freshen(self: &Arc<Self>, known: &Known) {
+        if self.now() - known.looked_at < FRESH_SECONDS || !self.may_look() || self.looking.try_lock().is_err() {
+            return;
+        }
+        let provider = Arc::clone(self);
+        tokio::spawn(async move {
+            if let Err(error) = provider.look().await {
+                tracing::warn!(%error, "the OpenID provider's keys cannot be looked for; those last known serve on");
+            }
+        });
+    }
+
     async fn discover(&self) -> Result<Discovered, ProviderError> {
         let configured = &self.openid.issuer;
         let address = format!("{}/.well-known/openid-configuration", configured.trim_end_matches('/'));
@@ -218,6 +243,11 @@ impl Provider {
         let discovered: Discovered = serde_json::from_value(document).map_err(|error| ProviderError::Discovery(error.to_string()))?;
         if discovered.issuer != *configured {
             return Err(ProviderError::OtherIssuer { said: discovered.issuer, configured: configured.clone() });
+        }
+        let Discovered { issuer: _, jwks_uri, authorization_endpoint, token_endpoint, end_session_endpoint } = &discovered;
+        let others = [authorization_endpoint, token_endpoint, end_session_endpoint].into_iter().flatten();
+        for address in others.chain([jwks_uri]) {
+            web_address("an address in it", address).map_err(ProviderError::Discovery)?;
         }
         Ok(discovered)
     }

@@ -119,6 +119,9 @@ pub(super) fn check(token: &str, keys: &[Key], wanted: Wanted<'_>) -> Result<Cla
     validation.set_audience(wanted.audience);
     validation.set_required_spec_claims(&["exp", "iss", "aud"]);
     let claims = decode::<Claims>(token, &key.key, &validation).map_err(|error| reason(error.kind()))?.claims;
+    if !claims.get("iss").is_some_and(Value::is_string) {
+        return Err(TokenError::Issuer);
+    }
     check_times(&claims, wanted.now)?;
     if wanted.tenant.is_some_and(|tenant| claims.get("tid").and_then(Value::as_str) != Some(tenant)) {
         return Err(TokenError::Tenant);

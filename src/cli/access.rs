@@ -15,6 +15,14 @@ pub(crate) struct AuditArguments {
     pub(crate) audit: Option<PathBuf>,
 }
 
+/// The audit log of a command that does nothing without a record.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct NeededAuditArguments {
+    /// Folder of the audit log: who did what, and when
+    #[arg(long, env = "CHURN_RISK_AUDIT", value_name = "FOLDER")]
+    pub(crate) audit: PathBuf,
+}
+
 /// The key file of a command.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct KeyFileArguments {

@@ -4,13 +4,13 @@ use std::io::Write;
 use std::process::ExitCode;
 
 use anyhow::Context;
-use churn_risk::access::{ApiKey, AuditError, Deed, KeyError, KeyFile, KeyRequest, Role, os_user};
+use churn_risk::access::{ApiKey, AuditError, AuditLog, Deed, KeyError, KeyFile, KeyRequest, Role, os_user};
 use churn_risk::progress::tell;
 use clap::{Args, Subcommand};
 use secrecy::ExposeSecret;
 use thiserror::Error;
 
-use super::access::{AuditArguments, KeyFileArguments, now};
+use super::access::{KeyFileArguments, NeededAuditArguments, now};
 use super::table::table;
 
 #[derive(Debug, Args)]
@@ -34,7 +34,7 @@ struct CreateArguments {
     #[command(flatten)]
     file: KeyFileArguments,
     #[command(flatten)]
-    audit: AuditArguments,
+    audit: NeededAuditArguments,
     /// What the key is for, such as `crm` or `grafana`
     #[arg(long)]
     name: String,
@@ -54,7 +54,7 @@ struct RevokeArguments {
     #[command(flatten)]
     file: KeyFileArguments,
     #[command(flatten)]
-    audit: AuditArguments,
+    audit: NeededAuditArguments,
     /// The key's id, or its name
     key: String,
 }
@@ -75,15 +75,13 @@ pub(crate) fn run(arguments: &KeysArguments) -> anyhow::Result<ExitCode> {
     }
 }
 
-fn record(audit: &AuditArguments, what: &str, key: &ApiKey) -> Result<(), Failed> {
+fn record(audit: &NeededAuditArguments, what: &str, key: &ApiKey) -> Result<(), Failed> {
     let roles = key.roles.iter().map(|role| role.name()).collect::<Vec<_>>().join(", ");
     let scope = key.scope.as_ref().map_or_else(|| "everybody".to_owned(), |texts| texts.join(" "));
     let result = format!("begun: {}, {roles}, {scope}, until {}", key.name, key.expires_at);
     let about = format!("key:{}", key.id);
-    if let Some(log) = audit.log() {
-        log.record(Deed { who: &os_user(), from: None, what, about: &about, result: &result })?;
-    }
-    Ok(())
+    let deed = Deed { who: &os_user(), from: None, what, about: &about, result: &result };
+    Ok(AuditLog::at(&audit.audit, now).record(deed)?)
 }
 
 fn create(arguments: &CreateArguments) -> anyhow::Result<ExitCode> {

@@ -87,7 +87,7 @@ fn guard(arguments: &ServeArguments) -> anyhow::Result<Guard> {
         tracing::info!("nobody has to sign in: whoever reaches this loopback address sees everything and may everything");
         return Ok(Guard::open(arguments.audit.log()));
     }
-    // It is taken out of the environment's hands at once; no flag could hold it.
+    // No flag holds it: those are seen by everybody on the machine.
     let secret = std::env::var("CHURN_RISK_OPENID_SECRET").ok().map(SecretString::from);
     let config = arguments.access.as_ref().map(|file| AccessConfig::read(file, secret)).transpose()?.unwrap_or_default();
     let audit = arguments.audit.log().context("a service at which people sign in records what they do: give --audit FOLDER")?;

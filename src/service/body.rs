@@ -8,12 +8,13 @@ use std::time::{Duration, Instant};
 use actix_web::dev::Payload;
 use actix_web::http::header;
 use actix_web::web::{self, Bytes, BytesMut};
-use actix_web::{FromRequest, HttpRequest, rt};
+use actix_web::{FromRequest, HttpMessage, HttpRequest, rt};
 use flate2::read::GzDecoder;
 use futures::StreamExt;
 use futures::future::LocalBoxFuture;
 
 use super::Limits;
+use super::places::{Places, room};
 use super::problem::{Problem, aside};
 
 /// The proof that a request came without a body.
@@ -52,6 +53,7 @@ pub(super) fn announced(request: &HttpRequest) -> Option<u64> {
 /// Another media type, a body that is larger, slower, or broken.
 pub(super) async fn json(request: &HttpRequest, payload: Payload, max_bytes: u64, deadline: Duration) -> Result<Bytes, Problem> {
     of_type("application/json", request)?;
+    make_room(request, max_bytes)?;
     plain(request, read(payload, announced(request), max_bytes, deadline).await?, max_bytes).await
 }
 
@@ -62,6 +64,24 @@ pub(super) async fn json(request: &HttpRequest, payload: Payload, max_bytes: u64
 pub(super) async fn form(request: &HttpRequest, payload: Payload, max_bytes: u64, deadline: Duration) -> Result<Bytes, Problem> {
     of_type(FORM, request)?;
     plain(request, read(payload, announced(request), max_bytes, deadline).await?, max_bytes).await
+}
+
+/// Bodies beyond this share a bound.
+const LARGE_BYTES: usize = 1 << 20;
+
+/// Sees to it that all large bodies together have room, for as long as the request lives.
+fn make_room(request: &HttpRequest, max_bytes: u64) -> Result<(), Problem> {
+    let most = usize::try_from(max_bytes).unwrap_or(usize::MAX);
+    // What a compressed one comes to is known at its end.
+    let is_plain = !request.headers().contains_key(header::CONTENT_ENCODING);
+    let bytes = announced(request).filter(|_| is_plain).and_then(|bytes| usize::try_from(bytes).ok()).map_or(most, |bytes| bytes.min(most));
+    if bytes <= LARGE_BYTES {
+        return Ok(());
+    }
+    let places = request.app_data::<web::Data<Places>>().ok_or(Problem::Panicked)?;
+    let room = room(places, bytes).ok_or(Problem::Overloaded)?;
+    request.extensions_mut().insert(room);
+    Ok(())
 }
 
 /// The body that was meant, where it came compressed: within the same bound, of which nothing is

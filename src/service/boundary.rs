@@ -7,7 +7,6 @@ use std::any::Any;
 use std::borrow::Cow;
 use std::error::Error as StdError;
 use std::panic::AssertUnwindSafe;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use actix_web::body::MessageBody;
@@ -22,7 +21,8 @@ use futures::FutureExt;
 use super::Limits;
 use super::body::announced;
 use super::cache::GivenBy;
-use super::guard::{self, Addressed, Guard, Visitor};
+use super::guard::{self, Addressed, Guard, Identity, Visitor};
+use super::places::{Place, Places, place};
 use super::problem::Problem;
 use super::state::State;
 use super::unread::closes_unread;
@@ -162,58 +162,41 @@ fn admit(request: &ServiceRequest, limits: &Limits) -> Result<(), Problem> {
 
 /// The place of one request among those that are answered at the same time.
 struct Turn {
-    _place: Place,
+    _place: Option<Place>,
     deadline: Duration,
 }
+
+/// Within this it has to be known who sent a request.
+const KNOWN_WITHIN: Duration = Duration::from_secs(15);
 
 /// Finds a place for a request, and who sent it.
 async fn let_in(request: &mut ServiceRequest) -> Result<Turn, Problem> {
     let limits = request.app_data::<web::Data<Limits>>().map_or(Limits::STANDARD, |limits| *limits.get_ref());
     admit(request, &limits)?;
     let guard = guard::of(request.request())?.clone();
-    let Addressed { from, is_ours } = guard.addressed(request.head());
+    let Addressed { from, is_ours, by_us_alone } = guard.addressed(request.head());
     if !is_ours {
         let host = request.headers().get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
         return Err(Problem::OtherHost { host: host.chars().take(80).collect() });
     }
+    if let Some(why) = by_us_alone {
+        return Err(Problem::NotAllowed { why: why.to_owned() });
+    }
+    let deadline = limits.request_deadline;
+    // Whoever asks whether the process lives waits for nobody.
+    if matches!(request.path(), "/healthz" | "/readyz") {
+        request.extensions_mut().insert(Visitor { identity: Identity::Nobody, from });
+        return Ok(Turn { _place: None, deadline });
+    }
+    let seen = guard.recognise(request.request());
+    let wait = guard.counted(&seen, from);
+    wait.map_err(|wait| Problem::TooMany { wait })?;
     let places = request.app_data::<web::Data<Places>>().ok_or(Problem::Panicked)?.clone();
-    let place = places.take().ok_or(Problem::Overloaded)?;
-    let identity = guard.identify(request.request(), from).await.map_err(|wait| Problem::TooMany { wait })?;
+    let place = place(&places, guard.whose(&seen, from)).ok_or(Problem::Overloaded)?;
+    let late = || Problem::NobodyCanTell { why: "the OpenID provider is out of reach".to_owned() };
+    let identity = rt::time::timeout(KNOWN_WITHIN, guard.identify(seen)).await.map_err(|_| late())?;
     request.extensions_mut().insert(Visitor { identity, from });
-    Ok(Turn { _place: place, deadline: limits.request_deadline })
-}
-
-/// Requests that may be answered at the same time.
-#[derive(Debug)]
-pub(super) struct Places {
-    free: AtomicUsize,
-}
-
-/// One of them, until it is dropped.
-#[derive(Debug)]
-struct Place(web::Data<Places>);
-
-impl Places {
-    pub(super) const fn new(most: usize) -> Self {
-        Self { free: AtomicUsize::new(most) }
-    }
-}
-
-trait Takes {
-    fn take(&self) -> Option<Place>;
-}
-
-impl Takes for web::Data<Places> {
-    fn take(&self) -> Option<Place> {
-        let taken = self.free.fetch_update(Ordering::AcqRel, Ordering::Acquire, |free| free.checked_sub(1));
-        taken.ok().map(|_| Place(self.clone()))
-    }
-}
-
-impl Drop for Place {
-    fn drop(&mut self) {
-        self.0.free.fetch_add(1, Ordering::AcqRel);
-    }
+    Ok(Turn { _place: Some(place), deadline })
 }
 
 fn message(panic: &(dyn Any + Send)) -> &str {

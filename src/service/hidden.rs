@@ -7,7 +7,33 @@ use serde_json::Value;
 use utoipa::ToSchema;
 
 /// The fields of the interface that hold money, or would give it away.
-const MONEY_FIELDS: [&str; 6] = ["cost", "usage_cost", "cost_30_days", "cost_12_months", "cost_at_risk", "flow"];
+const MONEY_FIELDS: [&str; 9] = [
+    "cost",
+    "usage_cost",
+    "cost_30_days",
+    "cost_12_months",
+    "cost_at_risk",
+    "flow",
+    // Sums over all customers, or steps from one to the next, on the card and in the live record.
+    "expected_cost",
+    "actual_cost",
+    "cost_caught",
+];
+
+/// Empties every field of a value that holds money.
+pub(super) fn empty_money(value: &mut Value) {
+    match value {
+        Value::Object(fields) => fields.iter_mut().for_each(|(name, value)| {
+            if MONEY_FIELDS.contains(&name.as_str()) {
+                *value = Value::Null;
+            } else {
+                empty_money(value);
+            }
+        }),
+        Value::Array(list) => list.iter_mut().for_each(empty_money),
+        _ => {}
+    }
+}
 
 /// A field that is null because it is kept from whoever asks.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]

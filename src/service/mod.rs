@@ -21,6 +21,7 @@ mod openapi;
 mod operation;
 mod parameters;
 mod period;
+mod places;
 mod problem;
 mod recorder;
 mod routes;
@@ -45,8 +46,8 @@ use actix_web::middleware::{Compress, from_fn};
 use actix_web::{App, rt, web};
 use futures::future::{Either, select};
 
-use boundary::Places;
 use listening::Port;
+use places::Places;
 use recorder::Recorder;
 use watch::Watch;
 

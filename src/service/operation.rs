@@ -20,6 +20,10 @@ pub(super) enum Allowed {
 /// All who read figures.
 const READERS: Allowed = Allowed::Roles(RoleSet::of(&[Role::GlobalAdmin, Role::UserManagementAdmin, Role::AdminAgent, Role::SalesAgent]));
 
+/// The same of what is of all customers.
+const WHOLE_READERS: Allowed =
+    Allowed::Unscoped(RoleSet::of(&[Role::GlobalAdmin, Role::UserManagementAdmin, Role::AdminAgent, Role::SalesAgent]));
+
 /// Those who say what became of a customer.
 const SPEAKERS: Allowed = Allowed::Roles(RoleSet::of(&[Role::GlobalAdmin, Role::AdminAgent, Role::SalesAgent]));
 
@@ -87,7 +91,7 @@ operations! {
     WithoutUsage        "without_usage"        READERS, Reads;
     Subscription        "subscription"         READERS, Reads;
     Model               "model"                READERS, Reads;
-    ModelReport         "model_report"         READERS, Reads;
+    ModelReport         "model_report"         WHOLE_READERS, Reads;
     ModelRecord         "model_record"         READERS, Reads;
     ReloadModel         "reload_model"         ADMINS, Writes;
     Imports             "imports"              ADMINS, Reads;

@@ -12,7 +12,7 @@ use thiserror::Error;
 use utoipa::ToSchema;
 
 use crate::access::AuditError;
-use crate::domain::{SubscriptionId, chain};
+use crate::domain::{FeedbackId, SubscriptionId, chain};
 use crate::lake::FeedbackError;
 use crate::model::LoadError;
 use crate::portfolio;
@@ -90,6 +90,8 @@ pub(super) enum Problem {
     NotRecorded(#[source] AuditError),
     #[error("{}", chain(.0))]
     FeedbackNotKept(#[source] FeedbackError),
+    #[error("feedback {feedback_id} was given before, and says something else")]
+    FeedbackConflict { feedback_id: FeedbackId },
     #[error("this request takes no body")]
     BodyNotTaken,
     #[error("the path and query have {bytes} bytes, more than {max_bytes}")]
@@ -154,7 +156,7 @@ impl Problem {
             Self::Overloaded => kind("overloaded", "Too much at once", StatusCode::SERVICE_UNAVAILABLE),
             Self::TookTooLong { .. } => kind("took-too-long", "It took too long", StatusCode::SERVICE_UNAVAILABLE),
             Self::NotRecorded(_) => kind("not-recorded", "Not recorded", StatusCode::SERVICE_UNAVAILABLE),
-            Self::FeedbackNotKept(FeedbackError::Conflict { .. }) => {
+            Self::FeedbackConflict { .. } | Self::FeedbackNotKept(FeedbackError::Conflict { .. }) => {
                 kind("feedback-conflict", "The feedback id was used before", StatusCode::CONFLICT)
             }
             Self::FeedbackNotKept(FeedbackError::Lake(_)) => {
@@ -205,6 +207,7 @@ impl Problem {
             | Self::TookTooLong { .. }
             | Self::NotRecorded(_)
             | Self::FeedbackNotKept(_)
+            | Self::FeedbackConflict { .. }
             | Self::TargetTooLong { .. }
             | Self::ModelRefused { .. }
             | Self::NoReport { .. }

@@ -32,6 +32,9 @@ use crate::portfolio;
 /// holds a portfolio: some 0.5 GB at 20 million usage rows.
 const WALKED_MAX: usize = 2;
 
+/// Usage rows of all parts that are kept for a walk, for each row of the whole.
+const PARTS_MAX_TIMES: usize = 2;
+
 /// How long after its last page a version is kept for a walk.
 const WALKED_FOR: Duration = Duration::from_mins(2);
 
@@ -349,10 +352,16 @@ impl State {
     pub(super) fn walk(&self, version: &Arc<Version>) {
         let now = Instant::now();
         let mut walked = self.0.walked.lock();
-        match walked.iter_mut().find(|one| one.version.epoch() == version.epoch()) {
-            Some(one) => one.last = now,
-            None => walked.push(Walked { version: Arc::clone(version), last: now }),
-        }
+        // A part that was made anew shows the same, and needs no second place.
+        walked.retain(|one| one.version.digest() != version.digest());
+        walked.push(Walked { version: Arc::clone(version), last: now });
+        let (whole, mut rows) = (version.whole().tables().portfolio.usage_rows(), 0);
+        let parts = walked.iter().rev().filter(|one| one.version.is_part()).take_while(|one| {
+            rows += one.version.tables().portfolio.usage_rows();
+            rows <= PARTS_MAX_TIMES * whole
+        });
+        let kept: Vec<Short> = parts.map(|one| one.version.digest()).collect();
+        walked.retain(|one| !one.version.is_part() || kept.contains(&one.version.digest()));
     }
 
     /// Where the tables come from; none for tables that were handed over.

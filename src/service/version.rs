@@ -159,6 +159,11 @@ impl Version {
         &self.scoring().tables.portfolio
     }
 
+    /// Whether it shows less than everything.
+    pub(super) const fn is_part(&self) -> bool {
+        !matches!(self.part, Part::Whole)
+    }
+
     /// Whether it shows some customers alone.
     pub(super) fn is_scoped(&self) -> bool {
         match &self.part {

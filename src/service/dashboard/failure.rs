@@ -83,6 +83,7 @@ fn told(t: &Texts, problem: &Problem) -> (&'static str, Option<&'static str>) {
         Problem::OtherHost { .. } => (t.failed_address, None),
         Problem::NotReady(_) | Problem::NobodyCanTell { .. } => (t.failed_not_ready, None),
         Problem::FeedbackNotKept(_)
+        | Problem::FeedbackConflict { .. }
         | Problem::NotRecorded(_)
         | Problem::ModelRefused { .. }
         | Problem::ReportDoesNotRead(_)

@@ -79,7 +79,8 @@ struct Form {
 
 /// The same for the document.
 pub(super) fn form_schema() -> RefOr<Schema> {
-    let words = |words: [&str; 2]| ObjectBuilder::new().schema_type(Type::String).enum_values(Some(words));
+    // A field that nothing was written into comes empty.
+    let words = |[one, other]: [&str; 2]| ObjectBuilder::new().schema_type(Type::String).enum_values(Some([one, other, ""]));
     let note = ObjectBuilder::new().schema_type(Type::String).max_length(Some(4_000)).pattern(Some("^[!-~](?:[ -~]*[!-~])?$"));
     let form = ObjectBuilder::new()
         .schema_type(Type::Object)

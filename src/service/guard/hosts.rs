@@ -27,6 +27,8 @@ pub(in crate::service) struct Addressed {
     pub(in crate::service) from: IpAddr,
     /// Whether the name that it asks for is one of ours.
     pub(in crate::service) is_ours: bool,
+    /// Why it is not answered in the way that it came.
+    pub(in crate::service) by_us_alone: Option<&'static str>,
 }
 
 impl Hosts {
@@ -41,9 +43,17 @@ impl Hosts {
     /// A page of another site can have its own name lead to a loopback address, and would then read
     /// what the service answers (DNS rebinding); the name in the request gives it away. An address
     /// in digits cannot be made to lead elsewhere.
-    pub(super) fn look(&self, head: &RequestHead) -> Addressed {
+    pub(super) fn look(&self, head: &RequestHead, signs_in: bool, plain_to_others: bool) -> Addressed {
         let peer = head.peer_addr.map_or(IpAddr::V6(Ipv6Addr::UNSPECIFIED), |peer| peer.ip().to_canonical());
-        Addressed { from: self.client(peer, &head.headers), is_ours: self.is_ours(head) }
+        let is_forwarded = ["x-forwarded-for", "forwarded"].into_iter().any(|name| head.headers.contains_key(name));
+        let by_us_alone = if !signs_in && is_forwarded {
+            Some("nobody signs in here, so nobody is answered through a proxy; give the service an access file or a key file")
+        } else if plain_to_others && !peer.is_loopback() && !self.trusts(peer) {
+            Some("without TLS only the proxies of the access file are answered")
+        } else {
+            None
+        };
+        Addressed { from: self.client(peer, &head.headers), is_ours: self.is_ours(head), by_us_alone }
     }
 
     fn is_ours(&self, head: &RequestHead) -> bool {
@@ -56,8 +66,7 @@ impl Hosts {
 
     /// The nearest address that is not a proxy of ours: what stands before it anyone may have written.
     fn client(&self, peer: IpAddr, headers: &HeaderMap) -> IpAddr {
-        let trusts = |address: IpAddr| self.proxies.iter().any(|network| network.contains(&address));
-        if !trusts(peer) {
+        if !self.trusts(peer) {
             return peer;
         }
         let told = headers.get_all("x-forwarded-for").filter_map(|value| value.to_str().ok()).flat_map(|value| value.split(','));
@@ -65,11 +74,15 @@ impl Hosts {
         for one in told.collect::<Vec<_>>().into_iter().rev() {
             let Some(address) = address(one.trim()) else { break };
             nearest = address;
-            if !trusts(address) {
+            if !self.trusts(address) {
                 break;
             }
         }
         nearest
+    }
+
+    fn trusts(&self, address: IpAddr) -> bool {
+        self.proxies.iter().any(|network| network.contains(&address))
     }
 
     /// Whether a request was sent by a page of ours, as far as the browser says: one that says
@@ -128,7 +141,7 @@ mod tests {
             ("", false),
         ] {
             let request = TestRequest::default().insert_header(("host", host)).to_http_request();
-            assert_eq!(hosts().look(request.head()).is_ours, ours, "{host}");
+            assert_eq!(hosts().look(request.head(), true, false).is_ours, ours, "{host}");
         }
     }
 
@@ -145,8 +158,19 @@ mod tests {
         ] {
             let peer = format!("{peer}:1").parse().expect("an address");
             let request = TestRequest::default().peer_addr(peer).insert_header(("x-forwarded-for", told)).to_http_request();
-            assert_eq!(hosts().look(request.head()).from.to_string(), from, "{told}");
+            assert_eq!(hosts().look(request.head(), true, false).from.to_string(), from, "{told}");
         }
+    }
+
+    #[test]
+    fn whoever_comes_round_the_proxy_or_through_one_nobody_knows_is_not_answered() {
+        let look = |peer: &str, signs_in, plain| {
+            let request = TestRequest::default().peer_addr(format!("{peer}:1").parse().expect("an address"));
+            let request = request.insert_header(("x-forwarded-for", "203.0.113.5")).to_http_request();
+            hosts().look(request.head(), signs_in, plain).by_us_alone.is_none()
+        };
+        assert!(look("10.0.0.1", true, true) && look("127.0.0.1", true, true) && look("192.0.2.9", true, false));
+        assert!(!look("192.0.2.9", true, true) && !look("127.0.0.1", false, false));
     }
 
     #[test]

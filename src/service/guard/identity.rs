@@ -9,8 +9,9 @@ use actix_web::http::header;
 use quick_cache::sync::Cache;
 use sha2::{Digest, Sha256};
 
+use super::super::places::Whose;
 use super::{Doors, Guard};
-use crate::access::{Caller, KeyFile, Provider, ProviderError, Refused};
+use crate::access::{Caller, Credential, KeyFile, Provider, ProviderError, Refused};
 use crate::domain::chain;
 
 /// Credentials that are remembered as found genuine.
@@ -60,42 +61,87 @@ impl Known {
 }
 
 /// How a credential is given.
-enum Given {
+pub(in crate::service) enum Given {
     Bearer(String),
     Session(String),
 }
 
+/// What is seen of who sent a request before anybody is asked.
+pub(in crate::service) enum Seen {
+    Known(Arc<Caller>),
+    /// It is plain what they are.
+    Plain(Identity),
+    /// A credential that was not seen before.
+    New {
+        given: Given,
+        digest: [u8; 32],
+    },
+}
+
 impl Guard {
-    /// Whoever sent a request that comes from `from`.
+    /// What can be seen of who sent a request without asking the provider.
+    pub(in crate::service) fn recognise(&self, request: &HttpRequest) -> Seen {
+        let Some(doors) = &self.0.doors else { return Seen::Known(Arc::new(Caller::local())) };
+        let given = match doors.given(request) {
+            Ok(Some(given)) => given,
+            Ok(None) => return Seen::Plain(Identity::Nobody),
+            Err(why) => return Seen::Plain(Identity::Rejected(why.to_owned())),
+        };
+        // A key is looked up each time: it may be revoked.
+        if let Given::Bearer(text) = &given
+            && KeyFile::is_key(text)
+        {
+            return match doors.by_key(text) {
+                Identity::Known(caller) => Seen::Known(caller),
+                other => Seen::Plain(other),
+            };
+        }
+        let digest = given.digest();
+        match doors.remembered(&digest) {
+            Some(caller) => Seen::Known(caller),
+            None => Seen::New { given, digest },
+        }
+    }
+
+    /// Counts a request of a caller, or of an address of which no caller is known.
     ///
     /// # Errors
-    /// When they may ask again, where they ask too often.
-    pub(in crate::service) async fn identify(&self, request: &HttpRequest, from: IpAddr) -> Result<Identity, Duration> {
-        let Some(doors) = &self.0.doors else { return Ok(Identity::Known(Arc::new(Caller::local()))) };
-        let given = match doors.given(request) {
-            Ok(given) => given,
-            Err(why) => {
-                self.0.rates.address(from)?;
-                return Ok(Identity::Rejected(why.to_owned()));
-            }
-        };
-        let Some(given) = given else {
-            self.0.rates.address(from)?;
-            return Ok(Identity::Nobody);
-        };
-        let (Given::Bearer(text) | Given::Session(text)) = &given;
-        let digest: [u8; 32] = Sha256::digest(text.as_bytes()).into();
-        if let Some(caller) = doors.remembered(&digest) {
-            self.0.rates.caller(&caller.who)?;
-            return Ok(Identity::Known(caller));
+    /// When they may ask again.
+    pub(in crate::service) fn counted(&self, seen: &Seen, from: IpAddr) -> Result<(), Duration> {
+        match seen {
+            Seen::Known(caller) => self.0.rates.caller(&caller.who),
+            Seen::Plain(_) | Seen::New { .. } => self.0.rates.address(from),
         }
-        // What is not known yet costs more to look at.
-        self.0.rates.address(from)?;
-        let identity = doors.look_at(&given, digest).await;
-        if let Identity::Known(caller) = &identity {
-            self.0.rates.caller(&caller.who)?;
+    }
+
+    /// Whose place a request takes.
+    pub(in crate::service) fn whose(&self, seen: &Seen, from: IpAddr) -> Whose {
+        match seen {
+            Seen::Known(caller) if caller.by == Credential::Loopback => Whose::Local,
+            Seen::Known(caller) => Whose::Caller(self.0.rates.number(caller.who.as_bytes())),
+            Seen::Plain(_) | Seen::New { .. } => Whose::Stranger(self.0.rates.address_number(from)),
         }
-        Ok(identity)
+    }
+
+    /// Whoever sent a request.
+    pub(in crate::service) async fn identify(&self, seen: Seen) -> Identity {
+        match (seen, &self.0.doors) {
+            (Seen::Known(caller), _) => Identity::Known(caller),
+            (Seen::Plain(identity), _) => identity,
+            (Seen::New { given, digest }, Some(doors)) => doors.look_at(&given, digest).await,
+            (Seen::New { .. }, None) => Identity::Nobody,
+        }
+    }
+}
+
+impl Given {
+    /// What is found genuine as a token is none as a cookie, which browsers add by themselves.
+    fn digest(&self) -> [u8; 32] {
+        let (kind, text) = match self {
+            Self::Bearer(text) => (b"b", text),
+            Self::Session(text) => (b"s", text),
+        };
+        Sha256::new().chain_update(kind).chain_update(text.as_bytes()).finalize().into()
     }
 }
 
@@ -127,7 +173,9 @@ impl Doors {
     fn remembered(&self, digest: &[u8; 32]) -> Option<Arc<Caller>> {
         let found = self.known.0.get(digest)?;
         let holds = found.caller.until.is_none_or(|until| self.now() < until);
-        let same_keys = self.provider.as_ref().is_none_or(|provider| provider.generation() == found.generation);
+        let is_token = found.caller.by == Credential::Token;
+        let believed = |provider: &Arc<Provider>| provider.generation() == found.generation && provider.believes();
+        let same_keys = !is_token || self.provider.as_ref().is_some_and(believed);
         let ended = found.session.as_ref().is_some_and(|id| self.sessions.has_ended(id));
         if holds && same_keys && !ended {
             return Some(Arc::clone(&found.caller));
@@ -139,8 +187,6 @@ impl Doors {
     async fn look_at(&self, given: &Given, digest: [u8; 32]) -> Identity {
         let generation = self.provider.as_ref().map_or(0, |provider| provider.generation());
         match given {
-            // A key is looked up each time: it may be revoked.
-            Given::Bearer(text) if KeyFile::is_key(text) => self.by_key(text),
             Given::Bearer(text) => {
                 let Some(provider) = &self.provider else { return Identity::Rejected("only API keys are taken here".to_owned()) };
                 let identity = by_token(provider, text).await;
@@ -166,7 +212,10 @@ impl Doors {
     fn by_key(&self, text: &str) -> Identity {
         let Some(keys) = &self.keys else { return Identity::Rejected("no API keys are taken here".to_owned()) };
         match keys.caller(text, &self.config, (self.clock)()) {
-            Ok(Some(caller)) => Identity::Known(Arc::new(caller)),
+            Ok(Some(caller)) => match self.config.needs_scope(caller.roles, &caller.view.scope) {
+                Ok(()) => Identity::Known(Arc::new(caller)),
+                Err(refused) => Identity::Refused(refused),
+            },
             Ok(None) => Identity::Rejected("the API key is unknown, revoked or expired".to_owned()),
             Err(error) => {
                 tracing::error!(error = chain(&error), "API keys cannot be looked up");

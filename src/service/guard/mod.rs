@@ -16,6 +16,7 @@ use std::fmt;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use actix_web::dev::RequestHead;
 use actix_web::{HttpMessage, HttpRequest, web};
@@ -55,6 +56,9 @@ struct Inner {
     deeds: Deeds,
     hosts: Hosts,
     rates: Rates,
+    /// Whether it ends TLS itself, and whether it is for others than this machine.
+    ends_tls: AtomicBool,
+    is_open_to_others: AtomicBool,
 }
 
 /// By what people and jobs are known.
@@ -79,8 +83,7 @@ impl Guard {
     /// recorded where there is a log.
     #[must_use]
     pub fn open(audit: Option<AuditLog>) -> Self {
-        let inner = Inner { doors: None, deeds: Deeds::new(audit), hosts: Hosts::of(&AccessConfig::default()), rates: Rates::none() };
-        Self(Arc::new(inner))
+        Self::of(None, Deeds::new(audit), Hosts::of(&AccessConfig::default()), Rates::none())
     }
 
     /// Whoever signs in by the provider of the access file, or has a key of the key file.
@@ -99,7 +102,12 @@ impl Guard {
         let is_secure = public.is_some_and(|public| public.scheme() == "https");
         let (hosts, rates) = (Hosts::of(&config), Rates::of(config.limits));
         let doors = Doors { provider, flow, keys, sessions: Sessions::new(is_secure), known: Known::new(), clock, config };
-        Ok(Self(Arc::new(Inner { doors: Some(doors), deeds: Deeds::new(Some(audit)), hosts, rates })))
+        Ok(Self::of(Some(doors), Deeds::new(Some(audit)), hosts, rates))
+    }
+
+    fn of(doors: Option<Doors>, deeds: Deeds, hosts: Hosts, rates: Rates) -> Self {
+        let (ends_tls, is_open_to_others) = (AtomicBool::new(false), AtomicBool::new(false));
+        Self(Arc::new(Inner { doors, deeds, hosts, rates, ends_tls, is_open_to_others }))
     }
 
     /// Whether a service may listen on an address, which ends TLS itself or does not.
@@ -107,6 +115,8 @@ impl Guard {
     /// # Errors
     /// Why not (`InvalidInput`), in a sentence.
     pub(super) fn may_listen(&self, address: SocketAddr, ends_tls: bool) -> io::Result<()> {
+        self.0.ends_tls.store(ends_tls, Ordering::Relaxed);
+        self.0.is_open_to_others.store(!address.ip().is_loopback(), Ordering::Relaxed);
         let refused = |why: String| Err(io::Error::new(io::ErrorKind::InvalidInput, why));
         if address.ip().is_loopback() {
             return Ok(());
@@ -130,7 +140,8 @@ impl Guard {
 
     /// Where a request comes from, and whether it asks for us.
     pub(super) fn addressed(&self, head: &RequestHead) -> Addressed {
-        self.0.hosts.look(head)
+        let plain_to_others = self.0.is_open_to_others.load(Ordering::Relaxed) && !self.0.ends_tls.load(Ordering::Relaxed);
+        self.0.hosts.look(head, self.signs_in(), plain_to_others)
     }
 
     /// Whether people sign in at all.
@@ -146,7 +157,7 @@ impl Guard {
 
     /// Where the service is reached by https alone.
     pub(super) fn is_secure(&self) -> bool {
-        self.0.doors.as_ref().is_some_and(|doors| doors.sessions.is_secure())
+        self.0.ends_tls.load(Ordering::Relaxed) || self.0.doors.as_ref().is_some_and(|doors| doors.sessions.is_secure())
     }
 }
 

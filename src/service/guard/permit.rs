@@ -31,17 +31,31 @@ pub(in crate::service) async fn permit<B: MessageBody + 'static>(
     if !operation.writes() || *request.method() != Method::POST {
         return Ok(next.call(request).await?.map_into_left_body());
     }
-    let told = |result: String| Told {
+    if let Err(wait) = guard.0.rates.write(visitor.identity.who()) {
+        return Err(Problem::TooMany { wait }.into());
+    }
+    let told = Told {
         who: visitor.identity.who().to_owned(),
         from: visitor.from.to_string(),
         what: operation.id(),
         about: request.path().to_owned(),
-        result,
+        result: String::new(),
     };
-    let (begun, ended) = (told("begun".to_owned()), told("unknown: whoever asked did not wait for the answer".to_owned()));
-    guard.0.deeds.before(begun).await?;
-    // A connection that is closed ends this here, while the work goes on.
-    let ending = Ending { guard: guard.clone(), told: Some(ended) };
+    // By itself, so that a client who goes away does not cut the record off.
+    let written = rt::spawn(recorded(guard, told, request, next)).await;
+    Ok(written.map_err(|_| Problem::Panicked)??.map_into_left_body())
+}
+
+/// Does a write between two records.
+async fn recorded<B: MessageBody + 'static>(
+    guard: Guard,
+    told: Told,
+    request: ServiceRequest,
+    next: Next<B>,
+) -> Result<ServiceResponse<B>, Error> {
+    guard.0.deeds.before(Told { result: "begun".to_owned(), ..told.clone() }).await?;
+    let unknown = "unknown: the service ended, or failed, over it".to_owned();
+    let ending = Ending { guard: guard.clone(), told: Some(Told { result: unknown, ..told }) };
     let outcome = next.call(request).await;
     let status = match &outcome {
         Ok(response) => response.status(),
@@ -49,7 +63,7 @@ pub(in crate::service) async fn permit<B: MessageBody + 'static>(
     };
     let result = if status.is_success() || status.is_redirection() { "done".to_owned() } else { format!("failed: {}", status.as_u16()) };
     ending.at_its_end(result).await;
-    Ok(outcome?.map_into_left_body())
+    outcome
 }
 
 /// What is recorded at the end of a write, however it ends.

@@ -16,12 +16,17 @@ use crate::access::LimitsConfig;
 const REFUSALS_AT_ONCE: NonZeroU32 = NonZeroU32::MIN.saturating_add(29);
 const REFUSAL_EVERY: Duration = Duration::from_secs(2);
 
+/// Writes of one caller.
+const WRITES_A_SECOND: NonZeroU32 = NonZeroU32::MIN.saturating_add(4);
+const WRITES_AT_ONCE: NonZeroU32 = NonZeroU32::MIN.saturating_add(29);
+
 /// Requests after which those are forgotten who have not asked for long.
 const SWEPT_AFTER: u32 = 1 << 14;
 
 /// The rates of one service. Whoever asks is a number: a hash that nobody outside can foretell.
 pub(super) struct Rates {
     asking: Option<DefaultKeyedRateLimiter<u64>>,
+    writing: DefaultKeyedRateLimiter<u64>,
     refused: DefaultKeyedRateLimiter<u64>,
     hasher: RandomState,
     clock: DefaultClock,
@@ -34,6 +39,7 @@ impl Rates {
         let quota = Quota::with_period(REFUSAL_EVERY).unwrap_or(Quota::per_second(REFUSALS_AT_ONCE)).allow_burst(REFUSALS_AT_ONCE);
         Self {
             asking: None,
+            writing: RateLimiter::keyed(Quota::per_second(WRITES_A_SECOND).allow_burst(WRITES_AT_ONCE)),
             refused: RateLimiter::keyed(quota),
             hasher: RandomState::new(),
             clock: DefaultClock::default(),
@@ -47,12 +53,30 @@ impl Rates {
         Self { asking: Some(RateLimiter::keyed(quota)), ..Self::none() }
     }
 
+    /// A number that tells one caller from others, and that nobody outside can foretell.
+    pub(super) fn number(&self, who: &[u8]) -> u64 {
+        self.hasher.hash_one(who)
+    }
+
+    /// The same of an address.
+    pub(super) fn address_number(&self, from: IpAddr) -> u64 {
+        self.hasher.hash_one(network(from))
+    }
+
+    /// Counts a write of a caller: each costs two lines that are synced to disk.
+    ///
+    /// # Errors
+    /// When they may write again.
+    pub(super) fn write(&self, who: &str) -> Result<(), Duration> {
+        self.count(self.asking.is_some().then_some(&self.writing), self.number(who.as_bytes()))
+    }
+
     /// Counts a request of a caller.
     ///
     /// # Errors
     /// When they may ask again.
     pub(super) fn caller(&self, who: &str) -> Result<(), Duration> {
-        self.count(self.asking.as_ref(), self.hasher.hash_one(who))
+        self.count(self.asking.as_ref(), self.number(who.as_bytes()))
     }
 
     /// Counts a request of an address of which no caller is known.
@@ -60,7 +84,7 @@ impl Rates {
     /// # Errors
     /// When it may ask again.
     pub(super) fn address(&self, from: IpAddr) -> Result<(), Duration> {
-        self.count(self.asking.as_ref(), self.hasher.hash_one(network(from)))
+        self.count(self.asking.as_ref(), self.address_number(from))
     }
 
     /// Counts a request that was refused for who sent it.
@@ -68,7 +92,7 @@ impl Rates {
     /// # Errors
     /// When another one is answered.
     pub(super) fn refusal(&self, from: IpAddr) -> Result<(), Duration> {
-        self.count(Some(&self.refused), self.hasher.hash_one(network(from)))
+        self.count(Some(&self.refused), self.address_number(from))
     }
 
     fn count(&self, limiter: Option<&DefaultKeyedRateLimiter<u64>>, key: u64) -> Result<(), Duration> {
@@ -76,6 +100,7 @@ impl Rates {
         if self.since_swept.fetch_add(1, Ordering::Relaxed) == SWEPT_AFTER {
             self.since_swept.store(0, Ordering::Relaxed);
             self.refused.retain_recent();
+            self.writing.retain_recent();
             if let Some(asking) = &self.asking {
                 asking.retain_recent();
             }

@@ -117,6 +117,16 @@ impl Sessions {
         ended.insert(id, until);
     }
 
+    /// Whether this is the first end of a sign-in that has begun.
+    pub(super) fn is_first(&self, begun: &Begun, now: i64) -> bool {
+        let state = format!("sign-in {}", begun.started.state);
+        if self.has_ended(&state) {
+            return false;
+        }
+        self.end(state, begun.until, now);
+        true
+    }
+
     /// The cookie of a sign-in that has begun.
     pub(super) fn remember(&self, begun: &Begun) -> Option<Cookie<'static>> {
         self.seal(self.sign_in_name(), begun, SIGN_IN_SECONDS)

@@ -185,6 +185,10 @@ async fn ended(request: &HttpRequest, guard: &Guard) -> Result<(Caller, String),
     if value(request, "state").as_ref() != Some(&begun.started.state) {
         return Err(not_begun());
     }
+    // However it ends, a state is for one sign-in.
+    if !doors.sessions.is_first(&begun, doors.now()) {
+        return Err(not_begun());
+    }
     if value(request, "error").is_some() {
         return Err(Problem::NotAllowed { why: "the OpenID provider did not let the sign-in end".to_owned() });
     }

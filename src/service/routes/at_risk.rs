@@ -200,8 +200,7 @@ impl Listing for AtRisk {
         for entry in entries {
             let ix = entry.ranked.subscription;
             let standing = entry.ranked.standing;
-            let factors: Vec<FactorRow> =
-                scoring.judged(ix, head, FACTORS_IN_LIST).1.into_iter().map(|factor| FactorRow::shown(factor, version)).collect();
+            let factors = FactorRow::strongest(FACTORS_IN_LIST, version, |most| scoring.judged(ix, head, most).1);
             let row = Row {
                 who: Who::of(sight.portfolio, ix),
                 judgement: Judgement::of(standing, &factors),
@@ -256,7 +255,7 @@ fn chosen(version: &Version, ranking: &Ranking, cut: &Cut<'_>, query: &AtRiskQue
         Chosen { ranked: *row, cost_30_days, key: key(version, cut, query.order, row, cost_30_days, as_of) }
     };
     let mut rows: Vec<Chosen> = ranking.rows().iter().filter(wanted).map(placed).collect();
-    if cut.cuts_rows() || query.order != AS_RANKED {
+    if cut.cuts_rows() || cut.portfolio().hides_cost() || query.order != AS_RANKED {
         rows.sort_unstable_by_key(|row| row.key);
     }
     rows
@@ -270,6 +269,11 @@ fn risk(standing: Standing) -> Option<ChurnRisk> {
 }
 
 fn cost_30_days(row: &RankedSubscription, cut: &Cut<'_>, as_of: Day) -> MicrosSum {
+    // A ranking knows costs that may be kept from whoever asks; an order, or the place in it that a cursor holds,
+    // would tell them.
+    if cut.portfolio().hides_cost() {
+        return MicrosSum(0);
+    }
     if cut.cuts_rows() { cut.cost(row.subscription, as_of - (COST_DAYS - 1), as_of) } else { MicrosSum(i128::from(row.cost_30_days.0)) }
 }
 

@@ -131,6 +131,8 @@ pub(in crate::service) async fn keep(
         match receipt {
             Ok(FeedbackReceipt::Recorded) => Ok(FeedbackKept::of(&feedback, false)),
             Ok(FeedbackReceipt::KnownAs(known)) => Ok(FeedbackKept::of(&known, true)),
+            // What it was about may be none of theirs who ask.
+            Err(FeedbackError::Conflict { feedback_id, .. }) => Err(Problem::FeedbackConflict { feedback_id }),
             Err(error) => Err(Problem::FeedbackNotKept(error)),
         }
     });

@@ -8,6 +8,7 @@ use utoipa::ToSchema;
 use utoipa::openapi::path::HttpMethod;
 
 use super::super::endpoint::{About, Envelope};
+use super::super::guard;
 use super::super::meta::Meta;
 use super::super::openapi::{Route, Success, named, text};
 use super::super::operation::Operation;
@@ -83,11 +84,14 @@ async fn alive(request: HttpRequest) -> Result<HttpResponse, Problem> {
 async fn ready(request: HttpRequest) -> Result<HttpResponse, Problem> {
     Parameters::of(&request).finish()?;
     let version = state::of(&request)?.current();
+    // Anyone may ask; what stands in service is told where nobody has to sign in.
+    let tells = !guard::of(&request)?.signs_in();
     let missing = version.missing();
     if !missing.is_empty() {
         return Err(Problem::NotReady(missing));
     }
-    plain(&Envelope { data: Status { status: "ready" }, meta: Meta::at(&version).spoken_by(version.needed_model()?) })
+    let meta = if tells { Meta::at(&version).spoken_by(version.needed_model()?) } else { Meta::default() };
+    plain(&Envelope { data: Status { status: "ready" }, meta })
 }
 
 async fn metrics(request: HttpRequest) -> Result<HttpResponse, Problem> {

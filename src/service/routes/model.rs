@@ -1,10 +1,13 @@
 //! GET /v1/model, GET /v1/model/report and POST /v1/model/reload
 
 use std::error::Error as _;
+use std::ops::Deref;
 
 use actix_web::http::header;
 use actix_web::{HttpRequest, HttpResponse, web};
-use serde::Serialize;
+use serde::ser::Error as _;
+use serde::{Serialize, Serializer};
+use serde_json::Value;
 use utoipa::ToSchema;
 use utoipa::openapi::path::HttpMethod;
 
@@ -12,6 +15,8 @@ use crate::model::{Alarm, Card, Drift};
 
 use super::super::body::NoBody;
 use super::super::endpoint::{About, Envelope, Figures, NoRows};
+use super::super::guard;
+use super::super::hidden::empty_money;
 use super::super::meta::Meta;
 use super::super::openapi::{Route, Success, text};
 use super::super::operation::Operation;
@@ -26,13 +31,57 @@ use super::plain;
 #[schema(as = Model)]
 pub(in crate::service) struct ModelAnswer {
     #[serde(flatten)]
-    pub(in crate::service) card: Card,
+    #[schema(value_type = Card)]
+    pub(in crate::service) card: CardShown,
     /// What somebody should look at; empty where all is well.
     pub(in crate::service) alarms: Vec<Alarm>,
     /// How far today's subscriptions have moved from those that the model learnt from; null where there are
     /// too few to tell.
     pub(in crate::service) drift: Option<Drift>,
 }
+
+/// A card as whoever asks may see it: to a reader of some customers, or of no costs, it tells no
+/// money, which is that of all customers.
+#[derive(Debug)]
+pub(in crate::service) struct CardShown {
+    card: Card,
+    tells_money: bool,
+    /// Whether costs are what the model calls volume, and are kept from whoever asks.
+    hides_volume: bool,
+}
+
+impl Deref for CardShown {
+    type Target = Card;
+
+    fn deref(&self) -> &Card {
+        &self.card
+    }
+}
+
+impl Serialize for CardShown {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        if self.tells_money && !self.hides_volume {
+            return self.card.serialize(serializer);
+        }
+        let mut card = serde_json::to_value(&self.card).map_err(S::Error::custom)?;
+        if !self.tells_money {
+            empty_money(&mut card);
+        }
+        let features = card.get_mut("features").and_then(Value::as_array_mut).into_iter().flatten();
+        let is_volume = |feature: &&mut Value| feature["name"].as_str().is_some_and(|name| VOLUMES.contains(&name));
+        for feature in features.filter(|_| self.hides_volume).filter(is_volume) {
+            for name in ["mean", "deviation", "typical", "deciles", "low", "high"] {
+                if let Some(told) = feature.get_mut(name) {
+                    *told = Value::Null;
+                }
+            }
+        }
+        card.serialize(serializer)
+    }
+}
+
+/// The features that are volume itself, in units of its own.
+const VOLUMES: [&str; 5] = ["volume_7", "volume_14", "volume_28", "volume_56", "volume_84"];
 
 /// The card of the model in service.
 #[derive(Debug)]
@@ -55,7 +104,8 @@ impl Figures for CardInService {
     fn answer(version: &Version, _: &Nothing) -> Result<(ModelAnswer, Meta), Problem> {
         let loaded = version.needed_model()?;
         let drift = version.drift(loaded).cloned();
-        Ok((ModelAnswer { card: loaded.card.clone(), alarms: version.alarms(loaded), drift }, Meta::default().spoken_by(loaded)))
+        let card = CardShown { card: loaded.card.clone(), tells_money: !version.is_part(), hides_volume: version.hides_volume() };
+        Ok((ModelAnswer { card, alarms: version.alarms(loaded), drift }, Meta::default().spoken_by(loaded)))
     }
 
     fn rows(_: &ModelAnswer) -> &[NoRows] {
@@ -92,7 +142,11 @@ pub(super) fn report_route() -> Route {
 async fn report(request: HttpRequest) -> Result<HttpResponse, Problem> {
     Parameters::of(&request).finish()?;
     let state = state::of(&request)?.clone();
-    let version = state.current().needed_model()?.model.version().to_owned();
+    let seen = state.seen_by(&guard::caller(&request)?.view).await?;
+    if seen.is_part() {
+        return Err(Problem::NotAllowed { why: "the report tells figures and costs of all customers".to_owned() });
+    }
+    let version = seen.needed_model()?.model.version().to_owned();
     let page = aside(move || {
         let page = state.report(&version).map_err(Problem::ReportDoesNotRead)?;
         page.ok_or(Problem::NoReport { version })

@@ -14,6 +14,7 @@ use crate::portfolio::Portfolio;
 
 use super::super::endpoint::{About, Envelope, parameters};
 use super::super::guard;
+use super::super::hidden::empty_money;
 use super::super::meta::{Meta, Warning};
 use super::super::openapi::{Route, Success, named};
 use super::super::operation::Operation;
@@ -135,7 +136,15 @@ fn answer(version: &Version) -> Result<Vec<u8>, Problem> {
     };
     let models = records.iter().map(|record| ModelRow::of(record, version)).collect();
     let data = LiveRecord { scorings: issued.heads().len() as u64, sampling: SAMPLING, models, feedback };
-    serde_json::to_vec(&Envelope { data, meta }).map_err(Problem::Unserialisable)
+    let told = if sight.portfolio.hides_cost() {
+        serde_json::to_value(&data).and_then(|mut data| {
+            empty_money(&mut data);
+            serde_json::to_vec(&Envelope { data, meta })
+        })
+    } else {
+        serde_json::to_vec(&Envelope { data, meta })
+    };
+    told.map_err(Problem::Unserialisable)
 }
 
 /// That no label is known yet, and when the first will be.

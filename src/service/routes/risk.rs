@@ -209,12 +209,7 @@ impl Figures for OneRisk {
             stakes: Stakes::of(&Filter::default().cut(sight.portfolio), ix, as_of, standing, None),
             families: explanation.as_ref().map(FamilyRow::all).unwrap_or_default(),
             counterfactual,
-            factors: explanation
-                .map(|told| told.factors)
-                .unwrap_or_default()
-                .into_iter()
-                .map(|factor| FactorRow::shown(factor, version))
-                .collect(),
+            factors: FactorRow::all(explanation.map(|told| told.factors).unwrap_or_default(), version),
             history,
         };
         Ok((answer, meta))

@@ -5,7 +5,7 @@ use utoipa::ToSchema;
 
 use super::super::version::Version;
 use crate::domain::{ChurnRisk, Day, Level, MicrosSum, State};
-use crate::features::Unit;
+use crate::features::{FEATURES, Unit};
 use crate::metrics::Cut;
 use crate::model::{Factor, Standing, UnknownReason};
 use crate::portfolio::{CustomerIx, Portfolio, SubscriptionIx};
@@ -216,15 +216,30 @@ impl From<Factor> for FactorRow {
 }
 
 impl FactorRow {
-    /// As it is shown of a version: a model may read costs that are kept from whoever asks.
-    pub(super) fn shown(factor: Factor, version: &Version) -> Self {
-        let mut row = Self::from(factor);
-        if version.hides_volume() && row.unit == Unit::VolumePerDay {
-            (row.value, row.typical) = (None, None);
-            let days = row.window_days.map_or_else(String::new, |days| format!(" over the last {days} days"));
-            row.sentence = format!("the cost of a day{days}, which is kept from you");
+    /// Every feature. Of a model that reads costs which are kept from whoever asks, those that are costs are
+    /// one row: what each adds would give its value away.
+    pub(super) fn all(factors: Vec<Factor>, version: &Version) -> Vec<Self> {
+        let (kept, shown): (Vec<Self>, Vec<Self>) =
+            factors.into_iter().map(Self::from).partition(|row| version.hides_volume() && row.unit == Unit::VolumePerDay);
+        let together = (!kept.is_empty()).then(|| Self {
+            feature: "volume",
+            unit: Unit::VolumePerDay,
+            window_days: None,
+            value: None,
+            typical: None,
+            contribution: kept.iter().map(|row| row.contribution).sum(),
+            sentence: "what it cost a day, which is kept from you".to_owned(),
+        });
+        shown.into_iter().chain(together).collect()
+    }
+
+    /// The strongest of those that may be shown.
+    pub(super) fn strongest(most: usize, version: &Version, factors: impl FnOnce(usize) -> Vec<Factor>) -> Vec<Self> {
+        if !version.hides_volume() {
+            return factors(most).into_iter().map(Self::from).collect();
         }
-        row
+        let rows = factors(FEATURES.len()).into_iter().map(Self::from).filter(|row: &Self| row.unit != Unit::VolumePerDay);
+        rows.take(most).collect()
     }
 }
 
