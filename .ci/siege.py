@@ -14,7 +14,6 @@ import os
 import random
 import re
 import resource
-import selectors
 import socket
 import subprocess
 import threading
@@ -90,8 +89,8 @@ def somewhere(numbers=itertools.count()):
     return f"127.0.0.{next(numbers) % 200 + 2}"
 
 
-def request(path, *headers, method="GET", version="HTTP/1.1"):
-    lines = [f"{method} {path} {version}", "host: localhost", f"authorization: Bearer {place.key}", *headers, "", ""]
+def request(path, *headers, method="GET", version="HTTP/1.1", key=None):
+    lines = [f"{method} {path} {version}", "host: localhost", f"authorization: Bearer {key or place.key}", *headers, "", ""]
     return "\r\n".join(lines).encode("latin-1")
 
 
@@ -115,6 +114,15 @@ def go(priority):
 
 
 FIRST, AS_OTHERS = -15, 0
+
+
+async def tried(step, *services):
+    """One step that breaks off does not hide what the others find."""
+    try:
+        await step(*services)
+    except Exception as error:
+        line = next((frame.lineno for frame in traceback.extract_tb(error.__traceback__)[::-1] if frame.filename == __file__), 0)
+        holds(f"{step.__name__} comes to its end", False, f"{type(error).__name__} {error}, at line {line}")
 
 
 # What others get meanwhile.
@@ -159,7 +167,7 @@ def measure(service, told):
     """Asks for each path again and again, and says what came of it when told to."""
     go(FIRST)
     gc.disable()
-    asked = {ALIVE: request(ALIVE), CACHED: request(CACHED), ANEW: request(ANEW, "cache-control: no-cache")}
+    asked = {path: request(path, *headers, key=place.others) for path, *headers in ((ALIVE,), (CACHED,), (ANEW, "cache-control: no-cache"))}
     seen = {path: [] for path in asked}
 
     def ask(path):
@@ -437,8 +445,8 @@ async def thousands(large, few, small):
     holds(f"others wait no longer than without them: p99 {milliseconds(were)} before, {milliseconds(are)} with them", are <= 2 * max(were, NOISE))
     holds("others are answered, all 2000", not bad, f"{bad} are not")
     # They wait to be closed while other services are besieged.
-    for step in (more_than_files, full_disk):
-        await asyncio.to_thread(tried, step, small if step is full_disk else few)
+    await tried(more_than_files, few)
+    await tried(full_disk, small)
     await asyncio.wait([client.ended for client in kept], timeout=max(1, max(client.since for client in kept) + 35 - time.monotonic()))
     times = [client.closed - client.since for client in kept if client.closed]
     figures = f"after {min(times):.1f} to {max(times):.1f} s" if times else "never"
@@ -449,63 +457,44 @@ async def thousands(large, few, small):
     holds(f"the service is ready after them: {status}", status == 200)
 
 
-def tried(step, *services):
-    """Runs a step that may break off without taking the others with it."""
-    try:
-        step(*services)
-    except Exception as error:
-        broke_off(step, error)
-
-
-def broke_off(step, error):
-    line = next((frame.lineno for frame in traceback.extract_tb(error.__traceback__)[::-1] if frame.filename == __file__), 0)
-    holds(f"{step.__name__} comes to its end", False, f"{type(error).__name__} {error}, at line {line}")
-
-
-def answered(waiting, within):
-    """Which of some sockets have an answer of status 200 by then; the others go on waiting."""
-    came, until = [], time.monotonic() + within
-    with selectors.DefaultSelector() as selector:
-        for one in waiting:
-            selector.register(one, selectors.EVENT_READ)
-        while len(came) < len(waiting) and (left := until - time.monotonic()) > 0:
-            for key, _ in selector.select(left):
-                selector.unregister(key.fileobj)
-                with contextlib.suppress(OSError):
-                    if key.fileobj.recv(1 << 16).startswith(b"HTTP/1.1 200 "):
-                        came.append(key.fileobj)
-    return came
-
-
-def more_than_files(few):
+async def more_than_files(few):
     """A service that may open 256 files, and 400 who come at once."""
-    waiting = []
-    for _ in range(400):
-        one = socket.create_connection((few.host, few.port), 5, (somewhere(), 0))
-        one.sendall(request(ALIVE))
-        waiting.append(one)
-    first = answered(waiting, 2)
-    most = few.files()
-    holds(f"256 files: of 400 connections {len(first)} are answered at once, {most} files are open", 100 <= len(first) < 400 and most < 256)
-    # Who has a connection can have files opened.
-    kept = Other(few)
-    kept.socket = first[0]
-    took, status = kept.took(request("/v1/tables/reload", "content-length: 0", method="POST"))
-    holds(f"256 files: with all of them taken the tables are looked at: {status} after {milliseconds(took)}", status == 200)
-    rounds, began = [len(first)], time.monotonic()
-    came = first
-    while came and time.monotonic() < began + 20:
-        for one in came:
-            one.close()
-        waiting = [one for one in waiting if one not in came]
-        came = answered(waiting, 2)
-        rounds.append(len(came))
-    holds(f"256 files: those who wait are answered once others have gone: {' + '.join(map(str, rounds))} of 400", not waiting)
-    for one in waiting:
-        one.close()
-    time.sleep(0.5)
-    for path in ("/readyz", f"{LIST}&min_risk=0.001"):
-        status, _, text = few.ask(path, **{"Cache-Control": "no-cache"})
+    clients, last = [], time.monotonic() + 20
+
+    async def come():
+        clients.append(client := await connect(few))
+        client.transport.write(request(ALIVE))
+
+    def answered():
+        return [client for client in clients if client.came.startswith(b"HTTP/1.1 200 ")]
+
+    coming = [asyncio.ensure_future(come()) for _ in range(400)]
+    await asyncio.sleep(2)
+    first, most = answered(), few.files()
+    holds(f"256 files: of 400 at once {len(first)} are answered, {most} files are open", 100 <= len(first) < 400 and most < 256)
+    # Who has a connection can still have files opened.
+    asks = first[0]
+    asks.came.clear()
+    asks.transport.write(request("/v1/tables/reload", "content-length: 0", method="POST"))
+    while not asks.came and not asks.closed and time.monotonic() < last:
+        await asyncio.sleep(0.05)
+    said = bytes(asks.came).decode()
+    holds(f"256 files: with all connections taken the tables are looked at anew: {said[9:12]}", said.startswith("HTTP/1.1 200 "), said)
+    asks.came[:] = b"HTTP/1.1 200 "
+    rounds = [len(first)]
+    while sum(rounds) < 400 and time.monotonic() < last:
+        for client in answered():
+            client.transport.abort()
+        await asyncio.sleep(1)
+        rounds.append(len(answered()) - sum(rounds))
+    holds(f"256 files: the others are answered when those have gone, {' + '.join(map(str, rounds))} of 400 by the second", sum(rounds) == 400)
+    for one in coming:
+        one.cancel()
+    for client in clients:
+        client.transport.abort()
+    await asyncio.sleep(0.5)
+    for path in ("/readyz", LIST):
+        status, _, text = await asyncio.to_thread(few.ask, path, **{"Cache-Control": "no-cache"})
         holds(f"256 files: afterwards {path} is {status} with {len(text)} bytes", status == 200)
     holds("256 files: no panic is in the log", "panicked" not in few.read("log"))
 
@@ -519,8 +508,12 @@ def feedback(service, named):
     return status, headers, json.loads(text)
 
 
-def full_disk(small):
+async def full_disk(small):
     """The disk under the audit log is full now and then."""
+    await asyncio.to_thread(fill, small)
+
+
+def fill(small):
     disk = f"{place.work}/disk"
     if not os.path.ismount(disk):
         print("NOT TRIED: a full disk under the audit log, since nothing can be mounted here: run as root")
@@ -801,7 +794,8 @@ async def fed(service, name, sent, stops):
     client = await connect(service)
     client.transport.write(sent)
     if stops:
-        client.transport.write_eof()
+        with contextlib.suppress(OSError):
+            client.transport.write_eof()
     # A whole refusal, or the end: a head that never ends is waited for.
     until = time.monotonic() + 5 + TOLERANCE
     while not client.closed and not client.came and time.monotonic() < until:
@@ -852,12 +846,8 @@ async def run():
         raise SystemExit(f"FAILED: the service does not answer at all: {status} {text}")
     place.id = json.loads(text)["data"][0]["subscription_id"]
     for step in STEPS:
-        if place.only and step.__name__ not in place.only:
-            continue
-        try:
-            await step(*services)
-        except Exception as error:  # One step that breaks off does not hide what the others find.
-            broke_off(step, error)
+        if not place.only or step.__name__ in place.only:
+            await tried(step, *services)
 
 
 def main():
@@ -867,8 +857,9 @@ def main():
     parser.add_argument("--each", type=int, required=True)
     parser.add_argument("only", nargs="*")
     parser.parse_args(namespace=place)
-    with open(f"{place.work}/key", encoding="ascii") as file:
-        place.key = file.read().split()[-1]
+    for name, who in (("key", "siege"), ("others", "others")):
+        with open(f"{place.work}/{who}.key", encoding="ascii") as file:
+            setattr(place, name, file.read().split()[-1])
     began = time.monotonic()
     asyncio.run(run())
     print(f"{len(done)} hold, {len(faults)} do not, after {time.monotonic() - began:.0f} s")

@@ -17,8 +17,9 @@ const SPEAKERS: &[Role] = &[Role::GlobalAdmin, Role::AdminAgent, Role::SalesAgen
 
 fn expected(operation: &str) -> Option<&'static [Role]> {
     match operation {
-        "healthz" | "readyz" | "openapi" | "docs" | "docs_file" | "asset" => None,
-        "sign_in" | "sign_in_callback" | "sign_out" | "signed_out" => None,
+        "healthz" | "readyz" | "openapi" | "docs" | "docs_file" | "asset" | "sign_in" | "sign_in_callback" | "sign_out" | "signed_out" => {
+            None
+        }
         "imports" | "reload_model" | "reload_tables" => Some(&[Role::GlobalAdmin]),
         "service_metrics" => Some(&[Role::GlobalAdmin, Role::Monitor]),
         "feedback" | "feedback_form" => Some(SPEAKERS),
@@ -71,7 +72,7 @@ fn every_role_and_operation_and_method_is_as_the_table_has_it() {
                 let cell = format!("{who} {method} {path}: {status}");
                 match (allowed, key) {
                     (true, _) if documented => {
-                        assert!(!matches!(status, 403 | 405 | 429) && (status != 401 || name == "sign_in_callback"), "{cell}")
+                        assert!(!matches!(status, 403 | 405 | 429) && (status != 401 || name == "sign_in_callback"), "{cell}");
                     }
                     (true, _) => assert_eq!(status, 405, "{cell}"),
                     (false, None) => assert_eq!(status, 401, "{cell}"),

@@ -61,7 +61,7 @@ fn a_chunked_body_ends_where_the_bound_is() {
     let mut stream = connect(served.running().address());
     let headers = [("content-type", "application/json"), ("transfer-encoding", "chunked")];
     stream.write_all(head("POST", "/v1/subscriptions/s01/feedback", &headers).as_bytes()).expect("it reads");
-    let piece = [b"8000\r\n".as_slice(), &[b' '; 0x8000], b"\r\n"].concat();
+    let piece = [b"8000\r\n".as_slice(), &vec![b' '; 0x8000], b"\r\n"].concat();
     // Without an end, until nobody reads any more.
     let began = Instant::now();
     while stream.write_all(&piece).is_ok() {
@@ -79,7 +79,7 @@ fn heads_are_bounded() {
         let _ = stream.read_to_end(&mut answer);
         String::from_utf8_lossy(&answer).into_owned()
     };
-    let many: String = (0..200).map(|at| format!("x-{at}: y\r\n")).collect();
+    let many = (0..200).map(|at| format!("x-{at}: y")).collect::<Vec<_>>().join("\r\n") + "\r\n";
     let long = format!("x: {}\r\n", "y".repeat(1 << 20));
     for headers in [many, long] {
         let answer = ask(format!("GET /v1/summary HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n{headers}\r\n"));

@@ -200,7 +200,9 @@ fn told(reply: &Reply) -> String {
         factors.retain(|factor| !factor["feature"].as_str().is_some_and(|name| name.ends_with("_relative")));
     }
     if let Some(models) = body.pointer_mut("/data/models").and_then(Value::as_array_mut) {
-        models.iter_mut().for_each(|model| model["rows"] = Value::Null);
+        for model in models {
+            model["rows"] = Value::Null;
+        }
     }
     body.to_string()
 }

@@ -321,7 +321,7 @@ mod tests {
         let text = fs::read_to_string(&path).expect("it is there");
         let lines: Vec<&str> = text.lines().collect();
         assert_eq!((fault(&log), lines.len()), (None, 5));
-        let joined = |lines: &[&str]| lines.iter().map(|line| format!("{line}\n")).collect::<String>();
+        let joined = |lines: &[&str]| lines.join("\n") + "\n";
         let mut wrong = Vec::new();
         for at in 0..5 {
             let mut fewer = lines.clone();

@@ -56,7 +56,7 @@ pub enum TokenError {
 pub(super) struct Key {
     id: Option<String>,
     algorithm: Algorithm,
-    key: DecodingKey,
+    verifier: DecodingKey,
 }
 
 /// The keys of a set that sign by a method that is taken. Others are passed over, as providers
@@ -74,8 +74,8 @@ fn signing(jwk: &Jwk) -> Option<Key> {
     };
     let for_signing = jwk.common.public_key_use.as_ref().is_none_or(|its| *its == PublicKeyUse::Signature);
     let by_it = jwk.common.key_algorithm.is_none_or(|told| told.to_string() == format!("{algorithm:?}"));
-    let key = DecodingKey::from_jwk(jwk).ok().filter(|_| for_signing && by_it)?;
-    Some(Key { id: jwk.common.key_id.clone(), algorithm, key })
+    let verifier = DecodingKey::from_jwk(jwk).ok().filter(|_| for_signing && by_it)?;
+    Some(Key { id: jwk.common.key_id.clone(), algorithm, verifier })
 }
 
 /// What a token has to say.
@@ -118,7 +118,7 @@ pub(super) fn check(token: &str, keys: &[Key], wanted: Wanted<'_>) -> Result<Cla
     validation.set_issuer(&[wanted.issuer]);
     validation.set_audience(wanted.audience);
     validation.set_required_spec_claims(&["exp", "iss", "aud"]);
-    let claims = decode::<Claims>(token, &key.key, &validation).map_err(|error| reason(error.kind()))?.claims;
+    let claims = decode::<Claims>(token, &key.verifier, &validation).map_err(|error| reason(error.kind()))?.claims;
     if !claims.get("iss").is_some_and(Value::is_string) {
         return Err(TokenError::Issuer);
     }

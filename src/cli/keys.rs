@@ -38,7 +38,7 @@ struct CreateArguments {
     /// What the key is for, such as `crm` or `grafana`
     #[arg(long)]
     name: String,
-    /// A role: GlobalAdmin, UserManagementAdmin, AdminAgent, SalesAgent or Monitor; may be repeated
+    /// A role, such as `SalesAgent`, or `Monitor` for the counters alone; may be repeated
     #[arg(long = "role", required = true)]
     roles: Vec<Role>,
     /// Whose figures it sees, `reseller:ID` or `customer:ID`; may be repeated; everybody's without

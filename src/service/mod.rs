@@ -94,7 +94,7 @@ impl Limits {
         score_deadline: Duration::from_secs(30),
         body_deadline: Duration::from_secs(5),
         head_deadline: Duration::from_secs(5),
-        request_deadline: Duration::from_secs(60),
+        request_deadline: Duration::from_mins(1),
         read_deadline: Duration::from_secs(28),
         keep_alive: Duration::from_secs(28),
         requests_max: 256,

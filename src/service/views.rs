@@ -65,13 +65,13 @@ impl Views {
             return found;
         }
         let earlier = self.kept.lock().iter().find(|one| one.is_view(view) && one.whole().stands_on(current)).cloned();
-        let made = Arc::new(match earlier {
+        let part = Arc::new(match earlier {
             Some(earlier) => earlier.part_of(next_epoch(), of),
             None => make(next_epoch()),
         });
         let mut kept = self.kept.lock();
         kept.retain(|one| one.whole().stands_on(current) && !one.is_view(view));
-        kept.push(Arc::clone(&made));
+        kept.push(Arc::clone(&part));
         let rows = |version: &Version| version.tables().portfolio.usage_rows();
         let most = ROWS_MAX_TIMES * rows(current);
         let mut sum = 0;
@@ -83,6 +83,6 @@ impl Views {
         let staying = fits.count().max(1);
         let gone = kept.len() - staying;
         kept.drain(..gone);
-        made
+        part
     }
 }

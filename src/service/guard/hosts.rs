@@ -34,8 +34,8 @@ pub(in crate::service) struct Addressed {
 impl Hosts {
     pub(super) fn of(config: &AccessConfig) -> Self {
         let public = config.public();
-        let named = public.as_ref().and_then(Url::host_str).map(str::to_lowercase);
-        let names = config.hosts.iter().map(|host| host.to_lowercase()).chain(named).chain(["localhost".to_owned()]).collect();
+        let own = public.as_ref().and_then(Url::host_str).map(str::to_lowercase);
+        let names = config.hosts.iter().map(|host| host.to_lowercase()).chain(own).chain(["localhost".to_owned()]).collect();
         let origin = public.map(|public| public.origin().ascii_serialization());
         Self { names, proxies: config.trusted_proxies.clone(), origin }
     }
