@@ -161,6 +161,15 @@ fn answers_say_what_a_browser_may_do_with_them() {
 }
 
 #[test]
+fn a_page_that_the_browser_has_keeps_its_policy() {
+    let served = Served::with_model(&forty());
+    let page = served.ask("GET", "/", &[("accept", "text/html")]);
+    assert!(page.header("content-security-policy").contains("script-src 'self'"));
+    let kept = served.ask("GET", "/", &[("accept", "text/html"), ("if-none-match", page.header("etag"))]);
+    assert_eq!((kept.status, kept.header("content-security-policy")), (304, ""));
+}
+
+#[test]
 fn a_name_that_is_not_ours_is_answered_nothing() {
     let served = Served::with_model(&forty());
     let mut stream = crate::support::client::connect(served.running().address());

@@ -69,19 +69,20 @@ pub(super) async fn boundary<B: MessageBody + 'static>(mut request: ServiceReque
     }
     match outcome {
         Ok(mut response) => {
-            harden(response.headers_mut(), is_secure);
+            let is_kept = response.status() == StatusCode::NOT_MODIFIED;
+            harden(response.headers_mut(), is_secure, is_kept);
             Ok(response)
         }
         Err(error) => {
             let mut response = error.as_response_error().error_response();
-            harden(response.headers_mut(), is_secure);
+            harden(response.headers_mut(), is_secure, false);
             Err(InternalError::from_response(error.to_string(), response).into())
         }
     }
 }
 
 /// What a browser may do with an answer, where the answer itself does not say.
-fn harden(headers: &mut HeaderMap, is_secure: bool) {
+fn harden(headers: &mut HeaderMap, is_secure: bool, is_kept: bool) {
     let always = [
         (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
         (header::REFERRER_POLICY, "same-origin"),
@@ -92,7 +93,9 @@ fn harden(headers: &mut HeaderMap, is_secure: bool) {
     ];
     let https_alone = is_secure.then_some((header::STRICT_TRANSPORT_SECURITY, "max-age=31536000"));
     for (name, value) in always.into_iter().chain(https_alone) {
-        if !headers.contains_key(&name) {
+        // What the client has keeps its own policy, which a header here would take the place of.
+        let is_its_own = is_kept && name == header::CONTENT_SECURITY_POLICY;
+        if !is_its_own && !headers.contains_key(&name) {
             headers.insert(name, HeaderValue::from_static(value));
         }
     }
