@@ -6,7 +6,6 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::io;
-use std::net::IpAddr;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
@@ -209,12 +208,6 @@ impl AccessConfig {
     #[must_use]
     pub fn public(&self) -> Option<Url> {
         self.public_url.as_deref().and_then(|public| Url::parse(public).ok())
-    }
-
-    /// Whether an address is that of a proxy that is believed.
-    #[must_use]
-    pub fn trusts(&self, address: IpAddr) -> bool {
-        self.trusted_proxies.iter().any(|network| network.contains(&address))
     }
 }
 

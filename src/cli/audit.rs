@@ -1,13 +1,14 @@
 //! `churn-risk audit`: whether the audit log is as it was written.
 
 use std::io::Write;
-use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::Context;
 use churn_risk::access::{AuditFault, verify};
 use churn_risk::progress::tell;
 use clap::{Args, Subcommand};
+
+use super::access::NeededAuditArguments;
 
 #[derive(Debug, Args)]
 pub(crate) struct AuditCommandArguments {
@@ -23,9 +24,8 @@ enum AuditCommand {
 
 #[derive(Debug, Args)]
 struct VerifyArguments {
-    /// Folder of the audit log
-    #[arg(long, env = "CHURN_RISK_AUDIT", value_name = "FOLDER")]
-    audit: PathBuf,
+    #[command(flatten)]
+    audit: NeededAuditArguments,
     /// A hash that was printed before: the log must still hold the line that it is of
     #[arg(long, value_name = "SHA256")]
     holds: Option<String>,
@@ -33,7 +33,7 @@ struct VerifyArguments {
 
 pub(crate) fn run(arguments: &AuditCommandArguments) -> anyhow::Result<ExitCode> {
     let AuditCommand::Verify(arguments) = &arguments.command;
-    let folder = &arguments.audit;
+    let folder = &arguments.audit.audit;
     let verdict =
         verify(folder, arguments.holds.as_deref()).with_context(|| format!("no audit log can be read in {}", folder.display()))?;
     if let Some(AuditFault { line, what }) = verdict.fault {

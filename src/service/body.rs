@@ -52,9 +52,7 @@ pub(super) fn announced(request: &HttpRequest) -> Option<u64> {
 /// # Errors
 /// Another media type, a body that is larger, slower, or broken.
 pub(super) async fn json(request: &HttpRequest, payload: Payload, max_bytes: u64, deadline: Duration) -> Result<Bytes, Problem> {
-    of_type("application/json", request)?;
-    make_room(request, max_bytes)?;
-    plain(request, read(payload, announced(request), max_bytes, deadline).await?, max_bytes).await
+    of_type("application/json", request, payload, max_bytes, deadline).await
 }
 
 /// The fields of an HTML form, bounded as [`json`] is.
@@ -62,7 +60,18 @@ pub(super) async fn json(request: &HttpRequest, payload: Payload, max_bytes: u64
 /// # Errors
 /// As [`json`].
 pub(super) async fn form(request: &HttpRequest, payload: Payload, max_bytes: u64, deadline: Duration) -> Result<Bytes, Problem> {
-    of_type(FORM, request)?;
+    of_type(FORM, request, payload, max_bytes, deadline).await
+}
+
+async fn of_type(
+    wanted: &'static str,
+    request: &HttpRequest,
+    payload: Payload,
+    max_bytes: u64,
+    deadline: Duration,
+) -> Result<Bytes, Problem> {
+    is_of_type(wanted, request)?;
+    make_room(request, max_bytes)?;
     plain(request, read(payload, announced(request), max_bytes, deadline).await?, max_bytes).await
 }
 
@@ -105,7 +114,7 @@ fn inflated(bytes: &[u8], max_bytes: u64) -> Result<Bytes, Problem> {
 /// The media type of a form.
 pub(super) const FORM: &str = "application/x-www-form-urlencoded";
 
-fn of_type(wanted: &'static str, request: &HttpRequest) -> Result<(), Problem> {
+fn is_of_type(wanted: &'static str, request: &HttpRequest) -> Result<(), Problem> {
     let content_type = request.headers().get(header::CONTENT_TYPE).and_then(|text| text.to_str().ok()).unwrap_or_default();
     let media_type = content_type.split(';').next().unwrap_or_default().trim();
     if media_type.eq_ignore_ascii_case(wanted) {

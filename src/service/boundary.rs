@@ -19,7 +19,7 @@ use actix_web::{Error, HttpMessage, HttpResponse, ResponseError, rt, web};
 use futures::FutureExt;
 
 use super::Limits;
-use super::body::announced;
+use super::body::{announced, limits};
 use super::cache::GivenBy;
 use super::guard::{self, Addressed, Guard, Identity, Visitor};
 use super::places::{Place, Places, place};
@@ -174,7 +174,7 @@ const KNOWN_WITHIN: Duration = Duration::from_secs(15);
 
 /// Finds a place for a request, and who sent it.
 async fn let_in(request: &mut ServiceRequest) -> Result<Turn, Problem> {
-    let limits = request.app_data::<web::Data<Limits>>().map_or(Limits::STANDARD, |limits| *limits.get_ref());
+    let limits = limits(request.request());
     admit(request, &limits)?;
     let guard = guard::of(request.request())?.clone();
     let Addressed { from, is_ours, by_us_alone } = guard.addressed(request.head());
@@ -192,8 +192,7 @@ async fn let_in(request: &mut ServiceRequest) -> Result<Turn, Problem> {
         return Ok(Turn { _place: None, deadline });
     }
     let seen = guard.recognise(request.request());
-    let wait = guard.counted(&seen, from);
-    wait.map_err(|wait| Problem::TooMany { wait })?;
+    guard.counted(&seen, from).map_err(|wait| Problem::TooMany { wait })?;
     let places = request.app_data::<web::Data<Places>>().ok_or(Problem::Panicked)?.clone();
     let place = place(&places, guard.whose(&seen, from)).ok_or(Problem::Overloaded)?;
     let late = || Problem::NobodyCanTell { why: "the OpenID provider is out of reach".to_owned() };

@@ -161,7 +161,7 @@ impl Service {
     /// An address that others reach without sign-in, or without TLS at either end of a proxy
     /// (`InvalidInput`, with a sentence); or one that cannot be bound.
     pub fn guarded(config: ServiceConfig, guard: Guard, tls: Option<TlsFiles>, state: State) -> io::Result<Self> {
-        guard.may_listen(config.bind, tls.is_some())?;
+        let guard = guard.listening(config.bind, tls.is_some())?;
         let listener = TcpListener::bind(config.bind)?;
         let address = listener.local_addr()?;
         Ok(Self { config, state, guard, tls, listener, address })

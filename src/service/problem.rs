@@ -13,7 +13,7 @@ use utoipa::ToSchema;
 
 use crate::access::AuditError;
 use crate::domain::{FeedbackId, SubscriptionId, chain};
-use crate::lake::FeedbackError;
+use crate::lake::LakeError;
 use crate::model::LoadError;
 use crate::portfolio;
 
@@ -89,7 +89,7 @@ pub(super) enum Problem {
     #[error("nothing was changed, since it could not be recorded in the audit log")]
     NotRecorded(#[source] AuditError),
     #[error("{}", chain(.0))]
-    FeedbackNotKept(#[source] FeedbackError),
+    FeedbackNotKept(#[source] LakeError),
     #[error("feedback {feedback_id} was given before, and says something else")]
     FeedbackConflict { feedback_id: FeedbackId },
     #[error("this request takes no body")]
@@ -156,12 +156,8 @@ impl Problem {
             Self::Overloaded => kind("overloaded", "Too much at once", StatusCode::SERVICE_UNAVAILABLE),
             Self::TookTooLong { .. } => kind("took-too-long", "It took too long", StatusCode::SERVICE_UNAVAILABLE),
             Self::NotRecorded(_) => kind("not-recorded", "Not recorded", StatusCode::SERVICE_UNAVAILABLE),
-            Self::FeedbackConflict { .. } | Self::FeedbackNotKept(FeedbackError::Conflict { .. }) => {
-                kind("feedback-conflict", "The feedback id was used before", StatusCode::CONFLICT)
-            }
-            Self::FeedbackNotKept(FeedbackError::Lake(_)) => {
-                kind("feedback-not-kept", "The feedback could not be kept", StatusCode::INTERNAL_SERVER_ERROR)
-            }
+            Self::FeedbackConflict { .. } => kind("feedback-conflict", "The feedback id was used before", StatusCode::CONFLICT),
+            Self::FeedbackNotKept(_) => kind("feedback-not-kept", "The feedback could not be kept", StatusCode::INTERNAL_SERVER_ERROR),
             Self::BodyNotTaken => kind("body-not-taken", "A body that nothing reads", StatusCode::UNSUPPORTED_MEDIA_TYPE),
             Self::TargetTooLong { .. } => kind("target-too-long", "The path and query are too long", StatusCode::URI_TOO_LONG),
             Self::ModelRefused { .. } => kind("model-refused", "The model is refused", StatusCode::CONFLICT),

@@ -21,7 +21,7 @@ use super::problem::{Problem, aside};
 use super::scores::{Issued, Scores};
 use super::source::TableSource;
 use super::version::{Tables, Version};
-use super::views::Views;
+use super::views::{Views, fitting};
 use crate::access::View;
 use crate::domain::Day;
 use crate::lake::{Lake, ScoresReceipt};
@@ -31,9 +31,6 @@ use crate::portfolio;
 /// Versions beside the one in service that are kept for those who walk through their lists. Each
 /// holds a portfolio: some 0.5 GB at 20 million usage rows.
 const WALKED_MAX: usize = 2;
-
-/// Usage rows of all parts that are kept for a walk, for each row of the whole.
-const PARTS_MAX_TIMES: usize = 2;
 
 /// How long after its last page a version is kept for a walk.
 const WALKED_FOR: Duration = Duration::from_mins(2);
@@ -355,13 +352,13 @@ impl State {
         // A part that was made anew shows the same, and needs no second place.
         walked.retain(|one| one.version.digest() != version.digest());
         walked.push(Walked { version: Arc::clone(version), last: now });
-        let (whole, mut rows) = (version.whole().tables().portfolio.usage_rows(), 0);
-        let parts = walked.iter().rev().filter(|one| one.version.is_part()).take_while(|one| {
-            rows += one.version.tables().portfolio.usage_rows();
-            rows <= PARTS_MAX_TIMES * whole
+        walked.sort_by_key(|one| std::cmp::Reverse(one.last));
+        let mut parts = fitting(walked.iter().map(|one| &*one.version).filter(|one| one.is_part()), version.whole());
+        walked.retain(|one| {
+            let stays = !one.version.is_part() || parts > 0;
+            parts = parts.saturating_sub(usize::from(one.version.is_part()));
+            stays
         });
-        let kept: Vec<Short> = parts.map(|one| one.version.digest()).collect();
-        walked.retain(|one| !one.version.is_part() || kept.contains(&one.version.digest()));
     }
 
     /// Where the tables come from; none for tables that were handed over.

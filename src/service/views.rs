@@ -72,17 +72,22 @@ impl Views {
         let mut kept = self.kept.lock();
         kept.retain(|one| one.whole().stands_on(current) && !one.is_view(view));
         kept.push(Arc::clone(&part));
-        let rows = |version: &Version| version.tables().portfolio.usage_rows();
-        let most = ROWS_MAX_TIMES * rows(current);
-        let mut sum = 0;
-        // The latest first; it stays whatever its size.
-        let fits = kept.iter().rev().take(KEPT_MAX).take_while(|one| {
-            sum += rows(one);
-            sum <= most
-        });
-        let staying = fits.count().max(1);
+        // The one that was asked for stays whatever its size.
+        let staying = fitting(kept.iter().rev().map(|one| &**one), current).max(1);
         let gone = kept.len() - staying;
         kept.drain(..gone);
         part
     }
+}
+
+/// How many of these parts of a version, the latest first, may be kept.
+pub(super) fn fitting<'v>(parts: impl Iterator<Item = &'v Version>, whole: &Version) -> usize {
+    let rows = |version: &Version| version.tables().portfolio.usage_rows();
+    let most = ROWS_MAX_TIMES * rows(whole);
+    let mut sum = 0;
+    let fits = parts.take(KEPT_MAX).take_while(|one| {
+        sum += rows(one);
+        sum <= most
+    });
+    fits.count()
 }

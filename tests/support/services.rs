@@ -44,10 +44,7 @@ impl Served {
 
     /// These tables and a model, within bounds of a test's own.
     pub(crate) fn within(world: &World, limits: Limits) -> Self {
-        let models = TempDir::new().expect("a folder");
-        let portfolio = world.portfolio();
-        let version = models::publish(models.path(), &portfolio, models::parts(&portfolio, 1.5));
-        models::promote(models.path(), &version);
+        let models = published(world);
         let served = Self::over(world, models, limits);
         served.state.reload_model().expect("a sound model");
         served
@@ -73,11 +70,8 @@ impl Served {
     /// These tables and the model that finds silence alarming, for whoever is known by an access file or by
     /// a key of `desk`.
     pub(crate) fn guarded(world: &World, access: &str, desk: &Doorkeeper) -> Self {
-        let models = TempDir::new().expect("a folder");
-        let portfolio = world.portfolio();
-        let version = models::publish(models.path(), &portfolio, models::parts(&portfolio, 1.5));
-        models::promote(models.path(), &version);
-        let state = State::new(portfolio, ModelSlot::new(Registry::open(models.path())));
+        let models = published(world);
+        let state = State::new(world.portfolio(), ModelSlot::new(Registry::open(models.path())));
         state.reload_model().expect("a sound model");
         let config = ServiceConfig::new(([127, 0, 0, 1], 0).into());
         let running = Service::guarded(config, desk.guard(access), None, state.clone()).and_then(Service::start).expect("a free port");
@@ -127,6 +121,15 @@ impl Drop for Served {
             running.stop().expect("an orderly end");
         }
     }
+}
+
+/// A folder of models with the one in service that finds silence alarming.
+fn published(world: &World) -> TempDir {
+    let models = TempDir::new().expect("a folder");
+    let portfolio = world.portfolio();
+    let version = models::publish(models.path(), &portfolio, models::parts(&portfolio, 1.5));
+    models::promote(models.path(), &version);
+    models
 }
 
 /// Keys, an audit log, and the clock by which they hold.

@@ -81,7 +81,7 @@ pub(in crate::service) enum Seen {
 impl Guard {
     /// What can be seen of who sent a request without asking the provider.
     pub(in crate::service) fn recognise(&self, request: &HttpRequest) -> Seen {
-        let Some(doors) = &self.0.doors else { return Seen::Known(Arc::new(Caller::local())) };
+        let Some(doors) = &self.inner.doors else { return Seen::Known(Arc::new(Caller::local())) };
         let given = match doors.given(request) {
             Ok(Some(given)) => given,
             Ok(None) => return Seen::Plain(Identity::Nobody),
@@ -109,8 +109,8 @@ impl Guard {
     /// When they may ask again.
     pub(in crate::service) fn counted(&self, seen: &Seen, from: IpAddr) -> Result<(), Duration> {
         match seen {
-            Seen::Known(caller) => self.0.rates.caller(&caller.who),
-            Seen::Plain(_) | Seen::New { .. } => self.0.rates.address(from),
+            Seen::Known(caller) => self.inner.rates.caller(&caller.who),
+            Seen::Plain(_) | Seen::New { .. } => self.inner.rates.address(from),
         }
     }
 
@@ -118,14 +118,14 @@ impl Guard {
     pub(in crate::service) fn whose(&self, seen: &Seen, from: IpAddr) -> Whose {
         match seen {
             Seen::Known(caller) if caller.by == Credential::Loopback => Whose::Local,
-            Seen::Known(caller) => Whose::Caller(self.0.rates.number(caller.who.as_bytes())),
-            Seen::Plain(_) | Seen::New { .. } => Whose::Stranger(self.0.rates.address_number(from)),
+            Seen::Known(caller) => Whose::Caller(self.inner.rates.number(caller.who.as_bytes())),
+            Seen::Plain(_) | Seen::New { .. } => Whose::Stranger(self.inner.rates.address_number(from)),
         }
     }
 
     /// Whoever sent a request.
     pub(in crate::service) async fn identify(&self, seen: Seen) -> Identity {
-        match (seen, &self.0.doors) {
+        match (seen, &self.inner.doors) {
             (Seen::Known(caller), _) => Identity::Known(caller),
             (Seen::Plain(identity), _) => identity,
             (Seen::New { given, digest }, Some(doors)) => doors.look_at(&given, digest).await,

@@ -16,7 +16,6 @@ use std::fmt;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use actix_web::dev::RequestHead;
 use actix_web::{HttpMessage, HttpRequest, web};
@@ -49,16 +48,19 @@ pub enum GuardError {
 
 /// How a service lets people in. Clones are of one guard.
 #[derive(Clone)]
-pub struct Guard(Arc<Inner>);
+pub struct Guard {
+    inner: Arc<Inner>,
+    /// Whether the port ends TLS itself.
+    ends_tls: bool,
+    /// Whether it is for others than this machine, and does not.
+    plain_to_others: bool,
+}
 
 struct Inner {
     doors: Option<Doors>,
     deeds: Deeds,
     hosts: Hosts,
     rates: Rates,
-    /// Whether it ends TLS itself, and whether it is for others than this machine.
-    ends_tls: AtomicBool,
-    is_open_to_others: AtomicBool,
 }
 
 /// By what people and jobs are known.
@@ -74,7 +76,7 @@ struct Doors {
 
 impl fmt::Debug for Guard {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Guard").field("signs_in", &self.0.doors.is_some()).finish_non_exhaustive()
+        f.debug_struct("Guard").field("signs_in", &self.inner.doors.is_some()).finish_non_exhaustive()
     }
 }
 
@@ -106,22 +108,19 @@ impl Guard {
     }
 
     fn of(doors: Option<Doors>, deeds: Deeds, hosts: Hosts, rates: Rates) -> Self {
-        let (ends_tls, is_open_to_others) = (AtomicBool::new(false), AtomicBool::new(false));
-        Self(Arc::new(Inner { doors, deeds, hosts, rates, ends_tls, is_open_to_others }))
+        Self { inner: Arc::new(Inner { doors, deeds, hosts, rates }), ends_tls: false, plain_to_others: false }
     }
 
-    /// Whether a service may listen on an address, which ends TLS itself or does not.
+    /// The same at a port, which ends TLS itself or does not.
     ///
     /// # Errors
-    /// Why not (`InvalidInput`), in a sentence.
-    pub(super) fn may_listen(&self, address: SocketAddr, ends_tls: bool) -> io::Result<()> {
-        self.0.ends_tls.store(ends_tls, Ordering::Relaxed);
-        self.0.is_open_to_others.store(!address.ip().is_loopback(), Ordering::Relaxed);
+    /// Why it may not listen there (`InvalidInput`), in a sentence.
+    pub(super) fn listening(self, address: SocketAddr, ends_tls: bool) -> io::Result<Self> {
         let refused = |why: String| Err(io::Error::new(io::ErrorKind::InvalidInput, why));
         if address.ip().is_loopback() {
-            return Ok(());
+            return Ok(Self { ends_tls, plain_to_others: false, ..self });
         }
-        let Some(doors) = &self.0.doors else {
+        let Some(doors) = &self.inner.doors else {
             return refused(format!(
                 "{} is not a loopback address: without sign-in anyone who reaches it could read every customer's figures; \
                  bind 127.0.0.1 or [::1], or give an access file (--access) with an OpenID provider, or a key file (--keys)",
@@ -135,29 +134,28 @@ impl Guard {
                 address.ip()
             ));
         }
-        Ok(())
+        Ok(Self { ends_tls, plain_to_others: !ends_tls, ..self })
     }
 
     /// Where a request comes from, and whether it asks for us.
     pub(super) fn addressed(&self, head: &RequestHead) -> Addressed {
-        let plain_to_others = self.0.is_open_to_others.load(Ordering::Relaxed) && !self.0.ends_tls.load(Ordering::Relaxed);
-        self.0.hosts.look(head, self.signs_in(), plain_to_others)
+        self.inner.hosts.look(head, self.signs_in(), self.plain_to_others)
     }
 
     /// Whether people sign in at all.
     #[must_use]
     pub fn signs_in(&self) -> bool {
-        self.0.doors.is_some()
+        self.inner.doors.is_some()
     }
 
     /// Whether browsers can sign in.
     pub(super) fn has_flow(&self) -> bool {
-        self.0.doors.as_ref().is_some_and(|doors| doors.flow.is_some())
+        self.inner.doors.as_ref().is_some_and(|doors| doors.flow.is_some())
     }
 
     /// Where the service is reached by https alone.
     pub(super) fn is_secure(&self) -> bool {
-        self.0.ends_tls.load(Ordering::Relaxed) || self.0.doors.as_ref().is_some_and(|doors| doors.sessions.is_secure())
+        self.ends_tls || self.inner.doors.as_ref().is_some_and(|doors| doors.sessions.is_secure())
     }
 }
 

@@ -31,7 +31,7 @@ pub(in crate::service) async fn permit<B: MessageBody + 'static>(
     if !operation.writes() || *request.method() != Method::POST {
         return Ok(next.call(request).await?.map_into_left_body());
     }
-    if let Err(wait) = guard.0.rates.write(visitor.identity.who()) {
+    if let Err(wait) = guard.inner.rates.write(visitor.identity.who()) {
         return Err(Problem::TooMany { wait }.into());
     }
     let told = Told {
@@ -53,7 +53,7 @@ async fn recorded<B: MessageBody + 'static>(
     request: ServiceRequest,
     next: Next<B>,
 ) -> Result<ServiceResponse<B>, Error> {
-    guard.0.deeds.before(Told { result: "begun".to_owned(), ..told.clone() }).await?;
+    guard.inner.deeds.before(Told { result: "begun".to_owned(), ..told.clone() }).await?;
     let unknown = "unknown: the service ended, or failed, over it".to_owned();
     let ending = Ending { guard: guard.clone(), told: Some(Told { result: unknown, ..told }) };
     let outcome = next.call(request).await;
@@ -75,7 +75,7 @@ struct Ending {
 impl Ending {
     async fn at_its_end(mut self, result: String) {
         if let Some(told) = self.told.take() {
-            self.guard.0.deeds.after(Told { result, ..told }).await;
+            self.guard.inner.deeds.after(Told { result, ..told }).await;
         }
     }
 }
@@ -84,25 +84,20 @@ impl Drop for Ending {
     fn drop(&mut self) {
         if let Some(told) = self.told.take() {
             let guard = self.guard.clone();
-            rt::spawn(async move { guard.0.deeds.after(told).await });
+            rt::spawn(async move { guard.inner.deeds.after(told).await });
         }
     }
 }
 
 impl Guard {
     fn decide(&self, operation: Operation, visitor: &Visitor, request: &HttpRequest) -> Result<(), Problem> {
-        let by_browser = match &visitor.identity {
-            Identity::Known(caller) => matches!(caller.by, Credential::Session | Credential::Loopback),
-            _ => true,
-        };
+        let by = if let Identity::Known(caller) = &visitor.identity { Some(caller.by) } else { None };
         // What a browser adds by itself a page of another site can make it send.
-        if by_browser && !request.method().is_safe() {
-            let by_session = matches!(&visitor.identity, Identity::Known(caller) if caller.by == Credential::Session);
-            match self.0.hosts.sent_by_us(request.headers()) {
-                Some(true) => {}
-                // No browser, and no session either.
-                None if !by_session => {}
-                _ => return Err(Problem::ForeignForm),
+        if !request.method().is_safe() && !matches!(by, Some(Credential::Token | Credential::Key)) {
+            // Whoever says nothing of a page is no browser, unless there is a session.
+            let is_ours = self.inner.hosts.sent_by_us(request.headers()).unwrap_or(by != Some(Credential::Session));
+            if !is_ours {
+                return Err(Problem::ForeignForm);
             }
         }
         let (roles, whole_only) = match operation.allowed() {
@@ -142,11 +137,11 @@ impl Guard {
         if self.has_flow() && wants_page && request.method().is_safe() && !by_token && matches!(problem, Problem::Unknown { .. }) {
             return Ok(sign_in::led_to_sign_in(target(request)));
         }
-        if let Err(wait) = self.0.rates.refusal(visitor.from) {
-            self.0.deeds.refused_unwritten();
+        if let Err(wait) = self.inner.rates.refusal(visitor.from) {
+            self.inner.deeds.refused_unwritten();
             return Err(Problem::TooMany { wait });
         }
-        self.0.deeds.refused(refusal_of(operation, visitor, &problem)).await;
+        self.inner.deeds.refused(refusal_of(operation, visitor, &problem)).await;
         if wants_page { Ok(dashboard::refusal(request, &problem)) } else { Err(problem) }
     }
 }

@@ -110,21 +110,16 @@ impl Sessions {
         self.seal(self.session_name(), &held, until - now)
     }
 
-    /// Ends a session before its time.
-    pub(super) fn end(&self, id: String, until: i64, now: i64) {
+    /// Ends a session before its time. Whether it had not ended yet.
+    pub(super) fn end(&self, id: String, until: i64, now: i64) -> bool {
         let mut ended = self.ended.lock();
         ended.retain(|_, until| *until > now);
-        ended.insert(id, until);
+        ended.insert(id, until).is_none()
     }
 
     /// Whether this is the first end of a sign-in that has begun.
     pub(super) fn is_first(&self, begun: &Begun, now: i64) -> bool {
-        let state = format!("sign-in {}", begun.started.state);
-        if self.has_ended(&state) {
-            return false;
-        }
-        self.end(state, begun.until, now);
-        true
+        self.end(format!("sign-in {}", begun.started.state), begun.until, now)
     }
 
     /// The cookie of a sign-in that has begun.
@@ -139,11 +134,12 @@ impl Sessions {
         (begun.until > now).then_some(begun)
     }
 
-    /// Cookies that take both away.
+    /// A cookie that takes away that of a sign-in.
     pub(super) fn forget_sign_in(&self) -> Cookie<'static> {
         self.cookie(self.sign_in_name(), String::new(), 0)
     }
 
+    /// A cookie that takes away that of a session.
     pub(super) fn forget_session(&self) -> Cookie<'static> {
         self.cookie(self.session_name(), String::new(), 0)
     }

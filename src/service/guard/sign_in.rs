@@ -116,7 +116,7 @@ fn own_page(then: Option<String>) -> String {
 }
 
 fn flow(guard: &Guard) -> Result<(&Doors, &CodeFlow), Problem> {
-    guard.0.doors.as_ref().and_then(|doors| Some((doors, doors.flow.as_ref()?))).ok_or(Problem::NoSuchRoute)
+    guard.inner.doors.as_ref().and_then(|doors| Some((doors, doors.flow.as_ref()?))).ok_or(Problem::NoSuchRoute)
 }
 
 fn led_to(address: &str) -> actix_web::HttpResponseBuilder {
@@ -154,16 +154,16 @@ async fn callback(request: HttpRequest) -> Result<HttpResponse, Problem> {
     };
     match outcome {
         Ok((caller, then)) => {
-            guard.0.deeds.after(told(&caller.who, format!("done: {}, {}", caller.roles, caller.view.scope))).await;
+            guard.inner.deeds.after(told(&caller.who, format!("done: {}, {}", caller.roles, caller.view.scope))).await;
             let cookie = doors.sessions.begin(&caller, doors.now()).ok_or_else(too_long)?;
             Ok(led_to(&then).cookie(cookie).cookie(doors.sessions.forget_sign_in()).finish())
         }
         Err(problem) => {
-            if let Err(wait) = guard.0.rates.refusal(from) {
-                guard.0.deeds.refused_unwritten();
+            if let Err(wait) = guard.inner.rates.refusal(from) {
+                guard.inner.deeds.refused_unwritten();
                 return Err(Problem::TooMany { wait });
             }
-            guard.0.deeds.refused(told("-", format!("refused: {problem}"))).await;
+            guard.inner.deeds.refused(told("-", format!("refused: {problem}"))).await;
             let mut response = dashboard::refusal(&request, &problem);
             // A cookie of plain letters is always a header.
             let _ = response.add_cookie(&doors.sessions.forget_sign_in());
@@ -227,7 +227,7 @@ async fn sign_out(request: HttpRequest, _: NoBody) -> Result<HttpResponse, Probl
             about: "browser".to_owned(),
             result: "done".to_owned(),
         };
-        guard.0.deeds.after(told).await;
+        guard.inner.deeds.after(told).await;
     }
     let back = doors.config.public().and_then(|public| public.join(SIGNED_OUT).ok());
     let onward = match &back {

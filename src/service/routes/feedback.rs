@@ -122,9 +122,9 @@ pub(in crate::service) async fn keep(
     let lake = source.lake.clone();
     let kept = web::block(move || -> Result<FeedbackKept, Problem> {
         // Opened here, because its engine's threads may only be given up where blocking is allowed.
-        let lake = lake.open().map_err(FeedbackError::from).map_err(Problem::FeedbackNotKept)?;
+        let lake = lake.open().map_err(Problem::FeedbackNotKept)?;
         // A folder that is gone would be made anew, and what is kept there would be lost with it.
-        if lake.newest_version().map_err(FeedbackError::from).map_err(Problem::FeedbackNotKept)?.is_none() {
+        if lake.newest_version().map_err(Problem::FeedbackNotKept)?.is_none() {
             return Err(Problem::NotReady(vec![Fault::missing("the lake holds no import: its folder is not where it was")]));
         }
         let receipt = lake.give_feedback(&feedback);
@@ -133,7 +133,7 @@ pub(in crate::service) async fn keep(
             Ok(FeedbackReceipt::KnownAs(known)) => Ok(FeedbackKept::of(&known, true)),
             // What it was about may be none of theirs who ask.
             Err(FeedbackError::Conflict { feedback_id, .. }) => Err(Problem::FeedbackConflict { feedback_id }),
-            Err(error) => Err(Problem::FeedbackNotKept(error)),
+            Err(FeedbackError::Lake(error)) => Err(Problem::FeedbackNotKept(error)),
         }
     });
     Ok((kept.await.map_err(|_| Problem::Panicked)??, meta))

@@ -11,6 +11,7 @@ use serde_json::Value;
 use utoipa::ToSchema;
 use utoipa::openapi::path::HttpMethod;
 
+use crate::features::{FEATURES, Unit};
 use crate::model::{Alarm, Card, Drift};
 
 use super::super::body::NoBody;
@@ -68,7 +69,7 @@ impl Serialize for CardShown {
             empty_money(&mut card);
         }
         let features = card.get_mut("features").and_then(Value::as_array_mut).into_iter().flatten();
-        let is_volume = |feature: &&mut Value| feature["name"].as_str().is_some_and(|name| VOLUMES.contains(&name));
+        let is_volume = |feature: &&mut Value| FEATURES.iter().any(|one| one.unit == Unit::VolumePerDay && feature["name"] == one.name);
         for feature in features.filter(|_| self.hides_volume).filter(is_volume) {
             for name in ["mean", "deviation", "typical", "deciles", "low", "high"] {
                 if let Some(told) = feature.get_mut(name) {
@@ -79,9 +80,6 @@ impl Serialize for CardShown {
         card.serialize(serializer)
     }
 }
-
-/// The features that are volume itself, in units of its own.
-const VOLUMES: [&str; 5] = ["volume_7", "volume_14", "volume_28", "volume_56", "volume_84"];
 
 /// The card of the model in service.
 #[derive(Debug)]
