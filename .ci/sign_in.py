@@ -16,7 +16,8 @@ from playwright.sync_api import Error as PlaywrightError
 from playwright.sync_api import sync_playwright
 
 from sign_in_tokens import bearer, flood, old_key, other_key, outage, records, sales
-from sign_in_tools import COOKIE, Hand, Visitor, ask, bearing, control, done, faults, holds, place, query_of, readable, refused, token, with_query, words
+from sign_in_tools import COOKIE, Hand, Visitor, ask, bearing, control, place, query_of, readable, refused, token, with_query, words
+from witness import ended, holds
 
 # What a browser may read as the address of another site, or as more than an address.
 ELSEWHERE = [
@@ -278,7 +279,6 @@ def main():
     for name in ("browser", "program", "work", "service", "late", "issuer", "control"):
         parser.add_argument(f"--{name}", required=True)
     parser.parse_args(namespace=place)
-    began = time.monotonic()
     first = bearing(token(), "/v1/subscriptions/at-risk?limit=1")
     if first.status != 200:
         raise SystemExit(f"FAILED: a token of the provider is not taken at all: {first}")
@@ -296,8 +296,7 @@ def main():
                 at = next(frame for frame in traceback.extract_tb(error.__traceback__)[::-1] if os.path.basename(frame.filename).startswith("sign_in"))
                 holds(f"{step.__name__} comes to its end", False, f"{type(error).__name__} {error}, at line {at.lineno} of {os.path.basename(at.filename)}")
         chromium.close()
-    print(f"{len(done)} hold, {len(faults)} do not, after {time.monotonic() - began:.0f} s")
-    raise SystemExit(1 if faults else 0)
+    ended()
 
 
 main()

@@ -14,7 +14,8 @@ import urllib.parse
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
-from sign_in_tools import COOKIE, Hand, Visitor, ask, bearing, control, cookies_seen, holds, place, refused, taken_within_5_s, token, words
+from sign_in_tools import COOKIE, Hand, Visitor, ask, bearing, control, cookies_seen, place, refused, taken_within_5_s, token, words
+from witness import holds
 
 CANARY = "canary-7f3a"
 MONEY = re.compile(r"cost|revenue|money|price|amount")

@@ -1,30 +1,23 @@
-"""What the steps of .ci/sign_in.py ask with: requests by hand, a browser, and the provider's control.
-`holds` prints each thing that holds as a line, and a fault as one that begins with FAILED."""
+"""What the steps of .ci/sign_in.py ask with: requests by hand, a browser, and the provider's control."""
 
 import argparse
 import base64
 import binascii
 import http.client
-import itertools
 import json
 import re
 import time
 import urllib.parse
 
+from witness import holds, somewhere
+
 COOKIE = "churn-risk"
 # What a session or a token is made of; none of it can be read off a cookie.
 MARKS = ("ChurnRisk.", "GlobalAdmin", "tenant-1", "Ada Marsh", "ada@partner", '"ada"', "user:ada", '"sub"', '"roles"')
 
-faults, done = [], []
 # Everything that may stand in no log: cookies of the service, as they come.
 cookies_seen = set()
 place = argparse.Namespace()
-
-
-def holds(sentence, is_so, otherwise=""):
-    print(sentence if is_so else f"FAILED: {sentence}: {' '.join(str(otherwise).split())[:400]}", flush=True)
-    (done if is_so else faults).append(sentence)
-    return is_so
 
 
 # Asking without a browser.
@@ -49,12 +42,6 @@ class Answer:
 
     def __str__(self):
         return f"{self.status} {self.header('location')} {re.sub(r'<style.*?</style>|<[^>]*>', ' ', self.text, flags=re.S)[:300]}"
-
-
-def somewhere(numbers=itertools.count()):
-    """A loopback address of one's own: whoever is refused too often is answered more slowly."""
-    number = next(numbers)
-    return f"127.1.{number // 250}.{number % 250 + 1}"
 
 
 def ask(address, method="GET", headers=None, body=None, by=None):

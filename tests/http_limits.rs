@@ -188,6 +188,26 @@ fn whoever_asks_and_does_not_read_is_given_up() {
     assert!(one > 1 << 20 && whole < 30 * one, "{whole} bytes came of {}, {:?}", 30 * one, reply.headers);
 }
 
+/// Whoever asks ahead is read no further than they are answered, and is woken when there is room again.
+#[test]
+fn whoever_asks_thousands_of_times_before_they_read_is_answered_each_time() {
+    const ASKED: usize = 3_000;
+    let served = Served::with_model(&forty());
+    let mut stream = connect(served.running().address());
+    let mut asks = stream.try_clone().expect("another handle");
+    let asking = thread::spawn(move || {
+        let again = head("GET", "/v1/summary", &[]).replace("connection: close\r\n", "").repeat(ASKED - 1);
+        asks.write_all(again.as_bytes()).and_then(|()| asks.write_all(head("GET", "/v1/summary", &[]).as_bytes()))
+    });
+    // Until the system holds no more.
+    thread::sleep(Duration::from_millis(500));
+    let mut answers = Vec::new();
+    stream.read_to_end(&mut answers).expect("all answers, and the end");
+    asking.join().expect("no panic").expect("it reads");
+    assert!(answers.len() > 8 << 20, "{} bytes fit into what the system holds", answers.len());
+    assert_eq!(answers.windows(12).filter(|part| part == b"HTTP/1.1 200").count(), ASKED);
+}
+
 #[test]
 fn no_more_are_answered_at_once_than_there_are_places_for() {
     let limits = Limits { requests_max: 2, ..Limits::STANDARD };
@@ -209,6 +229,20 @@ fn no_more_are_answered_at_once_than_there_are_places_for() {
         served.get("/v1/summary").status == 200
     });
     assert!(free, "places are given back");
+}
+
+#[test]
+fn no_more_lists_are_written_at_once_than_there_are_places_for() {
+    let list = "/v1/subscriptions/at-risk?format=csv";
+    let none = Served::within(&forty(), Limits { lists_max: 0, ..Limits::STANDARD });
+    let busy = none.get(list);
+    busy.problem(503);
+    assert_eq!(busy.header("retry-after"), "1");
+    assert_eq!(none.get(&format!("{list}&limit=50")).status, 200, "a page is no list");
+    let one = Served::within(&forty(), Limits { lists_max: 1, ..Limits::STANDARD });
+    for _ in 0..20 {
+        assert_eq!(one.get(list).status, 200, "the place of the one before is free");
+    }
 }
 
 #[test]

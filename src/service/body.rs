@@ -14,8 +14,9 @@ use futures::StreamExt;
 use futures::future::LocalBoxFuture;
 
 use super::Limits;
-use super::places::{Places, room};
-use super::problem::{Problem, aside};
+use super::aside::aside;
+use super::places::{self, Places, Room};
+use super::problem::Problem;
 
 /// The proof that a request came without a body.
 #[derive(Debug, Clone, Copy)]
@@ -28,8 +29,9 @@ impl FromRequest for NoBody {
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
         let limits = limits(request);
         let (announced, payload) = (announced(request), payload.take());
+        let room = places::of(request).map(Places::room);
         Box::pin(async move {
-            match read(payload, announced, limits.body_max_bytes, limits.body_deadline).await?.len() {
+            match read(payload, announced, (limits.body_max_bytes, &mut room?), limits.body_deadline).await?.len() {
                 0 => Ok(Self),
                 _ => Err(Problem::BodyNotTaken),
             }
@@ -71,44 +73,42 @@ async fn of_type(
     deadline: Duration,
 ) -> Result<Bytes, Problem> {
     is_of_type(wanted, request)?;
-    make_room(request, max_bytes)?;
-    plain(request, read(payload, announced(request), max_bytes, deadline).await?, max_bytes).await
-}
-
-/// Bodies beyond this share a bound.
-const LARGE_BYTES: usize = 1 << 20;
-
-/// Sees to it that all large bodies together have room, for as long as the request lives.
-fn make_room(request: &HttpRequest, max_bytes: u64) -> Result<(), Problem> {
-    let most = usize::try_from(max_bytes).unwrap_or(usize::MAX);
-    // What a compressed one comes to is known at its end.
-    let is_plain = !request.headers().contains_key(header::CONTENT_ENCODING);
-    let bytes = announced(request).filter(|_| is_plain).and_then(|bytes| usize::try_from(bytes).ok()).map_or(most, |bytes| bytes.min(most));
-    if bytes <= LARGE_BYTES {
-        return Ok(());
-    }
-    let places = request.app_data::<web::Data<Places>>().ok_or(Problem::Panicked)?;
-    let room = room(places, bytes).ok_or(Problem::Overloaded)?;
+    let mut room = places::of(request)?.room();
+    let bytes = read(payload, announced(request), (max_bytes, &mut room), deadline).await?;
+    let (bytes, room) = plain(request, bytes, max_bytes, room).await?;
+    // The body is held for as long as the request is.
     request.extensions_mut().insert(room);
-    Ok(())
+    Ok(bytes)
 }
 
 /// The body that was meant, where it came compressed: within the same bound, of which nothing is
 /// inflated beyond.
-async fn plain(request: &HttpRequest, bytes: Bytes, max_bytes: u64) -> Result<Bytes, Problem> {
+async fn plain(request: &HttpRequest, bytes: Bytes, max_bytes: u64, room: Room) -> Result<(Bytes, Room), Problem> {
     let coding = request.headers().get(header::CONTENT_ENCODING).map(|coding| coding.to_str().unwrap_or_default());
     match coding.map(str::trim) {
-        None => Ok(bytes),
-        Some(coding) if coding.eq_ignore_ascii_case("identity") => Ok(bytes),
-        Some(coding) if coding.eq_ignore_ascii_case("gzip") => aside(move || inflated(&bytes, max_bytes)).await,
+        None => Ok((bytes, room)),
+        Some(coding) if coding.eq_ignore_ascii_case("identity") => Ok((bytes, room)),
+        Some(coding) if coding.eq_ignore_ascii_case("gzip") => aside(request, move || inflated(&bytes, max_bytes, room)).await,
         Some(coding) => Err(Problem::CodingNotTaken { coding: coding.chars().take(40).collect() }),
     }
 }
 
-fn inflated(bytes: &[u8], max_bytes: u64) -> Result<Bytes, Problem> {
+/// Bytes that are inflated before room is made for more.
+const INFLATED_BYTES: u64 = 1 << 20;
+
+fn inflated(packed: &[u8], max_bytes: u64, mut room: Room) -> Result<(Bytes, Room), Problem> {
     let mut plain = Vec::new();
-    GzDecoder::new(bytes).take(max_bytes + 1).read_to_end(&mut plain).map_err(|_| Problem::BodyBroken)?;
-    if plain.len() as u64 > max_bytes { Err(Problem::BodyTooLarge { max_bytes }) } else { Ok(plain.into()) }
+    let mut source = GzDecoder::new(packed);
+    loop {
+        let next = INFLATED_BYTES.min(max_bytes + 1 - plain.len() as u64);
+        if source.by_ref().take(next).read_to_end(&mut plain).map_err(|_| Problem::BodyBroken)? == 0 {
+            return Ok((plain.into(), room));
+        }
+        if plain.len() as u64 > max_bytes {
+            return Err(Problem::BodyTooLarge { max_bytes });
+        }
+        room.hold(packed.len() + plain.len())?;
+    }
 }
 
 /// The media type of a form.
@@ -125,17 +125,17 @@ fn is_of_type(wanted: &'static str, request: &HttpRequest) -> Result<(), Problem
 }
 
 /// Reads a body, so that the connection can go on; one that announces to be too large is not read.
-async fn read(payload: Payload, announced: Option<u64>, max_bytes: u64, deadline: Duration) -> Result<Bytes, Problem> {
+async fn read(payload: Payload, announced: Option<u64>, (max_bytes, room): (u64, &mut Room), deadline: Duration) -> Result<Bytes, Problem> {
     if announced.is_some_and(|bytes| bytes > max_bytes) {
         return Err(Problem::BodyTooLarge { max_bytes });
     }
     // Never more than `max_bytes`, and memory that nothing is written to is none.
-    let room = announced.and_then(|bytes| usize::try_from(bytes).ok()).unwrap_or(0);
+    let reserve = announced.and_then(|bytes| usize::try_from(bytes).ok()).unwrap_or(0);
     let began = Instant::now();
     // However much has come, the next part comes by then.
     let in_time =
         |so_far: usize| began + deadline.min(GRACE + Duration::from_secs(1) * u32::try_from(so_far / RATE_MIN_BYTES).unwrap_or(u32::MAX));
-    gather(payload, max_bytes, room, in_time)
+    gather(payload, (max_bytes, room), reserve, in_time)
         .await
         .map_err(|late| late.unwrap_or(Problem::BodyTooSlow { seconds: began.elapsed().as_secs() }))
 }
@@ -150,7 +150,12 @@ const RATE_MIN_BYTES: usize = 64 << 10;
 ///
 /// # Errors
 /// What is wrong with it; none where it is late.
-async fn gather(mut payload: Payload, max_bytes: u64, room: usize, in_time: impl Fn(usize) -> Instant) -> Result<Bytes, Option<Problem>> {
+async fn gather(
+    mut payload: Payload,
+    (max_bytes, room): (u64, &mut Room),
+    reserve: usize,
+    in_time: impl Fn(usize) -> Instant,
+) -> Result<Bytes, Option<Problem>> {
     let mut body = BytesMut::new();
     let mut piece = Bytes::new();
     loop {
@@ -158,13 +163,14 @@ async fn gather(mut payload: Payload, max_bytes: u64, room: usize, in_time: impl
         if so_far as u64 > max_bytes {
             return Err(Some(Problem::BodyTooLarge { max_bytes }));
         }
+        room.hold(so_far)?;
         let next = rt::time::timeout(in_time(so_far).saturating_duration_since(Instant::now()), payload.next()).await.map_err(|_| None)?;
         match next.transpose().map_err(|_| Some(Problem::BodyBroken))? {
             // A body that came in one piece is not copied.
             None if body.is_empty() => return Ok(piece),
             Some(first) if so_far == 0 => piece = first,
             next => {
-                body.reserve(if body.is_empty() { room.max(piece.len()) } else { 0 });
+                body.reserve(if body.is_empty() { reserve.max(piece.len()) } else { 0 });
                 body.extend_from_slice(&piece);
                 match next {
                     Some(next) => piece = next,

@@ -22,7 +22,7 @@ use super::Limits;
 use super::body::{announced, limits};
 use super::cache::GivenBy;
 use super::guard::{self, Addressed, Guard, Identity, Visitor};
-use super::places::{Place, Places, place};
+use super::places::{self, Place};
 use super::problem::Problem;
 use super::state::State;
 use super::unread::closes_unread;
@@ -193,10 +193,11 @@ async fn let_in(request: &mut ServiceRequest) -> Result<Turn, Problem> {
     }
     let seen = guard.recognise(request.request());
     guard.counted(&seen, from).map_err(|wait| Problem::TooMany { wait })?;
-    let places = request.app_data::<web::Data<Places>>().ok_or(Problem::Panicked)?.clone();
-    let place = place(&places, guard.whose(&seen, from)).ok_or(Problem::Overloaded)?;
+    let whose = guard.whose(&seen, from);
+    let place = places::of(request.request())?.request(whose).ok_or(Problem::Overloaded)?;
     let late = || Problem::NobodyCanTell { why: "the OpenID provider is out of reach".to_owned() };
     let identity = rt::time::timeout(KNOWN_WITHIN, guard.identify(seen)).await.map_err(|_| late())?;
+    request.extensions_mut().insert(whose);
     request.extensions_mut().insert(Visitor { identity, from });
     Ok(Turn { _place: Some(place), deadline })
 }

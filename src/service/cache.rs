@@ -11,8 +11,9 @@ use actix_web::web::Bytes;
 use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder};
 use quick_cache::{Equivalent, Weighter, sync::Cache};
 
+use super::aside::aside;
 use super::codings::{Coded, Coding};
-use super::problem::{Problem, aside};
+use super::problem::Problem;
 
 /// Bytes of bodies that are kept. A page of 1,000 rows has about a megabyte.
 const KEPT_MAX_BYTES: u64 = 32 << 20;
@@ -98,7 +99,7 @@ impl Answered {
             None => self.body.clone(),
             Some(coding) => match self.coded.made(coding) {
                 Some(made) => made,
-                None => self.code(coding).await?,
+                None => self.code(coding, request).await?,
             },
         };
         let mut response = HttpResponse::Ok();
@@ -112,9 +113,9 @@ impl Answered {
         Ok(marked(response.body(body), self.route))
     }
 
-    async fn code(self: &Arc<Self>, coding: Coding) -> Result<Bytes, Problem> {
+    async fn code(self: &Arc<Self>, coding: Coding, request: &HttpRequest) -> Result<Bytes, Problem> {
         let answer = Arc::clone(self);
-        self.coded.make(coding, aside(move || coding.code(&answer.body).map_err(Problem::Uncodable))).await
+        self.coded.make(coding, aside(request, move || coding.code(&answer.body).map_err(Problem::Uncodable))).await
     }
 }
 

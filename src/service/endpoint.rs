@@ -14,6 +14,7 @@ use futures::executor::block_on;
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use super::aside::aside;
 use super::cache::{Answered, Tag, has_tag, marked, not_modified, tell, wants_anew};
 use super::cursor::{Cursor, Key, Short, short};
 use super::forms::{Form, JSON, RowWriter};
@@ -21,7 +22,8 @@ use super::guard;
 use super::meta::Meta;
 use super::operation::Operation;
 use super::parameters::{LIMIT_DEFAULT, Parameters, Query};
-use super::problem::{Problem, aside};
+use super::places;
+use super::problem::Problem;
 use super::state::{self, State};
 use super::version::Version;
 
@@ -172,7 +174,7 @@ pub(super) async fn figures<F: Figures>(request: HttpRequest) -> Result<HttpResp
         let headers = table_headers(&meta, None);
         Ok(Answered::new(F::ABOUT.path, form.content_type(), tag, headers, writer.bytes))
     };
-    let answered = state.answers().once(&request, epoch, aside(work)).await?;
+    let answered = state.answers().once(&request, epoch, aside(&request, work)).await?;
     answered.respond(&request).await
 }
 
@@ -218,7 +220,7 @@ pub(super) async fn listing<L: Listing>(request: HttpRequest) -> Result<HttpResp
         if has_tag(&request, &tag) {
             return Ok(not_modified(L::ABOUT.path, &tag));
         }
-        return stream::<L>(version, query, form, after, &tag).await;
+        return stream::<L>(&request, version, query, (form, after), &tag).await;
     }
     let limit = part.limit.unwrap_or(usize::try_from(LIMIT_DEFAULT).unwrap_or(usize::MAX));
     let (epoch, own) = (version.epoch(), state.clone());
@@ -226,7 +228,7 @@ pub(super) async fn listing<L: Listing>(request: HttpRequest) -> Result<HttpResp
     let wanted = Page { after, limit, list, target, tag };
     let over = Arc::clone(&version);
     let work = move || wanted.write::<L>(&own, &over, &query, form);
-    let answered = state.answers().once(&request, epoch, aside(work)).await?;
+    let answered = state.answers().once(&request, epoch, aside(&request, work)).await?;
     page(state, &version, &answered, &request).await
 }
 
@@ -303,14 +305,15 @@ fn list_digest(request: &HttpRequest) -> Short {
 
 /// The whole rest of a list, as fast as the client reads it.
 async fn stream<L: Listing>(
+    request: &HttpRequest,
     version: Arc<Version>,
     query: L::Query,
-    form: Form,
-    after: Option<Key>,
+    (form, after): (Form, Option<Key>),
     tag: &Tag,
 ) -> Result<HttpResponse, Problem> {
+    let place = places::list(request)?;
     let known = Arc::clone(&version);
-    let (query, entries, meta) = aside(move || {
+    let (query, entries, meta) = aside(request, move || {
         let (entries, meta) = L::entries(&known, &query)?;
         let mut meta = meta.hiding::<L::Row>(&known.tables().portfolio);
         meta.total = Some(entries.len() as u64);
@@ -320,7 +323,8 @@ async fn stream<L: Listing>(
     let (send, receive) = mpsc::channel::<Result<Bytes, Problem>>(PIECES_WAITING);
     // It ends with its last row, or when the client goes away and takes no more.
     actix_web::rt::task::spawn_blocking(move || {
-        let mut send = send;
+        // The place is free before the reader sees the end.
+        let (mut send, _place) = (send, place);
         if let Err(problem) = write_all::<L>(&version, &query, &entries, form, after, &mut send) {
             tracing::error!(%problem, "a streamed list ends early");
             // The client is told by the broken stream.

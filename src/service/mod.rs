@@ -4,6 +4,7 @@
 //! services run in one process).
 
 mod alphabet;
+mod aside;
 mod body;
 mod boundary;
 mod cache;
@@ -46,6 +47,7 @@ use actix_web::middleware::{Compress, from_fn};
 use actix_web::{App, rt, web};
 use futures::future::{Either, select};
 
+use aside::Turns;
 use listening::Port;
 use places::Places;
 use recorder::Recorder;
@@ -80,6 +82,8 @@ pub struct Limits {
     pub keep_alive: Duration,
     /// Requests that are answered at the same time; what comes beyond is sent away.
     pub requests_max: usize,
+    /// Lists that are written at the same time, each as fast as its reader reads; a quarter of one caller.
+    pub lists_max: usize,
     /// Longest path with its query, in bytes: some 150 filter values of GUIDs.
     pub target_max_bytes: usize,
     /// How long requests in flight may go on after a stop.
@@ -98,6 +102,7 @@ impl Limits {
         read_deadline: Duration::from_secs(28),
         keep_alive: Duration::from_secs(28),
         requests_max: 256,
+        lists_max: 32,
         target_max_bytes: 8 << 10,
         stop_deadline: Duration::from_secs(30),
     };
@@ -128,9 +133,13 @@ impl ServiceConfig {
 /// What works beside those that answer; it ends when this is dropped.
 #[derive(Debug)]
 struct Threads {
-    _watch: Option<Watch>,
+    _tables: Option<Watch>,
+    _certificate: Option<Watch>,
     _recorder: Option<Recorder>,
 }
+
+/// How often a renewed certificate is looked for where tables are looked for on request alone.
+const CERTIFICATE_EVERY: Duration = Duration::from_mins(1);
 
 /// What mounts the routes of each thread.
 type Routes = fn(&Guard, &mut web::ServiceConfig);
@@ -224,20 +233,23 @@ impl Service {
 
     fn threads(&self) -> io::Result<Threads> {
         let recorder = self.config.score_history.then(|| Recorder::start(self.state.clone())).transpose()?;
-        let watch = self.config.look_every.map(|every| Watch::start(self.state.clone(), self.tls.clone(), every)).transpose()?;
-        Ok(Threads { _watch: watch, _recorder: recorder })
+        let every = self.config.look_every;
+        let tables = every.map(|every| Watch::tables(self.state.clone(), every)).transpose()?;
+        let certificate = self.tls.clone().map(|tls| Watch::certificate(tls, every.unwrap_or(CERTIFICATE_EVERY))).transpose()?;
+        Ok(Threads { _tables: tables, _certificate: certificate, _recorder: recorder })
     }
 
     fn server(self, routes: Routes) -> io::Result<Server> {
         let Self { config, state, guard, tls, listener, .. } = self;
         let limits = config.limits;
-        let places = web::Data::new(Places::new(limits.requests_max));
+        let (places, turns) = (web::Data::new(Places::new(limits.requests_max, limits.lists_max)), web::Data::new(Turns::new()));
         let application = move || {
             App::new()
                 .app_data(web::Data::new(state.clone()))
                 .app_data(web::Data::new(limits))
                 .app_data(web::Data::new(guard.clone()))
                 .app_data(places.clone())
+                .app_data(turns.clone())
                 .configure(|mounted| routes(&guard, mounted))
                 .default_service(web::to(routes::no_such_route))
                 .wrap(Compress::default())

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use actix_web::http::header::{HeaderMap, HeaderValue};
 use actix_web::http::{Method, StatusCode, header};
-use actix_web::{HttpResponse, ResponseError, web};
+use actix_web::{HttpResponse, ResponseError};
 use serde::Serialize;
 use thiserror::Error;
 use utoipa::ToSchema;
@@ -344,9 +344,4 @@ fn refused(error: &LoadError, in_service: Option<&str>) -> String {
     let text = chain(error);
     let stays = in_service.map_or_else(|| "no model is in service".to_owned(), |version| format!("model {version} stays in service"));
     format!("{text}; {stays}")
-}
-
-/// Work of more than some microseconds, away from the threads that answer.
-pub(super) async fn aside<T: Send + 'static>(work: impl FnOnce() -> Result<T, Problem> + Send + 'static) -> Result<T, Problem> {
-    web::block(work).await.map_err(|_| Problem::Panicked)?
 }

@@ -17,7 +17,7 @@ use super::cache::Answers;
 use super::counters::Counters;
 use super::cursor::{Sealer, Short};
 use super::dashboard::Files;
-use super::problem::{Problem, aside};
+use super::problem::Problem;
 use super::scores::{Issued, Scores};
 use super::source::TableSource;
 use super::version::{Tables, Version};
@@ -329,7 +329,8 @@ impl State {
             return Ok(seen);
         }
         let (state, view) = (self.clone(), view.clone());
-        aside(move || Ok(state.0.views.make(&current, &view, || state.next_epoch()))).await
+        // Parts have turns of their own.
+        web::block(move || state.0.views.make(&current, &view, || state.next_epoch())).await.map_err(|_| Problem::Panicked)
     }
 
     /// The version that a cursor goes on over, for somebody who sees `seen` of the one in service.

@@ -1,4 +1,4 @@
-//! A thread that looks for newer tables, another model and another certificate from time to time.
+//! Threads that look for newer tables and another model, and for another certificate, from time to time.
 
 use std::io;
 use std::sync::mpsc;
@@ -17,21 +17,32 @@ pub(super) struct Watch {
 }
 
 impl Watch {
-    /// Begins to look `every` so often.
+    /// Looks for newer tables and another current model.
     ///
     /// # Errors
     /// Where the thread cannot be started.
-    pub(super) fn start(state: State, tls: Option<TlsFiles>, every: Duration) -> io::Result<Self> {
+    pub(super) fn tables(state: State, every: Duration) -> io::Result<Self> {
+        let mut lake = None;
+        Self::start(every, move || {
+            // A store that was out of reach is there again by the next look.
+            lake = lake.take().or_else(|| open(&state));
+            state.look_around(lake.as_ref());
+        })
+    }
+
+    /// Looks for another certificate.
+    ///
+    /// # Errors
+    /// Where the thread cannot be started.
+    pub(super) fn certificate(tls: TlsFiles, every: Duration) -> io::Result<Self> {
+        Self::start(every, move || tls.look())
+    }
+
+    fn start(every: Duration, mut look: impl FnMut() + Send + 'static) -> io::Result<Self> {
         let (stop, stopped) = mpsc::channel();
         let thread = thread::Builder::new().name("watch".to_owned()).spawn(move || {
-            let mut lake = None;
             while stopped.recv_timeout(every) == Err(mpsc::RecvTimeoutError::Timeout) {
-                // A store that was out of reach is there again by the next look.
-                lake = lake.or_else(|| open(&state));
-                state.look_around(lake.as_ref());
-                if let Some(tls) = &tls {
-                    tls.look();
-                }
+                look();
             }
         })?;
         Ok(Self { stop: Some(stop), thread: Some(thread) })

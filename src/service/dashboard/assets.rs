@@ -9,9 +9,10 @@ use actix_web::http::header;
 use actix_web::{HttpRequest, HttpResponse};
 
 use crate::plotly;
+use crate::service::aside::aside;
 use crate::service::cache::{Answered, Tag};
 use crate::service::parameters::Parameters;
-use crate::service::problem::{Problem, aside};
+use crate::service::problem::Problem;
 use crate::service::state;
 
 /// The path below which they are.
@@ -98,7 +99,7 @@ pub(super) async fn file(request: HttpRequest) -> Result<HttpResponse, Problem> 
     if let Some(answered) = files.0[place].get() {
         return answered.respond(&request).await;
     }
-    let made = aside(move || {
+    let made = aside(&request, move || {
         let bytes = (asset.bytes)().map_err(Problem::Uncodable)?;
         let headers =
             vec![(header::CACHE_CONTROL.as_str(), KEPT.to_owned()), (header::X_CONTENT_TYPE_OPTIONS.as_str(), "nosniff".to_owned())];

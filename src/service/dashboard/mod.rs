@@ -33,6 +33,7 @@ use utoipa::openapi::{ObjectBuilder, RefOr, Required, Schema, Type};
 
 pub(super) use assets::Files;
 
+use super::aside::aside;
 use super::body;
 use super::boundary;
 use super::cache::{Answered, Tag, wants_anew};
@@ -42,7 +43,7 @@ use super::guard;
 use super::openapi::{Route, Success, text};
 use super::operation::Operation;
 use super::parameters::{Parameters, Query};
-use super::problem::{Problem, aside};
+use super::problem::Problem;
 use super::state;
 use crate::access::{Caller, Credential};
 use board::Board;
@@ -187,7 +188,7 @@ async fn overview_of(request: &HttpRequest) -> Result<HttpResponse, Problem> {
         }
         Ok(Answered::new(START.path, HTML, Tag::weak(u64::from_be_bytes(digest)), headers, page.into_bytes()))
     };
-    state.answers().once_as(request, epoch, &form, aside(work)).await?.respond(request).await
+    state.answers().once_as(request, epoch, &form, aside(request, work)).await?.respond(request).await
 }
 
 /// The page of one subscription, made anew each time: what people say of it comes at any time.
@@ -196,7 +197,7 @@ async fn subscription_of(request: &HttpRequest) -> Result<HttpResponse, Problem>
     let version = state::of(request)?.seen_by(&caller.view).await?;
     let one = read::<OneView>(request)?;
     let tongue = Tongue::of(request, one.view.language);
-    let page = aside(move || {
+    let page = aside(request, move || {
         let reader = Reader::new(&tongue, version.tables().portfolio.currency());
         let id = one.subscription.clone().ok_or(Problem::NoSuchRoute)?;
         page::one(&Board { version: &version, view: &one.view, caller: &caller, reader: &reader }, &one, &id)

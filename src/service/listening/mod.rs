@@ -14,17 +14,18 @@ use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::time::Duration;
 
-use actix_http::body::MessageBody;
+use actix_http::body::{BoxBody, MessageBody};
 use actix_http::error::DispatchError;
 use actix_http::{HttpService, KeepAlive, Protocol, Request, Response};
 use actix_server::Server;
 use actix_service::{IntoServiceFactory, Service, ServiceFactory, ServiceFactoryExt, fn_service, map_config};
-use actix_tls::accept::rustls_0_23::{Acceptor, TlsStream};
 use actix_web::dev::AppConfig;
 use actix_web::rt::net::TcpStream;
-use actix_web::{Error, body::BoxBody};
-use futures::future::ready;
-use tokio::io::{AsyncRead, AsyncWrite};
+use actix_web::{Error, rt};
+use socket2::SockRef;
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::server::TlsStream;
+use tokio_util::either::Either;
 
 use super::Limits;
 use paced::Paced;
@@ -38,7 +39,10 @@ const FILES_RESERVED: u64 = 96;
 const CONNECTIONS_MAX: usize = 25_000;
 
 /// Connections that the system holds ready for us.
-const BACKLOG: u32 = 2_048;
+const BACKLOG: i32 = 2_048;
+
+/// How long a connection that is closed may still take what is on its way.
+const CLOSED_WITHIN: Duration = Duration::from_secs(1);
 
 /// How connections are taken.
 #[derive(Debug, Clone)]
@@ -65,88 +69,50 @@ where
     B: MessageBody + 'static,
 {
     let Port { workers, limits, tls } = port;
+    SockRef::from(&listener).listen(BACKLOG)?;
+    let acceptor = tls.map(|files| files.config()).transpose()?.map(TlsAcceptor::from);
+    let answer = |error: S::Error| -> Response<BoxBody> { error.into().error_response().into() };
     let builder = Server::build()
         .workers(workers.max(1))
         .max_concurrent_connections(connections(workers))
-        .backlog(BACKLOG)
         .shutdown_timeout(limits.stop_deadline.as_secs())
         .disable_signals();
-    let builder = match tls {
-        None => builder.listen("http", listener, move || {
-            fn_service(move |stream| ready(Ok::<_, DispatchError>(known(paced(stream, limits))))).and_then(http(&application, limits))
-        })?,
-        Some(files) => {
-            let config = files.config()?;
-            builder.listen("https", listener, move || {
-                let mut acceptor = Acceptor::new(config.clone());
-                acceptor.set_handshake_timeout(limits.head_deadline);
-                fn_service(move |stream| ready(Ok::<_, ()>(paced(stream, limits))))
-                    .and_then(acceptor.map_err(|error| tracing::debug!(?error, "a connection did not come to TLS")))
-                    .and_then(fn_service(|stream: TlsStream<Paced<TcpStream>>| ready(Ok::<_, ()>(known(stream)))))
-                    .and_then(http(&application, limits).map_err(|error| tracing::debug!(%error, "a connection ended")))
-            })?
-        }
-    };
+    let builder = builder.listen("http", listener, move || {
+        let acceptor = acceptor.clone();
+        let http = HttpService::build()
+            .keep_alive(KeepAlive::Timeout(limits.keep_alive))
+            .client_request_timeout(limits.head_deadline)
+            .client_disconnect_timeout(CLOSED_WITHIN)
+            // Which address it listens on, and whether by TLS, nothing of ours asks of it.
+            .finish(map_config(application().into_factory().map_err(answer), |()| AppConfig::default()));
+        fn_service(move |stream| accepted(stream, acceptor.clone(), limits)).and_then(http)
+    })?;
     Ok(builder.run())
 }
 
-/// A connection whose reader has to keep up.
-fn paced(stream: TcpStream, limits: Limits) -> Paced<TcpStream> {
+/// A connection whose reader has to keep up, with or without TLS.
+type Connection = Either<Paced<TcpStream>, Box<TlsStream<Paced<TcpStream>>>>;
+
+/// A connection that has begun, and the address at its other end.
+async fn accepted(
+    stream: TcpStream,
+    acceptor: Option<TlsAcceptor>,
+    limits: Limits,
+) -> Result<(Connection, Protocol, Option<SocketAddr>), DispatchError> {
     // Without it small answers wait for the acknowledgement of the one before.
     let _ = stream.set_nodelay(true);
-    Paced::new(stream, limits.read_deadline)
+    let from = stream.peer_addr().ok();
+    let stream = Paced::new(stream, limits.read_deadline);
+    let connection = match acceptor {
+        None => Either::Left(stream),
+        Some(acceptor) => {
+            let greeted = rt::time::timeout(limits.head_deadline, acceptor.accept(stream)).await;
+            let greeted = greeted.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()));
+            Either::Right(Box::new(greeted.inspect_err(|error| tracing::debug!(%error, "a connection did not come to TLS"))?))
+        }
+    };
+    Ok((connection, Protocol::Http1, from))
 }
-
-/// A stream, with the address at its other end.
-trait Connected {
-    fn from(&self) -> Option<SocketAddr>;
-}
-
-impl Connected for Paced<TcpStream> {
-    fn from(&self) -> Option<SocketAddr> {
-        self.get_ref().peer_addr().ok()
-    }
-}
-
-impl Connected for TlsStream<Paced<TcpStream>> {
-    fn from(&self) -> Option<SocketAddr> {
-        self.get_ref().0.from()
-    }
-}
-
-fn known<T: Connected>(stream: T) -> (T, Protocol, Option<SocketAddr>) {
-    let from = stream.from();
-    (stream, Protocol::Http1, from)
-}
-
-/// What answers on streams of one sort.
-fn http<T, F, I, S, B>(
-    application: &F,
-    limits: Limits,
-) -> impl ServiceFactory<(T, Protocol, Option<SocketAddr>), Config = (), Response = (), Error = DispatchError, InitError = ()> + use<T, F, I, S, B>
-where
-    T: AsyncRead + AsyncWrite + Unpin + 'static,
-    F: Fn() -> I,
-    I: IntoServiceFactory<S, Request>,
-    S: ServiceFactory<Request, Config = AppConfig> + 'static,
-    S::Error: Into<Error> + 'static,
-    S::InitError: fmt::Debug,
-    S::Response: Into<Response<B>> + 'static,
-    <S::Service as Service<Request>>::Future: 'static,
-    S::Service: 'static,
-    B: MessageBody + 'static,
-{
-    let answer = |error: S::Error| -> Response<BoxBody> { error.into().error_response().into() };
-    HttpService::build()
-        .keep_alive(KeepAlive::Timeout(limits.keep_alive))
-        .client_request_timeout(limits.head_deadline)
-        .client_disconnect_timeout(CLOSED_WITHIN)
-        // Which address it listens on, and whether by TLS, nothing of ours asks of it.
-        .finish(map_config(application().into_factory().map_err(answer), |()| AppConfig::default()))
-}
-
-/// How long a connection that is closed may still take what is on its way.
-const CLOSED_WITHIN: Duration = Duration::from_secs(1);
 
 /// Connections of one thread, so that files are left for everything else.
 fn connections(workers: usize) -> usize {

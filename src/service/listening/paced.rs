@@ -1,18 +1,21 @@
 //! A stream whose reader has to keep up: an answer that is not taken for too long is given up, and
-//! with it whatever it stands on.
+//! with it whatever it stands on. Nor is more read ahead than is dealt with.
 
 use std::io;
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use actix_web::rt::net::{ActixStream, Ready};
 use actix_web::rt::time::{Instant, Sleep, sleep_until};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 /// Bytes that a reader has to take within a deadline, so that one byte now and then does not do: a
 /// line of 17 kbit/s is faster.
 const TAKEN_MIN_BYTES: usize = 64 << 10;
+
+/// Bytes that are read before what they ask is looked at. actix-web makes requests of all that was
+/// read, of some kilobytes each, whoever takes the answers.
+const AHEAD_MAX_BYTES: usize = 4 << 10;
 
 /// A stream with a deadline for its reader.
 #[derive(Debug)]
@@ -21,6 +24,12 @@ pub(super) struct Paced<S> {
     within: Duration,
     /// Since the reader had to be waited for first: when that is too long, and what was taken.
     waiting: Option<Waiting>,
+    /// Whether the last write could take nothing.
+    is_full: bool,
+    /// Whoever wanted to read meanwhile.
+    held: Option<Waker>,
+    /// Bytes read since whoever reads had to wait.
+    ahead: usize,
 }
 
 #[derive(Debug)]
@@ -31,15 +40,17 @@ struct Waiting {
 
 impl<S> Paced<S> {
     pub(super) const fn new(stream: S, within: Duration) -> Self {
-        Self { stream, within, waiting: None }
-    }
-
-    pub(super) const fn get_ref(&self) -> &S {
-        &self.stream
+        Self { stream, within, waiting: None, is_full: false, held: None, ahead: 0 }
     }
 
     /// What came of a write: whether the reader keeps up.
     fn paced(&mut self, written: Poll<io::Result<usize>>, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
+        self.is_full = written.is_pending();
+        if !self.is_full
+            && let Some(held) = self.held.take()
+        {
+            held.wake();
+        }
         match written {
             Poll::Ready(Ok(bytes)) => {
                 if let Some(waiting) = &mut self.waiting {
@@ -67,7 +78,20 @@ impl<S> Paced<S> {
 
 impl<S: AsyncRead + Unpin> AsyncRead for Paced<S> {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_read(cx, buf)
+        // Who does not take the answers to what they asked is asked nothing more.
+        if self.is_full {
+            self.held = Some(cx.waker().clone());
+            return Poll::Pending;
+        }
+        if self.ahead >= AHEAD_MAX_BYTES {
+            self.ahead = 0;
+            cx.waker().wake_by_ref();
+            return Poll::Pending;
+        }
+        let before = buf.filled().len();
+        let read = Pin::new(&mut self.stream).poll_read(cx, buf);
+        self.ahead = if read.is_ready() { self.ahead + buf.filled().len() - before } else { 0 };
+        read
     }
 }
 
@@ -97,15 +121,5 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Paced<S> {
 
     fn is_write_vectored(&self) -> bool {
         self.stream.is_write_vectored()
-    }
-}
-
-impl<S: ActixStream> ActixStream for Paced<S> {
-    fn poll_read_ready(&self, cx: &mut Context<'_>) -> Poll<io::Result<Ready>> {
-        self.stream.poll_read_ready(cx)
-    }
-
-    fn poll_write_ready(&self, cx: &mut Context<'_>) -> Poll<io::Result<Ready>> {
-        self.stream.poll_write_ready(cx)
     }
 }

@@ -82,12 +82,12 @@ impl TlsFiles {
     ///
     /// # Errors
     /// Where the library does not know its own protocols.
-    pub(super) fn config(&self) -> io::Result<ServerConfig> {
+    pub(super) fn config(&self) -> io::Result<Arc<ServerConfig>> {
         let builder = ServerConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()));
         let builder = builder.with_safe_default_protocol_versions().map_err(io::Error::other)?;
         let mut config = builder.with_no_client_auth().with_cert_resolver(Arc::new(Resolver(self.clone())));
         config.alpn_protocols = vec![b"http/1.1".to_vec()];
-        Ok(config)
+        Ok(Arc::new(config))
     }
 }
 

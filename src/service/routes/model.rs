@@ -14,6 +14,7 @@ use utoipa::openapi::path::HttpMethod;
 use crate::features::{FEATURES, Unit};
 use crate::model::{Alarm, Card, Drift};
 
+use super::super::aside::aside;
 use super::super::body::NoBody;
 use super::super::endpoint::{About, Envelope, Figures, NoRows};
 use super::super::guard;
@@ -22,7 +23,7 @@ use super::super::meta::Meta;
 use super::super::openapi::{Route, Success, text};
 use super::super::operation::Operation;
 use super::super::parameters::{Nothing, Parameters};
-use super::super::problem::{Problem, aside};
+use super::super::problem::Problem;
 use super::super::state;
 use super::super::version::Version;
 use super::plain;
@@ -145,7 +146,7 @@ async fn report(request: HttpRequest) -> Result<HttpResponse, Problem> {
         return Err(Problem::NotAllowed { why: "the report tells figures and costs of all customers".to_owned() });
     }
     let version = seen.needed_model()?.model.version().to_owned();
-    let page = aside(move || {
+    let page = aside(&request, move || {
         let page = state.report(&version).map_err(Problem::ReportDoesNotRead)?;
         page.ok_or(Problem::NoReport { version })
     });

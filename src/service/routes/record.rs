@@ -12,6 +12,7 @@ use crate::features::Kernel;
 use crate::model::{FeedbackRecord, HeldAgainst, HorizonRecord, Labeller, LoadedModel, hindsight, hold};
 use crate::portfolio::Portfolio;
 
+use super::super::aside::aside;
 use super::super::endpoint::{About, Envelope, parameters};
 use super::super::guard;
 use super::super::hidden::empty_money;
@@ -19,7 +20,7 @@ use super::super::meta::{Meta, Warning};
 use super::super::openapi::{Route, Success, named};
 use super::super::operation::Operation;
 use super::super::parameters::{Nothing, Parameters};
-use super::super::problem::{Fault, Problem, aside};
+use super::super::problem::{Fault, Problem};
 use super::super::scores::{CostAtRisk, Issued, RecordOfModel};
 use super::super::state;
 use super::super::version::Version;
@@ -108,7 +109,7 @@ pub(super) fn route() -> Route {
 async fn record(request: HttpRequest) -> Result<HttpResponse, Problem> {
     Parameters::of(&request).finish()?;
     let version = state::of(&request)?.seen_by(&guard::caller(&request)?.view).await?;
-    Ok(plain_body(aside(move || answer(&version)).await?))
+    Ok(plain_body(aside(&request, move || answer(&version)).await?))
 }
 
 fn answer(version: &Version) -> Result<Vec<u8>, Problem> {

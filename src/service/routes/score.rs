@@ -22,6 +22,7 @@ use utoipa::openapi::{ArrayBuilder, Schema};
 
 use crate::domain::{Day, HorizonDays};
 
+use super::super::aside::aside;
 use super::super::body;
 use super::super::endpoint::{About, Question, parameters};
 use super::super::forms::{Form, JSON, RowWriter};
@@ -30,7 +31,7 @@ use super::super::meta::Meta;
 use super::super::openapi::{Route, Success, named};
 use super::super::operation::Operation;
 use super::super::parameters::{Kind, Parameters, Query, Spec};
-use super::super::problem::{Fault, Problem, aside};
+use super::super::problem::{Fault, Problem};
 use super::super::state;
 use super::super::version::Version;
 use super::at_risk::{horizon, known_horizon};
@@ -142,7 +143,7 @@ async fn score(request: HttpRequest, payload: web::Payload) -> Result<HttpRespon
     let version = state::of(&request)?.seen_by(&guard::caller(&request)?.view).await?;
     let small = bytes.len() <= AT_ONCE_MAX_BYTES && version.knows_usual(query.as_of);
     let work = move || answer(&version, query, form, &bytes);
-    let body = if small { work()? } else { aside(work).await? };
+    let body = if small { work()? } else { aside(&request, work).await? };
     Ok(HttpResponse::Ok().insert_header((header::CACHE_CONTROL, "no-store")).content_type(form.content_type()).body(body))
 }
 
