@@ -160,6 +160,18 @@ fn those_who_dawdle_are_sent_away() {
 }
 
 #[test]
+fn a_stop_waits_for_nobody_who_is_idle() {
+    let never = Duration::from_hours(1);
+    let served = Served::within(&forty(), Limits { keep_alive: never, stop_deadline: never, ..Limits::STANDARD });
+    let mut idle = connect(served.running().address());
+    idle.write_all(b"GET /healthz HTTP/1.1\r\nhost: localhost\r\n\r\n").expect("it reads");
+    let mut answer = [0; 15];
+    idle.read_exact(&mut answer).expect("an answer");
+    served.running().begin_stop();
+    assert!(&answer == b"HTTP/1.1 200 OK" && is_closed(&mut idle));
+}
+
+#[test]
 fn whoever_asks_and_does_not_read_is_given_up() {
     let served = impatient();
     let mut stream = connect(served.running().address());

@@ -44,6 +44,10 @@ fn good_tokens_are_believed() {
     // Clocks differ a little.
     let late = with(&claims, "exp", json!(now().timestamp() - 10));
     bearing(&served, &provider.signed("ES256", "1", &late)).ok();
+    // Whoever comes for a list with a token that nobody has seen has the places of a caller.
+    let new = provider.signed("ES256", "1", &with(&claims, "exp", json!(now().timestamp() + 999)));
+    let list = served.ask("GET", "/v1/subscriptions/at-risk?format=csv", &[("authorization", &format!("Bearer {new}"))]);
+    assert_eq!(list.status, 200, "{list:?}");
     assert_eq!(provider.fetched(), 1, "keys are asked for once");
 }
 

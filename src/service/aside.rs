@@ -6,8 +6,9 @@ use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
-use actix_web::{HttpRequest, rt, web};
+use actix_web::{HttpRequest, web};
 use tokio::sync::Semaphore;
+use tokio::time::{Instant, timeout_at};
 
 use super::problem::Problem;
 
@@ -40,24 +41,31 @@ impl Turns {
 ///
 /// # Errors
 /// What it fails with; or where there is too much work before it.
-pub(super) async fn aside<T: Send + 'static>(
+pub(super) fn aside<T: Send + 'static>(
     request: &HttpRequest,
     work: impl FnOnce() -> Result<T, Problem> + Send + 'static,
-) -> Result<T, Problem> {
-    let turns = request.app_data::<web::Data<Turns>>().ok_or(Problem::Panicked)?;
-    let turn = rt::time::timeout(turns.within, Arc::clone(&turns.free).acquire_owned()).await.map_err(|_| Problem::Overloaded)?;
-    let done = web::block(move || {
-        // It ends with the work, not with whoever waits for it.
-        let _turn = turn;
-        work()
-    });
-    done.await.map_err(|_| Problem::Panicked)?
+) -> impl Future<Output = Result<T, Problem>> {
+    let turns = request.app_data::<web::Data<Turns>>().cloned();
+    // From now on: the work of somebody who asked the same may have to fail first.
+    let came = Instant::now();
+    async move {
+        let turns = turns.ok_or(Problem::Panicked)?;
+        let turn = timeout_at(came + turns.within, Arc::clone(&turns.free).acquire_owned()).await;
+        let turn = turn.map_err(|_| Problem::Overloaded)?;
+        let done = web::block(move || {
+            // It ends with the work, not with whoever waits for it.
+            let _turn = turn;
+            work()
+        });
+        done.await.map_err(|_| Problem::Panicked)?
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use std::sync::mpsc;
 
+    use actix_web::rt;
     use actix_web::test::TestRequest;
     use futures::future::join;
 

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use actix_web::dev::Payload;
 use actix_web::http::header;
 use actix_web::web::{self, Bytes, BytesMut};
-use actix_web::{FromRequest, HttpMessage, HttpRequest, rt};
+use actix_web::{FromRequest, HttpRequest, rt};
 use flate2::read::GzDecoder;
 use futures::StreamExt;
 use futures::future::LocalBoxFuture;
@@ -76,9 +76,19 @@ async fn of_type(
     let mut room = places::of(request)?.room();
     let bytes = read(payload, announced(request), (max_bytes, &mut room), deadline).await?;
     let (bytes, room) = plain(request, bytes, max_bytes, room).await?;
-    // The body is held for as long as the request is.
-    request.extensions_mut().insert(room);
-    Ok(bytes)
+    Ok(Bytes::from_owner(Held { bytes, _room: room }))
+}
+
+/// A body, with its room for as long as somebody has it.
+struct Held {
+    bytes: Bytes,
+    _room: Room,
+}
+
+impl AsRef<[u8]> for Held {
+    fn as_ref(&self) -> &[u8] {
+        &self.bytes
+    }
 }
 
 /// The body that was meant, where it came compressed: within the same bound, of which nothing is

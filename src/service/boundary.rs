@@ -193,11 +193,9 @@ async fn let_in(request: &mut ServiceRequest) -> Result<Turn, Problem> {
     }
     let seen = guard.recognise(request.request());
     guard.counted(&seen, from).map_err(|wait| Problem::TooMany { wait })?;
-    let whose = guard.whose(&seen, from);
-    let place = places::of(request.request())?.request(whose).ok_or(Problem::Overloaded)?;
+    let place = places::of(request.request())?.request(guard.whose(&seen, from)).ok_or(Problem::Overloaded)?;
     let late = || Problem::NobodyCanTell { why: "the OpenID provider is out of reach".to_owned() };
     let identity = rt::time::timeout(KNOWN_WITHIN, guard.identify(seen)).await.map_err(|_| late())?;
-    request.extensions_mut().insert(whose);
     request.extensions_mut().insert(Visitor { identity, from });
     Ok(Turn { _place: Some(place), deadline })
 }

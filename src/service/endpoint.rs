@@ -311,7 +311,7 @@ async fn stream<L: Listing>(
     (form, after): (Form, Option<Key>),
     tag: &Tag,
 ) -> Result<HttpResponse, Problem> {
-    let place = places::list(request)?;
+    let place = places::list(request, guard::of(request)?.own(&*guard::caller(request)?))?;
     let known = Arc::clone(&version);
     let (query, entries, meta) = aside(request, move || {
         let (entries, meta) = L::entries(&known, &query)?;

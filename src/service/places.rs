@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use actix_web::{HttpMessage, HttpRequest, web};
+use actix_web::{HttpRequest, web};
 use parking_lot::Mutex;
 
 use super::problem::Problem;
@@ -167,9 +167,8 @@ pub(super) fn of(request: &HttpRequest) -> Result<&Places, Problem> {
 /// A place for a list that is written while its reader reads.
 ///
 /// # Errors
-/// Where all that its sender may have are taken.
-pub(super) fn list(request: &HttpRequest) -> Result<Place, Problem> {
-    let whose = *request.extensions().get::<Whose>().ok_or(Problem::Panicked)?;
+/// Where all that they may have are taken.
+pub(super) fn list(request: &HttpRequest, whose: Whose) -> Result<Place, Problem> {
     Sort::place(&of(request)?.lists, whose).ok_or(Problem::Overloaded)
 }
 

@@ -23,7 +23,7 @@ impl Watch {
     /// Where the thread cannot be started.
     pub(super) fn tables(state: State, every: Duration) -> io::Result<Self> {
         let mut lake = None;
-        Self::start(every, move || {
+        Self::start("tables", every, move || {
             // A store that was out of reach is there again by the next look.
             lake = lake.take().or_else(|| open(&state));
             state.look_around(lake.as_ref());
@@ -35,12 +35,12 @@ impl Watch {
     /// # Errors
     /// Where the thread cannot be started.
     pub(super) fn certificate(tls: TlsFiles, every: Duration) -> io::Result<Self> {
-        Self::start(every, move || tls.look())
+        Self::start("certificate", every, move || tls.look())
     }
 
-    fn start(every: Duration, mut look: impl FnMut() + Send + 'static) -> io::Result<Self> {
+    fn start(name: &str, every: Duration, mut look: impl FnMut() + Send + 'static) -> io::Result<Self> {
         let (stop, stopped) = mpsc::channel();
-        let thread = thread::Builder::new().name("watch".to_owned()).spawn(move || {
+        let thread = thread::Builder::new().name(name.to_owned()).spawn(move || {
             while stopped.recv_timeout(every) == Err(mpsc::RecvTimeoutError::Timeout) {
                 look();
             }

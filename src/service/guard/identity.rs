@@ -117,9 +117,16 @@ impl Guard {
     /// Whose place a request takes.
     pub(in crate::service) fn whose(&self, seen: &Seen, from: IpAddr) -> Whose {
         match seen {
-            Seen::Known(caller) if caller.by == Credential::Loopback => Whose::Local,
-            Seen::Known(caller) => Whose::Caller(self.inner.rates.number(caller.who.as_bytes())),
+            Seen::Known(caller) => self.own(caller),
             Seen::Plain(_) | Seen::New { .. } => Whose::Stranger(self.inner.rates.address_number(from)),
+        }
+    }
+
+    /// Whose places are those of a caller.
+    pub(in crate::service) fn own(&self, caller: &Caller) -> Whose {
+        match caller.by {
+            Credential::Loopback => Whose::Local,
+            _ => Whose::Caller(self.inner.rates.number(caller.who.as_bytes())),
         }
     }
 

@@ -6,6 +6,7 @@
 //!
 //! Absent on purpose: what is answered.
 
+mod ahead;
 mod paced;
 mod tls;
 
@@ -28,6 +29,7 @@ use tokio_rustls::server::TlsStream;
 use tokio_util::either::Either;
 
 use super::Limits;
+use ahead::Ahead;
 use paced::Paced;
 
 pub use tls::{TlsError, TlsFiles};
@@ -40,6 +42,10 @@ const CONNECTIONS_MAX: usize = 25_000;
 
 /// Connections that the system holds ready for us.
 const BACKLOG: i32 = 2_048;
+
+/// Threads of one thread that answers, for work that blocks: each list that is written has one, and
+/// needs another for a moment.
+const BLOCKING_MAX: usize = 512;
 
 /// How long a connection that is closed may still take what is on its way.
 const CLOSED_WITHIN: Duration = Duration::from_secs(1);
@@ -75,11 +81,18 @@ where
     let builder = Server::build()
         .workers(workers.max(1))
         .max_concurrent_connections(connections(workers))
+        .worker_max_blocking_threads(BLOCKING_MAX)
         .shutdown_timeout(limits.stop_deadline.as_secs())
         .disable_signals();
+    let stopping = builder.graceful_shutdown_signal();
     let builder = builder.listen("http", listener, move || {
-        let acceptor = acceptor.clone();
+        let (acceptor, stopping) = (acceptor.clone(), stopping.clone());
         let http = HttpService::build()
+            // Idle connections end with a stop, the others with their next answer.
+            .graceful_shutdown_signal(move || {
+                let stopping = stopping.clone();
+                async move { stopping.notified().await }
+            })
             .keep_alive(KeepAlive::Timeout(limits.keep_alive))
             .client_request_timeout(limits.head_deadline)
             .client_disconnect_timeout(CLOSED_WITHIN)
@@ -91,7 +104,7 @@ where
 }
 
 /// A connection whose reader has to keep up, with or without TLS.
-type Connection = Either<Paced<TcpStream>, Box<TlsStream<Paced<TcpStream>>>>;
+type Connection = Ahead<Either<Paced<TcpStream>, Box<TlsStream<Paced<TcpStream>>>>>;
 
 /// A connection that has begun, and the address at its other end.
 async fn accepted(
@@ -111,7 +124,7 @@ async fn accepted(
             Either::Right(Box::new(greeted.inspect_err(|error| tracing::debug!(%error, "a connection did not come to TLS"))?))
         }
     };
-    Ok((connection, Protocol::Http1, from))
+    Ok((Ahead::new(connection), Protocol::Http1, from))
 }
 
 /// Connections of one thread, so that files are left for everything else.

@@ -1,5 +1,5 @@
 //! A stream whose reader has to keep up: an answer that is not taken for too long is given up, and
-//! with it whatever it stands on. Nor is more read ahead than is dealt with.
+//! with it whatever it stands on; and nothing more is read of whoever does not take it.
 
 use std::io;
 use std::pin::Pin;
@@ -13,10 +13,6 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 /// line of 17 kbit/s is faster.
 const TAKEN_MIN_BYTES: usize = 64 << 10;
 
-/// Bytes that are read before what they ask is looked at. actix-web makes requests of all that was
-/// read, of some kilobytes each, whoever takes the answers.
-const AHEAD_MAX_BYTES: usize = 4 << 10;
-
 /// A stream with a deadline for its reader.
 #[derive(Debug)]
 pub(super) struct Paced<S> {
@@ -28,8 +24,6 @@ pub(super) struct Paced<S> {
     is_full: bool,
     /// Whoever wanted to read meanwhile.
     held: Option<Waker>,
-    /// Bytes read since whoever reads had to wait.
-    ahead: usize,
 }
 
 #[derive(Debug)]
@@ -40,7 +34,7 @@ struct Waiting {
 
 impl<S> Paced<S> {
     pub(super) const fn new(stream: S, within: Duration) -> Self {
-        Self { stream, within, waiting: None, is_full: false, held: None, ahead: 0 }
+        Self { stream, within, waiting: None, is_full: false, held: None }
     }
 
     /// What came of a write: whether the reader keeps up.
@@ -83,15 +77,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for Paced<S> {
             self.held = Some(cx.waker().clone());
             return Poll::Pending;
         }
-        if self.ahead >= AHEAD_MAX_BYTES {
-            self.ahead = 0;
-            cx.waker().wake_by_ref();
-            return Poll::Pending;
-        }
-        let before = buf.filled().len();
-        let read = Pin::new(&mut self.stream).poll_read(cx, buf);
-        self.ahead = if read.is_ready() { self.ahead + buf.filled().len() - before } else { 0 };
-        read
+        Pin::new(&mut self.stream).poll_read(cx, buf)
     }
 }
 
