@@ -150,8 +150,8 @@ async fn read(payload: Payload, announced: Option<u64>, (max_bytes, room): (u64,
         .map_err(|late| late.unwrap_or(Problem::BodyTooSlow { seconds: began.elapsed().as_secs() }))
 }
 
-/// A body that comes too slowly is given up after this.
-const GRACE: Duration = Duration::from_secs(5);
+/// A body that comes too slowly is given up after this. Its connection is closed within a second.
+const GRACE: Duration = Duration::from_secs(4);
 
 /// Bytes that have to come in each second, beyond that.
 const RATE_MIN_BYTES: usize = 64 << 10;

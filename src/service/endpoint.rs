@@ -311,7 +311,8 @@ async fn stream<L: Listing>(
     (form, after): (Form, Option<Key>),
     tag: &Tag,
 ) -> Result<HttpResponse, Problem> {
-    let place = places::list(request, guard::of(request)?.own(&*guard::caller(request)?))?;
+    let whose = guard::of(request)?.own(&*guard::caller(request)?);
+    let place = places::of(request)?.list(whose).ok_or(Problem::Overloaded)?;
     let known = Arc::clone(&version);
     let (query, entries, meta) = aside(request, move || {
         let (entries, meta) = L::entries(&known, &query)?;

@@ -70,7 +70,7 @@ pub struct Limits {
     pub score_max_bytes: u64,
     /// Within this a body to score must have come whole.
     pub score_deadline: Duration,
-    /// Within this a body must have come whole. actix-web bounds the time of a head alone.
+    /// Within this a body must have come whole, and a second later its connection is closed. actix-web bounds the time of a head alone.
     pub body_deadline: Duration,
     /// Within this a head must have come whole.
     pub head_deadline: Duration,
@@ -96,7 +96,7 @@ impl Limits {
         body_max_bytes: 64 << 10,
         score_max_bytes: 64 << 20,
         score_deadline: Duration::from_secs(30),
-        body_deadline: Duration::from_secs(5),
+        body_deadline: Duration::from_secs(4),
         head_deadline: Duration::from_secs(5),
         request_deadline: Duration::from_mins(1),
         read_deadline: Duration::from_secs(28),

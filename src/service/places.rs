@@ -100,6 +100,11 @@ impl Places {
         Sort::place(&self.requests, whose)
     }
 
+    /// A place for a list that is written while its reader reads; none likewise.
+    pub(super) fn list(&self, whose: Whose) -> Option<Place> {
+        Sort::place(&self.lists, whose)
+    }
+
     /// Room for a body of which nothing has come yet.
     pub(super) fn room(&self) -> Room {
         Room { bodies: Arc::clone(&self.bodies), held: 0 }
@@ -164,14 +169,6 @@ pub(super) fn of(request: &HttpRequest) -> Result<&Places, Problem> {
     request.app_data::<web::Data<Places>>().map(|places| places.as_ref()).ok_or(Problem::Panicked)
 }
 
-/// A place for a list that is written while its reader reads.
-///
-/// # Errors
-/// Where all that they may have are taken.
-pub(super) fn list(request: &HttpRequest, whose: Whose) -> Result<Place, Problem> {
-    Sort::place(&of(request)?.lists, whose).ok_or(Problem::Overloaded)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -199,9 +196,9 @@ mod tests {
     #[test]
     fn lists_leave_places_to_requests() {
         let places = Places::new(4, 32);
-        let held: Vec<Place> = (0..).map_while(|at| Sort::place(&places.lists, Whose::Caller(at / 8))).collect();
+        let held: Vec<Place> = (0..).map_while(|at| places.list(Whose::Caller(at / 8))).collect();
         assert_eq!(held.len(), 32);
-        assert!(Sort::place(&places.lists, Whose::Local).is_none());
+        assert!(places.list(Whose::Local).is_none());
         assert!(places.request(Whose::Local).is_some());
     }
 
