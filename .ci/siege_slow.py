@@ -137,7 +137,8 @@ async def slow(service, each):
         again = took[name].count(REFUSED)
         figures = f"after {min(gone):.1f} to {max(gone):.1f} s" if gone else "never"
         told = f" ({again} of {each} are told to come again)" if again else ""
-        left = each - len(gone) - again
+        # Lists alone have fewer places than there are who want one.
+        left = each - len(gone) - (again if name in lists else 0)
         holds(f"{who}: those who {name} are sent away {figures}, {limit} s are allowed{told}", gone and not left and max(gone) <= limit + TOLERANCE, f"{left} were not")
     print(f"{who}: {mebibytes(before)} were resident before, {mebibytes(service.memory())} are after, {service.status('Threads')} threads")
 

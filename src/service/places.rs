@@ -10,7 +10,7 @@ use parking_lot::Mutex;
 
 use super::problem::Problem;
 
-/// Bytes of bodies that are held at the same time, beyond the first of each.
+/// Bytes of bodies that are held at the same time, beyond those that each has free.
 const BODIES_MAX_BYTES: usize = 512 << 20;
 const BODY_FREE_BYTES: usize = 1 << 20;
 
